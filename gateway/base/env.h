@@ -1,0 +1,365 @@
+/**
+ * What the world offers to a gateway: time, chance, timers, sockets and a place to keep state.
+ *
+ * gateway/io implements it on libuv and the kernel, tests/sim on a virtual clock and a simulated
+ * network; everything above is the same code in both. Single-threaded: every callback comes from
+ * the loop, and never from inside the call that started the work, unless a comment says otherwise.
+ *
+ * Errors are negative errno values.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/uio.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/clock.h"
+
+struct env;
+
+/* ---- timers ---- */
+
+/** Embed one per deadline; zeroed it is stopped. Stop it before its memory goes away. */
+struct timer {
+    instant due;
+    size_t slot; /* the environment's: place in its heap, 0 while stopped */
+    void (*fire)(struct timer *timer);
+};
+
+/** Work to be done once before the loop waits again. Zeroed it is idle. */
+struct deferred {
+    struct deferred *next;
+    bool queued;
+    void (*run)(struct deferred *work);
+};
+
+/* ---- datagrams ---- */
+
+/** Datagrams that arrived together from one address, back to back, each `segment` bytes long but
+ *  for the last, which may be shorter. Borrowed for the call. */
+struct udp_rx {
+    uint8_t *data; /* the receiver may scribble on it */
+    size_t len;
+    size_t segment; /* > 0 */
+    struct addr from;
+    struct addr to;   /* local address it was sent to; none unless UDP_PKTINFO was asked */
+    unsigned ifindex; /* interface it came by; 0 unless UDP_PKTINFO was asked */
+    instant now;
+};
+
+/** Datagrams to one address, laid out as in struct udp_rx. */
+struct udp_tx {
+    const struct addr *to;
+    const struct addr *from; /* source address to use (its port is ignored), or NULL */
+    const uint8_t *data;
+    size_t len;
+    size_t segment;   /* 0 or >= len: one datagram */
+    unsigned ifindex; /* interface to use, or 0 */
+    int ttl;          /* hop limit of these datagrams, or 0 for the default */
+};
+
+struct udp_socket;
+
+struct udp_handler {
+    void (*on_datagrams)(void *arg, const struct udp_rx *rx);
+    /** udp_send() said -EAGAIN before, and works again. May be NULL. */
+    void (*on_writable)(void *arg);
+};
+
+enum udp_flags {
+    UDP_PKTINFO = 1,   /* fill in `to` and `ifindex` of what arrives */
+    UDP_SHARED = 2,    /* SO_REUSEADDR: several sockets may receive this multicast port */
+    UDP_BROADCAST = 4, /* may send to a broadcast address */
+    UDP_BULK = 8,      /* large kernel buffers, UDP_GRO */
+};
+
+/* ---- byte streams: TCP and unix sockets ---- */
+
+struct sock;
+struct sock_listener;
+
+struct sock_handler {
+    /** The connection was made (0) or failed (negative errno). Only for sock_connect*(). */
+    void (*on_connect)(void *arg, int err);
+    /**
+     * An edge: reading, writing or both may work now. Read and write until -EAGAIN, or remember
+     * that it is still ready: the same readiness is not told twice. An error or hang-up comes as
+     * this too and shows in the next read or write.
+     */
+    void (*on_ready)(void *arg);
+};
+
+struct listen_handler {
+    /** A caller; the socket is yours. `from` is none for a unix socket. */
+    void (*on_accept)(void *arg, struct sock *sock, const struct addr *from);
+};
+
+/* ---- the machine ---- */
+
+/** One address of one network interface that is up. */
+struct interface {
+    unsigned index;
+    char name[16];
+    struct addr addr;      /* its port is 0 */
+    unsigned prefix_bits;  /* of the network it is in */
+    struct addr broadcast; /* IPv4, or none */
+    bool multicast, loopback;
+};
+
+enum { ENV_HOME_NAME_MAX = 64 }; /* bytes of a file name in the home */
+
+struct env_ops {
+    instant (*now)(struct env *env);     /* monotonic, never goes back */
+    int64_t (*wall_us)(struct env *env); /* microseconds since 1970, may jump */
+    void (*random)(struct env *env, void *out, size_t len);
+    void (*timer_set)(struct env *env, struct timer *timer, instant due);
+    void (*timer_stop)(struct env *env, struct timer *timer);
+    void (*defer)(struct env *env, struct deferred *work);
+    void (*undefer)(struct env *env, struct deferred *work);
+
+    int (*udp_open)(struct env *env, struct udp_socket **out, const struct addr *local,
+                    unsigned flags, const struct udp_handler *handler, void *arg);
+    int (*udp_send)(struct udp_socket *s, const struct udp_tx *tx);
+    int (*udp_join)(struct udp_socket *s, const struct addr *group, unsigned ifindex);
+    struct addr (*udp_local)(const struct udp_socket *s);
+    void (*udp_close)(struct udp_socket *s);
+
+    int (*sock_listen)(struct env *env, struct sock_listener **out, const struct addr *local,
+                       const struct listen_handler *handler, void *arg);
+    int (*sock_listen_unix)(struct env *env, struct sock_listener **out, const char *path,
+                            const struct listen_handler *handler, void *arg);
+    struct addr (*listener_local)(const struct sock_listener *l);
+    void (*listener_close)(struct sock_listener *l);
+    int (*sock_connect)(struct env *env, struct sock **out, const struct addr *remote,
+                        const struct sock_handler *handler, void *arg);
+    int (*sock_connect_unix)(struct env *env, struct sock **out, const char *path,
+                             const struct sock_handler *handler, void *arg);
+    void (*sock_attach)(struct sock *s, const struct sock_handler *handler, void *arg);
+    ssize_t (*sock_readv)(struct sock *s, const struct iovec *area, int count);
+    ssize_t (*sock_writev)(struct sock *s, const struct iovec *area, int count);
+    void (*sock_finish)(struct sock *s);
+    void (*sock_close)(struct sock *s);
+    void (*sock_reset)(struct sock *s);
+    struct addr (*sock_local)(const struct sock *s);
+
+    int (*owner_of_tcp)(struct env *env, const struct addr *client, const struct addr *server,
+                        uint32_t *uid);
+    int (*owner_of_udp)(struct env *env, const struct addr *client, const struct addr *server,
+                        uint32_t *uid);
+
+    int (*interfaces)(struct env *env, struct interface *out, int max);
+
+    int (*load)(struct env *env, const char *name, uint8_t **data, size_t *len);
+    int (*save)(struct env *env, const char *name, const uint8_t *data, size_t len);
+};
+
+struct env {
+    const struct env_ops *ops;
+};
+
+static inline instant env_now(struct env *e)
+{
+    return e->ops->now(e);
+}
+
+/** Microseconds since 1970 by the wall clock, which may jump either way. */
+static inline int64_t env_wall_us(struct env *e)
+{
+    return e->ops->wall_us(e);
+}
+
+static inline void env_random(struct env *e, void *out, size_t len)
+{
+    e->ops->random(e, out, len);
+}
+
+/** Sets (or moves) a timer: timer->fire(timer) once at or after `due`. INSTANT_NEVER stops it. */
+static inline void timer_set(struct env *e, struct timer *t, instant due)
+{
+    e->ops->timer_set(e, t, due);
+}
+
+static inline void timer_stop(struct env *e, struct timer *t)
+{
+    e->ops->timer_stop(e, t);
+}
+
+/** Queues work->run(work), once, for when the current batch of events has been handled. */
+static inline void env_defer(struct env *e, struct deferred *work)
+{
+    e->ops->defer(e, work);
+}
+
+/** Takes queued work back; does nothing to work that is not queued. */
+static inline void env_undefer(struct env *e, struct deferred *work)
+{
+    e->ops->undefer(e, work);
+}
+
+/** Opens a UDP socket bound to `local` (port 0: any). IPv6 sockets are v6-only. */
+MUST_USE static inline int udp_open(struct env *e, struct udp_socket **out,
+                                    const struct addr *local, unsigned flags,
+                                    const struct udp_handler *handler, void *arg)
+{
+    return e->ops->udp_open(e, out, local, flags, handler, arg);
+}
+
+/**
+ * Sends now. Returns 0 (sent, or refused by the network as if lost), or -EAGAIN: the kernel's
+ * buffer is full, nothing of this call was kept, on_writable follows.
+ */
+MUST_USE static inline int udp_send(struct env *e, struct udp_socket *s, const struct udp_tx *tx)
+{
+    return e->ops->udp_send(s, tx);
+}
+
+/** Joins a multicast group on one interface. */
+MUST_USE static inline int udp_join(struct env *e, struct udp_socket *s, const struct addr *group,
+                                    unsigned ifindex)
+{
+    return e->ops->udp_join(s, group, ifindex);
+}
+
+static inline struct addr udp_local(struct env *e, const struct udp_socket *s)
+{
+    return e->ops->udp_local(s);
+}
+
+static inline void udp_close(struct env *e, struct udp_socket *s)
+{
+    e->ops->udp_close(s);
+}
+
+/** Listens on a TCP address (port 0: any). -EADDRINUSE, -EACCES and -EMFILE are worth a message. */
+MUST_USE static inline int sock_listen(struct env *e, struct sock_listener **out,
+                                       const struct addr *local,
+                                       const struct listen_handler *handler, void *arg)
+{
+    return e->ops->sock_listen(e, out, local, handler, arg);
+}
+
+/**
+ * Listens on a unix socket, mode 0600, in place of a stale one that nobody answers any more.
+ * Paths longer than sun_path work. -EADDRINUSE: somebody answers there.
+ */
+MUST_USE static inline int sock_listen_unix(struct env *e, struct sock_listener **out,
+                                            const char *path, const struct listen_handler *handler,
+                                            void *arg)
+{
+    return e->ops->sock_listen_unix(e, out, path, handler, arg);
+}
+
+static inline struct addr listener_local(struct env *e, const struct sock_listener *l)
+{
+    return e->ops->listener_local(l);
+}
+
+static inline void listener_close(struct env *e, struct sock_listener *l)
+{
+    e->ops->listener_close(l);
+}
+
+/** Starts to connect; on_connect tells how it went. On error nothing was started. */
+MUST_USE static inline int sock_connect(struct env *e, struct sock **out, const struct addr *remote,
+                                        const struct sock_handler *handler, void *arg)
+{
+    return e->ops->sock_connect(e, out, remote, handler, arg);
+}
+
+/** As sock_connect(), to a unix socket. -ENAMETOOLONG is for paths beyond what can be reached. */
+MUST_USE static inline int sock_connect_unix(struct env *e, struct sock **out, const char *path,
+                                             const struct sock_handler *handler, void *arg)
+{
+    return e->ops->sock_connect_unix(e, out, path, handler, arg);
+}
+
+/** Hands a socket to another handler. An accepted socket has none until this is called; what
+ *  was ready before is told to the new one. */
+static inline void sock_attach(struct env *e, struct sock *s, const struct sock_handler *handler,
+                               void *arg)
+{
+    e->ops->sock_attach(s, handler, arg);
+}
+
+/** Returns bytes read, 0 at the end of data, -EAGAIN, or the error (-ECONNRESET, ...). */
+static inline ssize_t sock_readv(struct env *e, struct sock *s, const struct iovec *area, int count)
+{
+    return e->ops->sock_readv(s, area, count);
+}
+
+/** Returns bytes written, -EAGAIN, or the error (-EPIPE, -ECONNRESET, ...). Never raises SIGPIPE.
+ */
+static inline ssize_t sock_writev(struct env *e, struct sock *s, const struct iovec *area,
+                                  int count)
+{
+    return e->ops->sock_writev(s, area, count);
+}
+
+/** Sends FIN: no more will be written. */
+static inline void sock_finish(struct env *e, struct sock *s)
+{
+    e->ops->sock_finish(s);
+}
+
+/** Closes in the ordinary way and gives the socket back; no event comes after that. */
+static inline void sock_close(struct env *e, struct sock *s)
+{
+    e->ops->sock_close(s);
+}
+
+/** Closes with RST (TCP; a unix socket is just closed) and gives the socket back. */
+static inline void sock_reset(struct env *e, struct sock *s)
+{
+    e->ops->sock_reset(s);
+}
+
+static inline struct addr sock_local(struct env *e, const struct sock *s)
+{
+    return e->ops->sock_local(s);
+}
+
+/**
+ * Which local user holds the client end of a TCP connection between two addresses of this machine.
+ * Only sockets in state ESTABLISHED or CLOSE_WAIT with an inode count: one that was closed already
+ * shows uid 0. Returns 0 and sets `*uid`, or -ENOENT (no such socket: treat as a stranger).
+ */
+MUST_USE static inline int env_owner_of_tcp(struct env *e, const struct addr *client,
+                                            const struct addr *server, uint32_t *uid)
+{
+    return e->ops->owner_of_tcp(e, client, server, uid);
+}
+
+/** As env_owner_of_tcp(), for the UDP socket that sends from `client` to `server`. */
+MUST_USE static inline int env_owner_of_udp(struct env *e, const struct addr *client,
+                                            const struct addr *server, uint32_t *uid)
+{
+    return e->ops->owner_of_udp(e, client, server, uid);
+}
+
+/** Lists the addresses of the interfaces that are up. Returns how many, at most `max`, or an error.
+ */
+MUST_USE static inline int env_interfaces(struct env *e, struct interface *out, int max)
+{
+    return e->ops->interfaces(e, out, max);
+}
+
+/**
+ * Reads a file of the gateway's home. The caller frees `*data`, which has a NUL after its `*len`
+ * bytes. -ENOENT when there is none; -EACCES when its mode lets others read it and it is a key.
+ */
+MUST_USE static inline int env_load(struct env *e, const char *name, uint8_t **data, size_t *len)
+{
+    return e->ops->load(e, name, data, len);
+}
+
+/** Replaces a file of the gateway's home, mode 0600: new file, fsync, rename, fsync of the folder.
+ *  On error the old one is whole. */
+MUST_USE static inline int env_save(struct env *e, const char *name, const uint8_t *data,
+                                    size_t len)
+{
+    return e->ops->save(e, name, data, len);
+}

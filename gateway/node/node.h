@@ -1,0 +1,187 @@
+/**
+ * A gateway as an object: its sockets, its sessions, its services, everything but the adapters.
+ *
+ * Built on an environment (gateway/base/env.h), so that the real program and the simulator run the
+ * same one. The adapters, the DNS server and the control server use it through this header and
+ * gateway/node/registry.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+#include "gateway/base/list.h"
+#include "gateway/base/pipe.h"
+#include "gateway/identity/keys.h"
+#include "gateway/node/registry.h"
+#include "gateway/wire/preamble.h"
+
+struct node;
+struct flow;
+
+enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
+
+struct node_options {
+    struct addr listen[4]; /* UDP, one a family or interface; none from the end on */
+    bool port_kept;        /* port 0: use the port of the last run again if it is free */
+    char network[64];      /* different names never talk; empty: the common one */
+    char nickname[ALIAS_MAX + 1];
+    char version[32];
+    enum lan_mode lan;
+    uint64_t streams_per_peer; /* 0: default */
+    uint64_t rate;             /* bytes/s a peer, 0: no limit */
+    unsigned udp_idle_s;       /* 0: 60 */
+    unsigned max_peers;        /* sessions at a time, 0: 1024 */
+};
+
+/** What a peer offers us, as it said over its session. */
+struct remote_service {
+    char name[PREAMBLE_NAME_MAX + 1];
+    enum service_proto proto;
+    uint16_t port;
+    bool raw;
+};
+
+enum peer_state {
+    PEER_IDLE,        /* no session and none wanted */
+    PEER_FINDING,     /* dialling */
+    PEER_RELAYED,     /* connected through a relay */
+    PEER_DIRECT,      /* connected directly */
+    PEER_UNREACHABLE, /* the last attempt failed */
+    PEER_BLOCKED,
+};
+
+/** A moment of one peer's life. `services` is borrowed until the loop runs again. */
+struct peer_view {
+    struct peer_id id;
+    char alias[ALIAS_MAX + 1];
+    enum peer_state state;
+    bool known; /* has an entry in the registry */
+    struct path_view {
+        bool present;
+        const char *kind; /* "udp", "tcp", "relay", "turn" */
+        struct addr remote;
+        instant rtt; /* 0: not measured */
+        unsigned mtu;
+    } path;
+    const char *why_not_direct; /* NULL when direct */
+    const char *last_error;     /* of the last failed attempt, or NULL */
+    uint64_t rx_bytes, tx_bytes;
+    uint64_t streams;
+    bool services_known;
+    const struct remote_service *services;
+    size_t service_count;
+};
+
+/** Callbacks for the server adapter: someone wants a service of ours, and may have it. */
+struct node_server {
+    /** The preamble has been read; answer with node_answer() once the target is known to work. The
+     *  pipe is yours. `service` is borrowed for the call. */
+    void (*on_stream)(void *arg, const struct peer_id *peer, const struct service *service,
+                      struct pipe *pipe);
+    /** As on_stream. Accept by node_flow_attach() and node_answer_flow(), or refuse by
+     *  node_answer_flow() with another status, which closes it. */
+    void (*on_flow)(void *arg, const struct peer_id *peer, const struct service *service,
+                    struct flow *flow);
+};
+
+/** Something of interest changed: for live displays and for adapters that follow services. */
+struct node_watch {
+    struct list link; /* zeroed before node_watch() */
+    /** `peer` is NULL when our own services or options changed. Called from the loop. */
+    void (*changed)(struct node_watch *w, const struct peer_id *peer);
+};
+
+/** Builds a gateway; nothing is opened yet. `env`, `registry`, `keys` are borrowed for its life. */
+MUST_USE int node_new(struct node **out, struct env *env, struct registry *registry,
+                      const struct keys *keys, const struct node_options *options);
+/** Opens the sockets and begins. On error writes a line for people to `why`. */
+MUST_USE int node_start(struct node *n, char *why, size_t why_len);
+/** Says good-bye to every peer; `done` is called when that is sent (within 200 ms). */
+void node_stop(struct node *n, void (*done)(void *arg), void *arg);
+void node_free(struct node *n);
+
+struct env *node_env(struct node *n);
+struct registry *node_registry(struct node *n);
+const struct peer_id *node_id(const struct node *n);
+/** Writes the bound UDP addresses, at most `max`. Returns how many. */
+size_t node_addresses(const struct node *n, struct addr *out, size_t max);
+void node_serve(struct node *n, const struct node_server *server, void *arg);
+void node_watch(struct node *n, struct node_watch *w);
+void node_unwatch(struct node_watch *w);
+
+/** Call after services, grants or blocks in the registry changed: tells peers, ends what is no
+ *  longer allowed (sessions of blocked peers at once), and calls the watches. */
+void node_registry_changed(struct node *n);
+/** The interfaces or addresses of this machine changed (netlink), or the clock jumped. */
+void node_network_changed(struct node *n);
+
+/** Every peer that has an entry or a session. Returns how many there are; fills up to `max`. */
+size_t node_peers(struct node *n, struct peer_view *out, size_t max);
+/** One peer. False if it has neither entry nor session. */
+bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out);
+
+/** Asks for a session with a peer. Embed one; zeroed before the first use. */
+struct node_wait {
+    struct list link;
+    /**
+     * 0: connected and its service list is here. Else -EHOSTUNREACH or -ETIMEDOUT (within 10 s;
+     * `why` names what was tried), -EACCES (refused, blocked, or "peer id mismatch"), -ECANCELED
+     * (the gateway stops). Never called from inside node_connect().
+     */
+    void (*done)(struct node_wait *w, int err, const char *why);
+};
+
+void node_connect(struct node *n, const struct peer_id *id, struct node_wait *w);
+void node_connect_cancel(struct node_wait *w);
+
+/**
+ * Opens a stream to a service of a peer with a session and writes the preamble. Write behind it at
+ * once; the answer is the first thing to read: node_take_answer(). Returns 0, -ENOTCONN (call
+ * node_connect() first), -EAGAIN (too many streams) or -ENOMEM.
+ */
+MUST_USE int node_open_stream(struct node *n, const struct peer_id *id, const struct preamble *what,
+                              struct pipe **out);
+/** Reads the answer from an opened stream. 0, -EAGAIN (not here yet), -EBADMSG. */
+MUST_USE int node_take_answer(struct pipe *pipe, struct preamble_answer *out);
+/** Writes the answer of our side on a stream of on_stream. */
+void node_answer(struct pipe *pipe, enum preamble_status status, const char *reason);
+
+struct flow_handler {
+    /** One datagram, whole, borrowed for the call. */
+    void (*on_datagram)(void *arg, const uint8_t *data, size_t len);
+    /** The other side answered; anything but PREAMBLE_OK is followed by on_end. May be NULL. */
+    void (*on_answer)(void *arg, const struct preamble_answer *answer);
+    /** Over: idle for udp_idle_s, closed by the other side, or the session was lost. The flow is
+     *  gone; do not call node_flow_close(). */
+    void (*on_end)(void *arg);
+};
+
+/** Opens a flow of datagrams. Datagrams may be sent at once. Errors as node_open_stream(). */
+MUST_USE int node_open_flow(struct node *n, const struct peer_id *id, const struct preamble *what,
+                            const struct flow_handler *handler, void *arg, struct flow **out);
+void node_flow_attach(struct flow *f, const struct flow_handler *handler, void *arg);
+void node_answer_flow(struct flow *f, enum preamble_status status, const char *reason);
+/** Sends one datagram of up to FLOW_DATAGRAM_MAX bytes; dropped and counted when larger or when
+ *  the queue is full. */
+void node_flow_send(struct flow *f, const uint8_t *data, size_t len);
+void node_flow_close(struct flow *f);
+
+#define FLOW_DATAGRAM_MAX 9000
+
+/** Measures the round trip to a peer over its session. Zeroed before the first use. */
+struct node_ping {
+    struct list link;
+    uint32_t token;
+    instant sent;
+    /** 0 and the time, or -ETIMEDOUT, or -ENOTCONN. */
+    void (*done)(struct node_ping *p, int err, instant rtt);
+    struct timer timer;
+};
+
+void node_ping(struct node *n, const struct peer_id *id, struct node_ping *p);
+void node_ping_cancel(struct node *n, struct node_ping *p);

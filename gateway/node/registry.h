@@ -1,0 +1,150 @@
+/**
+ * What this gateway remembers: names of peers, services, who may use them, and local ports.
+ *
+ * Kept in the home as registry.json and written whole, atomically, at every change. A file that
+ * cannot be read refuses the start with its line; it is never replaced silently. Entries from the
+ * configuration file are merged in memory (`from_config`) and never written back.
+ *
+ * Deny beats allow, and the block list beats everything, whatever the source.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+#include "gateway/identity/peer_id.h"
+#include "gateway/wire/preamble.h"
+
+#define REGISTRY_FILE "registry.json"
+
+#define ALIAS_MAX          32 /* characters: a DNS label of a-z, 0-9 and '-' */
+#define PEER_ADDRESSES_MAX 8
+#define PEER_RELAYS_MAX    2
+#define SERVICE_TARGET_MAX 256
+
+#define REGISTRY_PEERS_MAX    4096
+#define REGISTRY_SERVICES_MAX 1024
+#define REGISTRY_PORTS_MAX    8192
+
+enum service_proto {
+    SERVICE_TCP = 1,
+    SERVICE_UDP = 2,
+    SERVICE_BOTH = 3,
+};
+
+/** A gateway we know, by our own choice only: nothing from the network makes an entry. */
+struct known_peer {
+    struct peer_id id;
+    char alias[ALIAS_MAX + 1]; /* empty: none */
+    bool blocked;
+    bool from_config;
+    struct addr address[PEER_ADDRESSES_MAX];   /* told by a person; none from the end on */
+    char relay[PEER_RELAYS_MAX][128];          /* PEER_ID@HOST:PORT, kept for the relay client */
+    struct addr last_good[PEER_ADDRESSES_MAX]; /* worked before, newest first */
+};
+
+struct service {
+    char name[PREAMBLE_NAME_MAX + 1];
+    enum service_proto proto;
+    uint16_t port;                       /* as peers see it */
+    char target[SERVICE_TARGET_MAX + 1]; /* "127.0.0.1:3000", "[::1]:3000", "unix:/path" */
+    bool public;                         /* any peer that is not blocked or denied */
+    bool raw;                            /* no HTTP guard at the browser side */
+    bool proxy_protocol;                 /* PROXY protocol v2 before the first byte */
+    bool peer_header;                    /* X-Overlay-Peer in HTTP requests */
+    bool off_host;                       /* the target may be another host */
+    bool from_config;
+    int64_t expires_us; /* wall clock, 0: never */
+    struct peer_id *allow, *deny;
+    size_t allow_count, deny_count;
+    uint64_t connections, rx_bytes, tx_bytes; /* since start; not kept */
+};
+
+/** One local port for one service of one peer, for ever. */
+struct port_assignment {
+    struct peer_id peer;
+    char service[PREAMBLE_NAME_MAX + 1]; /* a name, or "pNNN" for one opened by port */
+    uint16_t port;
+    uint16_t remote_port; /* for one opened by port, else 0 */
+    bool open;            /* it listens whenever the gateway runs */
+    uint8_t proto;        /* enum service_proto */
+    struct addr at;       /* --at, or none: loopback and `port` */
+};
+
+struct registry;
+
+/**
+ * Loads the registry from the home; no file is an empty registry. On error (-EBADMSG and what
+ * reading said) writes "registry.json:LINE: what" to `why`.
+ */
+MUST_USE int registry_open(struct registry **out, struct env *env, char *why, size_t why_len);
+void registry_free(struct registry *r);
+/** Writes what changed. Returns 0 or what saving said; then the file holds the state before, and
+ *  the caller may undo by registry_reload(). */
+MUST_USE int registry_save(struct registry *r);
+/** Forgets unsaved changes. Pointers got before are invalid. */
+MUST_USE int registry_reload(struct registry *r, char *why, size_t why_len);
+
+/* Pointers returned below are valid until the next call that adds or removes. */
+
+struct known_peer *registry_peer(struct registry *r, const struct peer_id *id);
+struct known_peer *registry_peer_by_alias(struct registry *r, const char *alias);
+/** Number of peers; registry_peer_at() for 0 .. count-1 in order of alias, then id. */
+size_t registry_peer_count(const struct registry *r);
+struct known_peer *registry_peer_at(struct registry *r, size_t index);
+/** Returns the peer's entry, new if need be, or NULL (-ENOSPC, -ENOMEM in *err). */
+struct known_peer *registry_peer_add(struct registry *r, const struct peer_id *id, int *err);
+/** Gives an alias. -EINVAL (not a label, or it reads like a peer id), -EEXIST (another peer's). */
+MUST_USE int registry_set_alias(struct registry *r, const struct peer_id *id, const char *alias);
+/** Takes the alias and, if nothing else is known of the peer, the entry away. -ENOENT. */
+MUST_USE int registry_unname(struct registry *r, const char *alias);
+
+/**
+ * PEER as people write it: an alias, an id, or a unique prefix (>= 4 characters of an id, any of an
+ * alias) of a known one. Returns 0, -ENOENT, or -ENOTUNIQ. A full canonical id need not be known.
+ */
+MUST_USE int registry_find_peer(struct registry *r, const char *text, struct peer_id *out);
+
+struct service *registry_service(struct registry *r, const char *name);
+/** The service on a port for a protocol (SERVICE_TCP or SERVICE_UDP), or NULL. */
+struct service *registry_service_by_port(struct registry *r, uint16_t port,
+                                         enum service_proto proto);
+size_t registry_service_count(const struct registry *r);
+struct service *registry_service_at(struct registry *r, size_t index);
+/** Adds or replaces (same name). Copies, lists included. -EPERM: one of the configuration file. */
+MUST_USE int registry_service_put(struct registry *r, const struct service *service);
+/** -ENOENT, -EPERM (from the configuration file). */
+MUST_USE int registry_service_remove(struct registry *r, const char *name);
+/** Puts `peer` on a service's allow or deny list, and off the other. -ENOENT, -ENOSPC. */
+MUST_USE int registry_allow(struct registry *r, const char *service, const struct peer_id *peer);
+MUST_USE int registry_deny(struct registry *r, const char *service, const struct peer_id *peer);
+MUST_USE int registry_block(struct registry *r, const struct peer_id *peer, bool blocked);
+
+/** May this peer use this service now? */
+bool registry_may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,
+                      int64_t wall_us);
+/** Is there anything this peer may use, or is it known and not blocked? Others are strangers. */
+bool registry_may_connect(const struct registry *r, const struct peer_id *peer, int64_t wall_us);
+bool registry_is_blocked(const struct registry *r, const struct peer_id *peer);
+/** Drops services past their time. Returns true if any went. */
+bool registry_expire(struct registry *r, int64_t wall_us);
+
+size_t registry_port_count(const struct registry *r);
+struct port_assignment *registry_port_at(struct registry *r, size_t index);
+/** The assignment for a service of a peer, or NULL. */
+struct port_assignment *registry_port(struct registry *r, const struct peer_id *peer,
+                                      const char *service);
+/** Who has this local port, or NULL. */
+struct port_assignment *registry_port_owner(struct registry *r, uint16_t port);
+/** Adds or replaces. -ENOSPC, -ENOMEM. */
+MUST_USE int registry_port_put(struct registry *r, const struct port_assignment *p);
+
+/** Remembers an address that worked, newest first; known peers only. */
+void registry_good_address(struct registry *r, const struct peer_id *id, const struct addr *a);
+
+/** Takes all entries of the configuration file out again (before a reload). */
+void registry_drop_config(struct registry *r);
