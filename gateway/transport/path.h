@@ -18,6 +18,8 @@ enum path_kind {
 struct path {
     enum path_kind kind;
     struct addr remote;
+    struct addr local; /* source to answer from, or none: the kernel's choice. No part of identity:
+                          a host with two addresses must answer from the one that was dialled. */
 };
 
 static inline bool path_equal(const struct path *a, const struct path *b)
