@@ -101,7 +101,7 @@ struct quic_options {
     unsigned max_connections;   /* of all peers; 1024 when 0 */
 };
 
-/** Datagrams to be sent: as struct udp_tx. Valid until the next call on the endpoint. */
+/** Datagrams to be sent: as struct udp_tx. Valid until the next quic_output(). */
 struct quic_tx {
     struct path path;
     const uint8_t *data;
