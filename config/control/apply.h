@@ -1,0 +1,20 @@
+/**
+ * From settings to the things they are about: the node's options, and the registry's entries that
+ * come from the configuration file.
+ */
+#pragma once
+
+#include "config/settings/settings.h"
+#include "gateway/base/attr.h"
+#include "gateway/node/node.h"
+#include "gateway/node/registry.h"
+
+/** Fills in what a node is built with. */
+void settings_node_options(const struct settings *s, const char *version, struct node_options *out);
+
+/**
+ * Replaces the registry's entries of the configuration file by these. Check first, then change: on
+ * error (-EBADMSG; `why` says "FILE:LINE: what") the registry is as it was.
+ */
+MUST_USE int settings_apply(const struct settings *s, struct registry *r, const char *file,
+                            char *why, size_t why_len);

@@ -1,0 +1,108 @@
+/**
+ * The command line: reads the arguments, does what they ask, says how it went.
+ *
+ * Everything it needs of the world is in struct cli_host, which main.c fills in; so the whole
+ * command line runs in a test. Commands are carried out by the gateway that runs on the home, asked
+ * through its control socket (config/control/client.h), or, those that can, on the registry itself
+ * while no gateway holds its lock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/settings/settings.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+
+/** Exit codes, a contract. */
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_UNKNOWN = 3,     /* no such peer or service */
+    CLI_DENIED = 4,      /* or the wrong identity answered */
+    CLI_UNREACHABLE = 5, /* or timed out */
+};
+
+/** A gateway to be run in this process until it is told to stop. */
+struct cli_daemon {
+    const char *home; /* absolute path */
+    struct env *env;  /* open_home() gave it; its loop is not running yet */
+    struct settings *settings;
+    const char *config; /* absolute path of the file that `settings` came from, "-", or NULL */
+    int verbosity;      /* -1: quiet, 0: as usual, 1 or more: debug */
+    bool foreground;    /* `-f`: no sd_notify, a command of the terminal */
+    /**
+     * Everything listens and the control socket answers: call this once, from the loop. May be
+     * NULL. sd_notify(READY=1) comes before it.
+     */
+    void (*ready)(void *arg);
+    void *ready_arg;
+};
+
+/** A gateway to be started in the background. */
+struct cli_spawn {
+    const char *home;   /* absolute path */
+    const char *config; /* absolute path, "-" (then `input` is its text), or NULL */
+    const char *input;
+    size_t input_len;
+    int verbosity;
+};
+
+struct cli_host {
+    const char *version;
+    void *arg; /* of every function below */
+
+    /** As getenv(3). */
+    const char *(*getenv)(void *arg, const char *name);
+    /** Makes a path absolute by the working directory. The caller frees it; NULL: no memory. */
+    char *(*absolute)(void *arg, const char *path);
+    /** Writes all of it to standard output (1) or standard error (2). 0 or -errno. */
+    int (*write)(void *arg, int fd, const char *text, size_t len);
+    bool (*is_terminal)(void *arg, int fd);
+    /** Width of the terminal at standard output in characters, 0: none. */
+    unsigned (*columns)(void *arg);
+
+    /** Reads a file whole, "-" being standard input. The caller frees `*text`, which has a NUL
+     *  behind its `*len` bytes. -ENOENT, -EACCES, -EFBIG (over 1 MiB), ... */
+    int (*read_text)(void *arg, const char *path, char **text, size_t *len);
+
+    /**
+     * Opens a home, with `create` making it (mode 0700) if need be, and gives the environment whose
+     * files are in it. Called at most once; the environment lives as long as the program.
+     */
+    int (*open_home)(void *arg, const char *home, bool create, struct env **env);
+    /** Runs the loop of that environment until loop_stop() is called from it. */
+    void (*loop_run)(void *arg);
+    void (*loop_stop)(void *arg);
+
+    /** Takes the home's lock, which a gateway holds as long as it runs. Never waits: -EBUSY, and
+     *  `*pid` is the holder's (0: not known). The lock goes with the process, or by unlock(). */
+    int (*lock)(void *arg, const char *home, int *pid);
+    void (*unlock)(void *arg);
+
+    /** Runs a gateway here; the lock is held. Returns an exit code; with other than 0, `why` has
+     *  a line for people. */
+    int (*daemon)(void *arg, const struct cli_daemon *daemon, char *why, size_t why_len);
+    /**
+     * Starts a gateway in the background (this program: `overlay --home HOME [--config FILE]
+     * daemon`, its own session, its log to HOME/overlay.log) and waits until it listens or has
+     * ended. 0, or -errno and the last line it wrote in `why`.
+     */
+    int (*spawn)(void *arg, const struct cli_spawn *spawn, char *why, size_t why_len);
+
+    /**
+     * Copies standard input to the socket and the socket to standard output, half-closes kept,
+     * until both have ended. `early` was read from the socket already and comes first. Takes the
+     * socket. Called outside loop_run(), may block. 0 or -errno (-ECONNRESET: aborted by the other
+     * side).
+     */
+    int (*join_stdio)(void *arg, struct sock *sock, const uint8_t *early, size_t len);
+    /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
+    int (*browse)(void *arg, const char *url);
+};
+
+/** Carries out one command line. Returns the exit code. */
+MUST_USE int cli_run(int argc, char **argv, const struct cli_host *host);
