@@ -1,0 +1,161 @@
+/**
+ * The real paths below one session: which is used now, which others work, and how well.
+ *
+ * A sans-I/O machine in its owner's struct. The owner (a QUIC connection) makes one as soon as the
+ * handshake gives it exporter keys, sends its packets to path_set_current(), and drives it:
+ *
+ *     path_set_input()     a probe with this session's path_set_token() arrived
+ *     path_set_heard()     a packet of this session was decrypted that came over a path
+ *     path_set_hint()      one came over another path than the current, not yet decrypted
+ *     path_set_waiting()   whether something we sent waits for an acknowledgement
+ *     path_set_output()    while it returns a length: probes to send, each over its own path
+ *     path_set_deadline()  when to call path_set_output() again (and then path_set_take_switch())
+ *
+ * After each of them path_set_take_switch() says whether the current path changed: then kick QUIC
+ * (a PING at once) and tell the owner's on_path.
+ *
+ * It switches only to a path over which a challenge of our own came back authenticated, on one of
+ * these grounds:
+ *   - the other side moved or says that it decided so (PROBE_USE): we follow it;
+ *   - the current path is dead: 6.5 s of silence with data outstanding (suspect after 3 s);
+ *   - only the side that dialled: another path that carries full-size packets is clearly faster.
+ * Round trips and full-size proofs are our own measurements; so the two sides may use different
+ * paths for a while, which does no harm.
+ *
+ * Everything is bounded: PATH_SET_MAX paths, at most 20 unanswered probes to a target, at most 20
+ * probes/s (and a burst of 32) to paths that never answered; nothing unauthenticated is answered.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/attr.h"
+#include "gateway/base/clock.h"
+#include "gateway/transport/path.h"
+#include "gateway/wire/probe.h"
+
+#define PATH_SET_MAX          16
+#define PATH_SET_SECRET_LEN   32
+#define PATH_SET_EXPORT_LABEL "EXPORTER-overlay-path" /* for the secret of path_set_options */
+
+enum path_role {
+    PATH_DIALLER,  /* dialled the session; it alone changes path merely for speed */
+    PATH_ACCEPTOR, /* was dialled */
+};
+
+enum path_state {
+    PATH_EMPTY,   /* not a path */
+    PATH_CHECKED, /* candidate: being probed, has not answered yet */
+    PATH_GOOD,    /* answered a challenge of ours lately (or carried the handshake) */
+    PATH_SUSPECT, /* good before, silent now */
+    PATH_FAILED,  /* unanswered probes used up; revives when heard of or kicked */
+};
+
+struct path_set_options {
+    uint8_t secret[PATH_SET_SECRET_LEN]; /* exporter secret, the same on both sides */
+    enum path_role role;
+    struct path first; /* carried the handshake */
+    void (*random)(void *arg, void *out, size_t len);
+    void *arg; /* random's, which must outlive the set */
+};
+
+/** One path; private to path_set.c, here for its size. */
+struct path_slot {
+    struct path path;
+    enum path_state state;
+    bool full_size;     /* PROBE_MAX bytes passed from us to them */
+    bool hinted;        /* not added by us: first seen as a source */
+    bool follow;        /* the other side wants us here: switch as soon as it answers */
+    bool pong_due;      /* a ping waits for its answer */
+    bool ping_full;     /* the outstanding ping is a full-size one */
+    uint8_t full_tries; /* full-size pings in a row that went unanswered */
+    uint8_t samples;    /* round trips measured, up to 255 */
+    uint8_t unanswered; /* probes since we last heard of it */
+    uint64_t challenge; /* of the outstanding ping, valid while ping_sent != 0 */
+    uint64_t pong_challenge;
+    instant ping_sent; /* 0: none outstanding */
+    instant ping_due;  /* INSTANT_NEVER: none */
+    instant heard;     /* last authenticated packet, 0: never */
+    instant hinted_at; /* last hint that was acted upon */
+    instant rtt;       /* smoothed, 0: not measured */
+    struct addr seen;  /* where the other side sees us on this path, or none */
+};
+
+/** Use the functions below; nothing in it is meant for others. */
+struct path_set {
+    struct path_slot slot[PATH_SET_MAX];
+    unsigned current; /* index into slot */
+    enum path_role role;
+    uint8_t key_in[PROBE_KEY_LEN], key_out[PROBE_KEY_LEN];
+    uint64_t token_in, token_out;
+    void (*random)(void *arg, void *out, size_t len);
+    void *arg;
+    uint32_t sequence;  /* of the last probe sent */
+    uint32_t highest;   /* sequence received */
+    uint64_t window;    /* bit n: highest - n was received */
+    uint32_t use_heard; /* sequence of the newest PROBE_USE that was honoured */
+    bool speaks_probes;
+    bool switched;
+    bool waiting;
+    bool suspect;
+    bool announce;         /* our pings on the current path carry PROBE_USE */
+    instant waiting_since; /* or last heard on the current path since, whichever is later */
+    instant switched_at;
+    instant credit_at; /* when `credit` was counted last */
+    unsigned credit;   /* probes that may go to paths that never answered */
+};
+
+/** One path as others may look at it. */
+struct path_info {
+    struct path path;
+    enum path_state state;
+    bool current;
+    bool full_size;
+    instant rtt;      /* 0: not measured */
+    instant heard;    /* 0: never */
+    struct addr seen; /* where the other side sees us on this path, or none */
+};
+
+void path_set_init(struct path_set *s, instant now, const struct path_set_options *options);
+/** Wipes the keys. There is nothing to free. */
+void path_set_wipe(struct path_set *s);
+
+/** The token of probes that come to us (probe_token()): a key for the owner's table. */
+uint64_t path_set_token(const struct path_set *s);
+
+/** Adds a path worth trying; it is probed at once. Known ones are probed anew if they failed.
+ *  Returns 0, or -ENOSPC when all places are held by paths that work. */
+MUST_USE int path_set_add(struct path_set *s, instant now, const struct path *path);
+
+/** Takes a probe that came over `path`. Returns 0, or -EBADMSG: malformed, forged or replayed,
+ *  which changed nothing. */
+MUST_USE int path_set_input(struct path_set *s, instant now, const struct path *path,
+                            const uint8_t *data, size_t len);
+/** A packet of the session that came over `path` was authentic. Cheap for the current path. */
+void path_set_heard(struct path_set *s, instant now, const struct path *path);
+/** A packet with a connection id of the session came over another path than the current; it need
+ *  not be authentic. A challenge is sent there, rarely enough to be of no use to an attacker. */
+void path_set_hint(struct path_set *s, instant now, const struct path *path);
+/** Tells whether ack-eliciting packets are in flight. Call it whenever that may have changed. */
+void path_set_waiting(struct path_set *s, instant now, bool waiting);
+/** The local network changed, or something may be wrong: probes all paths now, the current one
+ *  first, and asks the other side to follow us to where we are now. */
+void path_set_kick(struct path_set *s, instant now);
+
+/** Writes the next probe that is due and where it goes. Returns its length, or 0. */
+MUST_USE size_t path_set_output(struct path_set *s, instant now, struct path *to,
+                                uint8_t out[static PROBE_MAX]);
+instant path_set_deadline(const struct path_set *s);
+
+/** The path to send the session's packets over. Valid until the next call. */
+const struct path *path_set_current(const struct path_set *s);
+/** True once after each change of the current path. */
+MUST_USE bool path_set_take_switch(struct path_set *s);
+/** True while the current path is silent although something is outstanding (3 s). */
+bool path_set_is_suspect(const struct path_set *s);
+/** The other side has sent a valid probe: it is a gateway like us. */
+bool path_set_speaks_probes(const struct path_set *s);
+/** Describes the paths, the current one first. Returns how many there are; fills up to `max`. */
+size_t path_set_info(const struct path_set *s, struct path_info *out, size_t max);
