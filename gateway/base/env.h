@@ -89,6 +89,10 @@ struct sock_handler {
      * An edge: reading, writing or both may work now. Read and write until -EAGAIN, or remember
      * that it is still ready: the same readiness is not told twice. An error or hang-up comes as
      * this too and shows in the next read or write.
+     *
+     * A read or write that moved less than it was given room for counts as -EAGAIN too, so that a
+     * request costs one read and one write. What came with those last bytes (the end of data, an
+     * error: epoll tells both in one edge) is therefore told again, by another on_ready.
      */
     void (*on_ready)(void *arg);
 };
