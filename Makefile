@@ -1,115 +1,286 @@
-# make            the objects            make V=1         show the commands
-# make check      tests and layers       make check-asan  tests under ASan and UBSan
-# make check-valgrind                    make coverage    line coverage in build/cover/html
-# make lint       format, tidy, layers   make format      apply .clang-format
-# make fuzz       FUZZ_SECONDS=30 each   make clean
+# make                the program, hardened, in build/release        make V=1      show the commands
+# make demo           two gateways on this machine, shown working    make install  prefix=/usr/local
+# make check          everything: libraries, build, all tests        make check-fast  the inner loop
+# make check-asan     unit tests and stories under ASan and UBSan    make check-valgrind, check-tsan
+# make lint           format, tidy, cppcheck, headers, layers, words make format   apply .clang-format
+# make fuzz           FUZZ_SECONDS=60 for every parser               make coverage build/cover/html
+# make bench          one table beside haproxy and ssh               make dist     a source tarball
+# make deps           install what is missing with apt               make clean, uninstall
+#
+# MODE=release|debug|asan|tsan|cover|fuzz picks flags and folder (build/MODE). A goal inside
+# build/MODE/ picks its own. CC, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS add to ours and come last.
 
-CC ?= gcc
+VERSION := 0.1.0
+
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG ?= clang
 PKG_CONFIG ?= pkg-config
-MODE ?= debug
+PYTHON ?= python3
+INSTALL ?= install
+INSTALL_PROGRAM ?= $(INSTALL) -m 755
+INSTALL_DATA ?= $(INSTALL) -m 644
+
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+datarootdir ?= $(prefix)/share
+datadir ?= $(datarootdir)
+mandir ?= $(datarootdir)/man
+docdir ?= $(datarootdir)/doc/overlay
+sysconfdir ?= /etc
+unitdir ?= $(prefix)/lib/systemd
+
+goal_mode := $(firstword $(foreach g,$(filter build/%,$(MAKECMDGOALS)),$(word 2,$(subst /, ,$g))))
+MODE := $(or $(MODE),$(filter debug release asan tsan cover fuzz,$(goal_mode)),release)
 V ?= 0
+WERROR ?= -Werror
 
-LIBS := libuv libsodium gnutls libngtcp2 libngtcp2_crypto_gnutls ldns jansson inih libcares libsystemd
+# ---- flags ----
+
+LIBS := libuv libsodium gnutls 'libngtcp2 >= 1.11' libngtcp2_crypto_gnutls ldns jansson inih libcares
+OPTIONAL_LIBS := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 TEST_LIBS := cmocka
+LIBS_MISSING := $(shell $(PKG_CONFIG) --print-errors --short-errors --exists $(LIBS) 2>&1 | head -3)
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null)
+LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null)
+TEST_LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_LIBS) 2>/dev/null)
 
-CPPFLAGS += -I. -D_GNU_SOURCE
-CFLAGS += -std=c17 -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wundef -Wvla \
-          -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Werror -MMD -MP \
-          $(shell $(PKG_CONFIG) --cflags $(LIBS) $(TEST_LIBS))
-LDLIBS += $(shell $(PKG_CONFIG) --libs $(LIBS))
+takes = $(shell $(CC) $1 -Werror -fsyntax-only -x c /dev/null 2>/dev/null && echo $1)
 
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wundef -Wvla \
+        -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings $(WERROR)
+
+CFLAGS.release := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection \
+                  -ffile-prefix-map=$(CURDIR)=.
 CFLAGS.debug := -Og -g3
-CFLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-CFLAGS.asan := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS.asan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=address,undefined \
+               -fno-sanitize-recover=all
+CFLAGS.tsan := -O1 -g3 -fno-omit-frame-pointer -fsanitize=thread
 CFLAGS.cover := -O0 -g3 --coverage
-CFLAGS += $(CFLAGS.$(MODE))
-LDFLAGS += $(filter -fsanitize% --coverage,$(CFLAGS.$(MODE)))
+CFLAGS.fuzz := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+               -fsanitize=fuzzer-no-link,address,undefined
+CPPFLAGS.release := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+LDFLAGS.release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+ifeq ($(MODE),release)
+CFLAGS.release += $(call takes,-fcf-protection) $(call takes,-ftrivial-auto-var-init=zero)
+endif
+ifeq ($(MODE),fuzz)
+WARN := -w
+endif
+
+OUR_CPPFLAGS := -I. -D_GNU_SOURCE -DOVERLAY_VERSION='"$(VERSION)"' \
+                $(if $(filter libsystemd,$(OPTIONAL_LIBS)),-DHAVE_LIBSYSTEMD=1)
+OUR_CFLAGS := -std=c17 $(WARN) $(LIB_CFLAGS) $(CFLAGS.$(MODE))
+OUR_LDFLAGS := $(LDFLAGS.$(MODE)) $(filter -fsanitize% --coverage,$(CFLAGS.$(MODE)))
+CPP_ALL = $(OUR_CPPFLAGS) $(CPPFLAGS) $(CPPFLAGS.$(MODE))
+COMPILE = $(CC) $(CPP_ALL) $(OUR_CFLAGS) $(CFLAGS)
+LINK = $(CC) $(OUR_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@
+
+# ---- files ----
 
 B := build/$(MODE)
-SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/*/*.c dns/*.c adapters/*.c config/*/*.c))
+SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/*/*.c dns/*.c adapters/*.c \
+                                              config/*/*.c))
 HDR := $(wildcard gateway/*/*.h dns/*.h adapters/*.h config/*/*.h tests/*/*.h)
-TESTS := $(wildcard tests/unit/*_test.c)
+UNIT := $(wildcard tests/unit/*_test.c)
+SCENARIO := $(wildcard tests/scenario/*_test.c)
 TEST_LIB := $(wildcard tests/support/*.c tests/sim/*.c)
 FUZZ := $(wildcard tests/fuzz/*_fuzz.c)
-ALL := $(SRC) $(wildcard gateway/main.c) $(HDR) $(TESTS) $(TEST_LIB) $(FUZZ)
+BENCH := $(wildcard tests/bench/*.c)
+MAIN := $(wildcard gateway/main.c)
+ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(FUZZ) $(BENCH) \
+       tests/tools/fuzz_replay.c
+SCRIPTS := $(wildcard .ci/run tests/*/*.sh)
+
 OBJ := $(SRC:%.c=$B/%.o)
-TEST_BIN := $(TESTS:%.c=$B/%)
+UNIT_BIN := $(UNIT:%.c=$B/%)
+SCENARIO_BIN := $(SCENARIO:%.c=$B/%)
+FUZZ_BIN := $(FUZZ:%.c=$B/%)
+REPLAY_BIN := $(FUZZ:%.c=$B/%_replay)
+BENCH_BIN := $(BENCH:%.c=$B/%)
+PROGRAM := $(if $(MAIN),$B/overlay)
 
 Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' '$1' '$2')
+cores := $(shell nproc 2>/dev/null || echo 1)
+# A goal that starts another make uses every core, unless the caller said -j himself.
+jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(cores))
+sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
-all: $(OBJ) $(if $(wildcard gateway/main.c),$B/overlay)
+# ---- building ----
 
-$B/overlay: $B/gateway/main.o $B/gateway.a
-	$(call say,LD,$@)
-	$Q$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+all: $(OBJ) $(PROGRAM)
+tests: $(UNIT_BIN) $(SCENARIO_BIN)
 
-$B/%.o: %.c
+have-libraries:
+ifneq ($(LIBS_MISSING),)
+	@printf '%s\n' '$(subst ','\'',$(LIBS_MISSING))' 'A library is missing. Run: make deps' >&2; exit 1
+endif
+
+# Objects are made anew when the flags are not those they were made with.
+$B/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(COMPILE) $(LINK))' | cmp -s - $@ || \
+	 printf '%s\n' '$(subst ','\'',$(COMPILE) $(LINK))' > $@
+
+$B/%.o: %.c $B/flags | have-libraries
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$Q$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$Q$(COMPILE) -MMD -MP -c -o $@ $<
 
 $B/gateway.a: $(OBJ)
 	$(call say,AR,$@)
 	$Q$(RM) $@ && $(AR) rcs $@ $^
 
-$B/tests/unit/%_test: $B/tests/unit/%_test.o $(TEST_LIB:%.c=$B/%.o) $B/gateway.a
+$B/overlay: $B/gateway/main.o $B/gateway.a
 	$(call say,LD,$@)
-	$Q$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(TEST_LIBS))
+	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
-# Each test stands alone; one that hangs is a failure, not a coffee break.
-RUN ?=
-run-tests: $(TEST_BIN)
-	$Q set -e; for t in $^; do timeout 60 $(RUN) $$t; done
+$(UNIT_BIN) $(SCENARIO_BIN): %: %.o $(TEST_LIB:%.c=$B/%.o) $B/gateway.a
+	$(call say,LD,$@)
+	$Q$(LINK) $^ $(LIB_LIBS) $(TEST_LIB_LIBS) $(LDLIBS)
 
-check: layers run-tests
+$(REPLAY_BIN): %_replay: %.o $B/tests/tools/fuzz_replay.o $(TEST_LIB:%.c=$B/%.o) $B/gateway.a
+	$(call say,LD,$@)
+	$Q$(LINK) $^ $(LIB_LIBS) $(TEST_LIB_LIBS) $(LDLIBS)
+
+$(FUZZ_BIN): %: %.o $(TEST_LIB:%.c=$B/%.o) $B/gateway.a
+	$(call say,LD,$@)
+	$Q$(LINK) -fsanitize=fuzzer $^ $(LIB_LIBS) $(TEST_LIB_LIBS) $(LDLIBS)
+
+$(BENCH_BIN): %: %.o
+	$(call say,LD,$@)
+	$Q$(LINK) $^ $(LDLIBS)
+
+# ---- tests ----
+
+RUN_TESTS := tests/tools/run-tests.sh
+
+deps:
+	$Qtests/tools/deps.sh build test
+
+# Everything a clean machine can run. tests/tools/check.sh names each step and adds up.
+check:
+	$Qtests/tools/deps.sh build test
+	+$Q MAKE='$(MAKE)' MAKE_JOBS='$(jobs)' tests/tools/check.sh \
+		build layers unit scenario fuzz netns interop
+check-fast:
+	+$Q MAKE='$(MAKE)' MAKE_JOBS='$(jobs)' tests/tools/check.sh build-fast layers unit scenario fuzz
+run-unit: $(UNIT_BIN)
+	$Q$(RUN_TESTS) -l unit -t 60 $^
+run-scenario: $(SCENARIO_BIN)
+	$Q$(RUN_TESTS) -l scenario -t 300 $^
+run-replay: $(REPLAY_BIN)
+	$Q$(RUN_TESTS) -l fuzz -t 120 $^
+run-tests: run-unit run-scenario
+
 check-asan:
-	$Q$(MAKE) MODE=asan run-tests
+	$(sub) MODE=asan run-tests run-replay
+# The gateway is one loop on one thread; as long as no source starts a thread or queues work on
+# libuv's pool there is no race to look for.
+check-tsan:
+	@if grep -lE '\b(uv_queue_work|uv_thread_create|pthread_create|thrd_create)\b' \
+	        $(SRC) $(MAIN) /dev/null; then \
+	    $(MAKE) --no-print-directory $(jobs) MODE=tsan RUN='setarch -R' run-tests; \
+	else echo 'check-tsan: nothing to do, no source starts a thread (the gateway is one loop).'; fi
 check-valgrind:
-	$Q$(MAKE) RUN='valgrind -q --leak-check=full --show-leak-kinds=all --error-exitcode=9' run-tests
+	$(sub) MODE=debug TEST_TIMES=10 run-unit \
+		RUN='valgrind -q --leak-check=full --show-leak-kinds=all --error-exitcode=9'
+run-unit run-scenario run-replay: export RUN := $(RUN)
+run-unit run-scenario run-replay: export TEST_TIMES := $(TEST_TIMES)
 
 coverage:
-	$Q$(MAKE) MODE=cover run-tests
-	$Q mkdir -p build/cover/html
-	$Q gcovr -r . --object-directory build/cover -e tests/ --branches \
+	$(sub) MODE=cover run-tests
+	$Qmkdir -p build/cover/html
+	$Qgcovr -r . --object-directory build/cover -e tests/ --branches --exclude-throw-branches \
 		--html-details build/cover/html/index.html --print-summary
 
-# One libFuzzer binary per module, from the same sources, on its own corpus.
-FUZZ_SECONDS ?= 30
-fuzz: $(FUZZ:tests/fuzz/%.c=build/fuzz/%)
-	$Q set -e; for f in $^; do c=tests/fuzz/corpus/$$(basename $$f); mkdir -p $$c; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 -verbosity=0 -print_final_stats=1 $$c; done
-build/fuzz/%: tests/fuzz/%.c $(SRC) $(HDR)
-	$(call say,FUZZ,$@)
-	@mkdir -p $(@D)
-	$Q$(CLANG) $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $< $(SRC) $(LDLIBS)
+# One libFuzzer program a parser, all linked to one instrumented build of the sources.
+FUZZ_SECONDS ?= 60
+FUZZ_ONLY ?=
+fuzz:
+	$(sub) MODE=fuzz CC=$(CLANG) run-fuzz
+run-fuzz: $(FUZZ_BIN)
+	$Qtests/tools/run-fuzz.sh $(FUZZ_SECONDS) $(filter %$(FUZZ_ONLY)_fuzz,$^)
 
-lint: layers headers
-	$Q clang-format --dry-run -Werror $(ALL)
-	$Q clang-tidy --quiet $(SRC) -- $(CPPFLAGS) -std=c17
-	$Q cppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -I. $(SRC)
+demo:
+	$Qtests/tools/deps.sh build demo
+	$(sub) MODE=release all
+	$Qtests/tools/demo.sh build/release/overlay
+bench:
+	$Qtests/tools/deps.sh build bench
+	$(sub) MODE=release all bench-tools
+	$Q$(PYTHON) tests/bench/bench.py $(BENCH_ARGS)
+bench-tools: $(BENCH_BIN)
+
+# ---- reading the code ----
+
+lint:
+	$(sub) -k MODE=debug layers headers lint-format lint-words lint-scripts lint-cppcheck lint-tidy
+lint-format:
+	$(call say,FORMAT,$(words $(ALL)) files)
+	$Qclang-format --dry-run -Werror $(ALL)
+lint-words:
+	$(call say,WORDS,tests/tools/discouraged.txt)
+	$Qawk -f tests/tools/discouraged.awk tests/tools/discouraged.txt $(filter-out tests/%,$(ALL))
+lint-scripts:
+	$(call say,SHELL,$(words $(SCRIPTS)) scripts)
+	$Qif command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); else \
+		echo 'lint-scripts: shellcheck is not installed (make deps-lint)' >&2; exit 1; fi
+lint-cppcheck:
+	$(call say,CPPCHK,$(words $(SRC) $(MAIN)) files)
+	@mkdir -p build/lint/cppcheck
+	$Qcppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
+		--suppress=missingIncludeSystem --cppcheck-build-dir=build/lint/cppcheck -I. $(SRC) $(MAIN)
+lint-tidy: $(patsubst %.c,build/lint/%.tidy,$(SRC) $(MAIN))
+build/lint/%.tidy: %.c .clang-tidy | have-libraries
+	$(call say,TIDY,$<)
+	@mkdir -p $(@D)
+	$Q$(CC) $(OUR_CPPFLAGS) $(LIB_CFLAGS) -MM -MP -MT $@ -MF $@.d $<
+	$Qclang-tidy --quiet $< -- $(OUR_CPPFLAGS) $(LIB_CFLAGS) -std=c17 2>$@.log || \
+		{ cat $@.log; exit 1; }
+	@touch $@
+deps-lint:
+	$Qtests/tools/deps.sh build test lint
 
 format:
-	$Q clang-format -i $(ALL)
+	$Qclang-format -i $(ALL)
 
 layers:
-	$Q awk -f tests/tools/layers.awk tests/tools/layers.txt $(ALL)
+	$Qawk -f tests/tools/layers.awk tests/tools/layers.txt $(ALL)
 layers.dot:
-	$Q awk -v dot=1 -f tests/tools/layers.awk tests/tools/layers.txt $(SRC) $(HDR) > $@
+	$Qawk -v dot=1 -f tests/tools/layers.awk tests/tools/layers.txt $(SRC) $(HDR) > $@
 
 # A header compiles alone, so nobody depends on the order of includes.
 headers: $(HDR:%=$B/%.ok)
-$B/%.h.ok: %.h
+$B/%.h.ok: %.h $B/flags | have-libraries
 	@mkdir -p $(@D)
-	$Qecho '#include "$<"' | $(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(CFLAGS)) -fsyntax-only -x c -
+	$Qecho '#include "$<"' | $(COMPILE) -MMD -MP -MT $@ -MF $@.d -fsyntax-only -x c -
 	@touch $@
+
+# ---- handing it on ----
+
+install: all
+	$Qtests/tools/install.sh install '$(PROGRAM)'
+uninstall:
+	$Qtests/tools/install.sh uninstall
+export DESTDIR prefix exec_prefix bindir datarootdir datadir mandir docdir sysconfdir unitdir \
+       INSTALL INSTALL_PROGRAM INSTALL_DATA VERSION
+
+# The same commit always gives the same bytes.
+dist:
+	$(call say,DIST,build/overlay-$(VERSION).tar.gz)
+	@mkdir -p build
+	$Qgit archive --format=tar --prefix=overlay-$(VERSION)/ HEAD | gzip -9n > build/overlay-$(VERSION).tar.gz
 
 clean:
 	$Q$(RM) -r build
 
-.PHONY: all check check-asan check-valgrind coverage fuzz lint format layers layers.dot headers \
-        run-tests clean
+FORCE:
+.PHONY: FORCE all tests have-libraries deps deps-lint check check-fast run-unit run-scenario \
+        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz demo bench \
+        bench-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
+        layers.dot headers install uninstall dist clean
 .SECONDARY:
--include $(shell find $B -name '*.d' 2>/dev/null)
+.DELETE_ON_ERROR:
+-include $(shell find $B build/lint -name '*.d' 2>/dev/null)
