@@ -1,0 +1,29 @@
+#include "gateway/crypto/hash.h"
+
+#include <assert.h>
+
+#include <sodium.h>
+
+void hash_blake2b(uint8_t *out, size_t out_len, const uint8_t *key, size_t key_len,
+                  const void *data, size_t len)
+{
+    assert(out_len >= HASH_BLAKE2B_MIN && out_len <= HASH_BLAKE2B_MAX);
+    assert(!key || (key_len >= 16 && key_len <= 64));
+    /* Fails for lengths out of range only. */
+    (void)crypto_generichash_blake2b(out, out_len, data, len, key, key ? key_len : 0);
+}
+
+void hash_sha256(uint8_t out[static HASH_SHA256_LEN], const void *data, size_t len)
+{
+    (void)crypto_hash_sha256(out, data, len);
+}
+
+void hash_hmac_sha256(uint8_t out[static HASH_SHA256_LEN], const uint8_t *key, size_t key_len,
+                      const void *data, size_t len)
+{
+    crypto_auth_hmacsha256_state state;
+    (void)crypto_auth_hmacsha256_init(&state, key, key_len);
+    (void)crypto_auth_hmacsha256_update(&state, data, len);
+    (void)crypto_auth_hmacsha256_final(&state, out);
+    sodium_memzero(&state, sizeof(state));
+}
