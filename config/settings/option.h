@@ -1,0 +1,98 @@
+/**
+ * The value of one option: from the text of a configuration file to a field, judged by its type.
+ *
+ * Each type of options.def has its C type here, and one function reads them all.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+
+#define OPTION_ADDRS_MAX   8
+#define OPTION_RELAYS_MAX  2
+#define OPTION_NAMES_MAX   1024
+#define OPTION_NAME_MAX    63  /* characters of a word in a list, and of a text */
+#define OPTION_LABEL_MAX   32  /* characters of a service's name or an alias */
+#define OPTION_TARGET_MAX  255 /* characters */
+#define OPTION_PEER_ID_LEN 52  /* characters */
+
+struct addr_list {
+    struct addr at[OPTION_ADDRS_MAX];
+    size_t count;
+};
+
+/** Words: user names, aliases, peer ids, "*". Owned by whoever owns the field. */
+struct name_list {
+    char **at;
+    size_t count;
+};
+
+struct relay_list {
+    char at[OPTION_RELAYS_MAX][128]; /* PEER_ID@HOST:PORT */
+    size_t count;
+};
+
+enum option_type {
+    OPTION_ADDRS,   /* list of IP:PORT */
+    OPTION_NAMES,   /* list of words */
+    OPTION_RELAYS,  /* list of PEER_ID@HOST:PORT */
+    OPTION_TEXT,    /* anything printable */
+    OPTION_LABEL,   /* a-z 0-9 -, as in an alias */
+    OPTION_DOMAIN,  /* labels with dots between */
+    OPTION_TARGET,  /* see config/settings/target.h */
+    OPTION_PEER_ID, /* 52 characters of z-base-32; judged further by who uses it */
+    OPTION_BOOL,    /* on yes true 1, off no false 0 */
+    OPTION_CHOICE,  /* one of the words of its rule; the field is its place there */
+    OPTION_NUMBER,  /* within the range of its rule */
+    OPTION_SIZE,    /* bytes; K M G */
+    OPTION_SECONDS, /* seconds; s m h d; within the range of its rule */
+};
+
+/* The C type of a field, by the type's name in options.def. */
+typedef struct addr_list option_field_ADDRS;
+typedef struct name_list option_field_NAMES;
+typedef struct relay_list option_field_RELAYS;
+typedef char option_field_TEXT[OPTION_NAME_MAX + 1];
+typedef char option_field_LABEL[OPTION_LABEL_MAX + 1];
+typedef char option_field_DOMAIN[OPTION_NAME_MAX + 1];
+typedef char option_field_TARGET[OPTION_TARGET_MAX + 1];
+typedef char option_field_PEER_ID[OPTION_PEER_ID_LEN + 1];
+typedef bool option_field_BOOL;
+typedef unsigned option_field_CHOICE;
+typedef uint64_t option_field_NUMBER;
+typedef uint64_t option_field_SIZE;
+typedef uint64_t option_field_SECONDS;
+
+struct option {
+    const char *section, *name; /* "service NAME" and "peer ALIAS" for those that repeat */
+    enum option_type type;
+    const char *rule;
+    const char *standard; /* the default, as text */
+    const char *help;
+    size_t offset; /* of the field in its struct */
+};
+
+/**
+ * Reads `text` into the field of `o` in the struct at `base`. Lists are added to what is there, so
+ * that one can go on over several lines. Returns 0, -ENOMEM, or -EBADMSG with what was expected in
+ * `why`.
+ */
+MUST_USE int option_set(const struct option *o, void *base, const char *text, char *why,
+                        size_t why_len);
+/** Gives back what the field owns and makes it empty. */
+void option_clear(const struct option *o, void *base);
+/** Lists may be written on more than one line. */
+bool option_is_list(const struct option *o);
+/** What a value looks like, for people: "IP:PORT, ..", "kept|random", ... */
+const char *option_form(const struct option *o);
+
+/** 1 to 32 of a-z, 0-9 and '-', not at either end. */
+bool label_ok(const char *text);
+/** "90", "90s", "15m", "2h", "7d" to seconds. Returns 0 or -EINVAL. */
+MUST_USE int duration_parse(uint64_t *seconds, const char *text);
+/** A decimal number of nothing but digits, within the range. Returns 0 or -EINVAL. */
+MUST_USE int number_parse(uint64_t *out, const char *text, uint64_t min, uint64_t max);
