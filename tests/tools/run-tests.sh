@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs test programs side by side, each under a time limit, and says little unless one fails.
 #
-# usage: run-tests.sh [-l LABEL] [-t SECONDS] [-j JOBS] [-s] PROGRAM...
-#   -s  one after the other, with a line for each (stories that use the whole machine)
+# usage: run-tests.sh [-l LABEL] [-t SECONDS] [-j JOBS] [-v] PROGRAM...
+#   -v  a line for each program
 #   RUN="valgrind -q"   a command to run them under      TEST_TIMES=10   stretches the time limit
 #   TEST_RESULTS=FILE   appends "LABEL PASSED FAILED" for tests/tools/check.sh to add up
 #
@@ -10,13 +10,13 @@
 # that dies in the middle of a test has failed that test; one that runs none has failed.
 set -u
 
-label=tests limit=60 jobs=$(nproc) slow=
-while getopts l:t:j:s opt; do
+label=tests limit=60 jobs=$(nproc) verbose=
+while getopts l:t:j:v opt; do
   case $opt in
     l) label=$OPTARG ;;
     t) limit=$OPTARG ;;
     j) jobs=$OPTARG ;;
-    s) slow=yes jobs=1 ;;
+    v) verbose=yes ;;
     *) exit 2 ;;
   esac
 done
@@ -26,12 +26,11 @@ shift $((OPTIND - 1))
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 limit=$((limit * ${TEST_TIMES:-1}))
-export logs limit slow
+export logs limit verbose
 
 run_one() {
   local program=$1 log code ran passed failed begin=$SECONDS
   log=$logs/$(echo "$program" | tr / _)
-  [ -z "$slow" ] || printf '  %-52s ' "$(basename "$program")"
   # shellcheck disable=SC2086  # RUN is a command with its arguments
   timeout -k 10 "$limit" ${RUN:-} "$program" >"$log" 2>&1 </dev/null
   code=$?
@@ -43,10 +42,10 @@ run_one() {
   fi
   echo "$passed $failed" >"$log.count"
   if [ "$failed" -eq 0 ]; then
-    [ -z "$slow" ] || echo "$passed ok, $((SECONDS - begin)) s"
+    [ -z "$verbose" ] || printf '  %-40s %4d ok %5d s\n' "$(basename "$program")" "$passed" \
+      $((SECONDS - begin))
     return
   fi
-  [ -z "$slow" ] || echo "FAILED"
   {
     echo "---- $program: $(why "$code" "$ran")"
     cat "$log"
