@@ -1,0 +1,257 @@
+#include "tests/support/fake_env.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/fake_net.h"
+
+static struct fake_env *self(struct env *env)
+{
+    return (struct fake_env *)(void *)env;
+}
+
+static instant now_of(struct env *env)
+{
+    return self(env)->now;
+}
+
+static int64_t wall_of(struct env *env)
+{
+    return self(env)->wall_us + (int64_t)(self(env)->now / 1000);
+}
+
+/* splitmix64: every bit of the seed counts, and a test may print and repeat it. */
+static void draw(struct env *env, void *out, size_t len)
+{
+    struct fake_env *f = self(env);
+    uint8_t *at = out;
+    for (size_t i = 0; i < len; i++) {
+        uint64_t z = f->seed += UINT64_C(0x9e3779b97f4a7c15);
+        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+        at[i] = (uint8_t)(z >> 56);
+    }
+}
+
+static void set_timer(struct env *env, struct timer *timer, instant due)
+{
+    assert_int_equal(heap_set(&self(env)->timers, timer, due), 0);
+}
+
+static void stop_timer(struct env *env, struct timer *timer)
+{
+    heap_remove(&self(env)->timers, timer);
+}
+
+static void defer(struct env *env, struct deferred *work)
+{
+    struct fake_env *f = self(env);
+    if (work->queued)
+        return;
+    work->queued = true;
+    work->next = NULL;
+    *f->deferred_end = work;
+    f->deferred_end = &work->next;
+}
+
+static void undefer(struct env *env, struct deferred *work)
+{
+    struct fake_env *f = self(env);
+    struct deferred **at = &f->deferred;
+    if (!work->queued)
+        return;
+    while (*at != work)
+        at = &(*at)->next;
+    *at = work->next;
+    if (f->deferred_end == &work->next)
+        f->deferred_end = at;
+    work->queued = false;
+}
+
+static int interfaces(struct env *env, struct interface *out, int max)
+{
+    struct fake_env *f = self(env);
+    int count = f->interface_count < max ? f->interface_count : max;
+    memcpy(out, f->interface, (size_t)count * sizeof(*out));
+    return count;
+}
+
+static int owner(struct env *env, const struct addr *client, const struct addr *server,
+                 uint32_t *uid)
+{
+    struct fake_env *f = self(env);
+    (void)client;
+    (void)server;
+    if (f->owner_error == 0)
+        *uid = f->owner_uid;
+    return f->owner_error;
+}
+
+static struct fake_file *file_of(struct fake_env *f, const char *name)
+{
+    struct fake_file *empty = NULL;
+    for (size_t i = 0; i < FAKE_FILES_MAX; i++) {
+        if (f->file[i].data && strcmp(f->file[i].name, name) == 0)
+            return &f->file[i];
+        if (!f->file[i].data && !empty)
+            empty = &f->file[i];
+    }
+    assert_non_null(empty);
+    assert_true(strlen(name) <= ENV_HOME_NAME_MAX);
+    strcpy(empty->name, name);
+    return empty;
+}
+
+static void put(struct fake_env *f, const char *name, const void *data, size_t len)
+{
+    struct fake_file *file = file_of(f, name);
+    uint8_t *copy = malloc(len + 1);
+    assert_non_null(copy);
+    if (len > 0)
+        memcpy(copy, data, len);
+    copy[len] = '\0';
+    free(file->data);
+    file->data = copy;
+    file->len = len;
+}
+
+static int load(struct env *env, const char *name, uint8_t **data, size_t *len)
+{
+    struct fake_env *f = self(env);
+    struct fake_file *file = file_of(f, name);
+    if (f->load_error < 0)
+        return f->load_error;
+    if (!file->data)
+        return -ENOENT;
+    *data = malloc(file->len + 1);
+    assert_non_null(*data);
+    memcpy(*data, file->data, file->len + 1);
+    *len = file->len;
+    return 0;
+}
+
+static int save(struct env *env, const char *name, const uint8_t *data, size_t len)
+{
+    struct fake_env *f = self(env);
+    if (f->save_error < 0)
+        return f->save_error;
+    put(f, name, data, len);
+    f->saves++;
+    return 0;
+}
+
+static struct interface interface_of(unsigned index, const char *name, const char *ip,
+                                     unsigned prefix_bits)
+{
+    struct interface i = {.index = index, .prefix_bits = prefix_bits};
+    strcpy(i.name, name);
+    assert_int_equal(addr_parse_ip(&i.addr, ip, 0), 0);
+    i.loopback = addr_is_loopback(&i.addr);
+    i.multicast = !i.loopback;
+    return i;
+}
+
+void fake_env_init(struct fake_env *f)
+{
+    static struct env_ops ops; /* the same for all, filled in anew each time */
+    ops = (struct env_ops){
+        .now = now_of,
+        .wall_us = wall_of,
+        .random = draw,
+        .timer_set = set_timer,
+        .timer_stop = stop_timer,
+        .defer = defer,
+        .undefer = undefer,
+        .owner_of_tcp = owner,
+        .owner_of_udp = owner,
+        .interfaces = interfaces,
+        .load = load,
+        .save = save,
+    };
+    fake_net_ops(&ops);
+
+    *f = (struct fake_env){
+        .env.ops = &ops,
+        .now = SEC(3600),
+        .wall_us = INT64_C(1767225600000000),
+        .seed = 1,
+        .next_port = 40000,
+        .owner_uid = 1000,
+        .interface_count = 3,
+    };
+    f->deferred_end = &f->deferred;
+    list_init(&f->udp_sockets);
+    list_init(&f->socks);
+    list_init(&f->listeners);
+    f->sent = calloc(FAKE_SENT_MAX, sizeof(*f->sent));
+    assert_non_null(f->sent);
+    f->interface[0] = interface_of(1, "lo", "127.0.0.1", 8);
+    f->interface[1] = interface_of(2, "eth0", "192.0.2.7", 24);
+    f->interface[2] = interface_of(2, "eth0", "fe80::7%2", 64);
+    assert_int_equal(addr_parse_ip(&f->interface[1].broadcast, "192.0.2.255", 0), 0);
+}
+
+void fake_env_deinit(struct fake_env *f)
+{
+    fake_net_deinit(f);
+    assert_null(f->deferred);
+    assert_int_equal(f->timers.count, 0);
+    heap_deinit(&f->timers);
+    for (size_t i = 0; i < FAKE_FILES_MAX; i++)
+        free(f->file[i].data);
+    free(f->sent);
+}
+
+static void run_deferred(struct fake_env *f)
+{
+    while (f->deferred) {
+        struct deferred *work = f->deferred;
+        undefer(&f->env, work);
+        work->run(work);
+    }
+}
+
+void fake_env_settle(struct fake_env *f)
+{
+    struct timer *timer;
+    run_deferred(f);
+    while ((timer = heap_take_due(&f->timers, f->now))) {
+        timer->fire(timer);
+        run_deferred(f);
+    }
+}
+
+void fake_env_advance(struct fake_env *f, instant by)
+{
+    instant until = f->now + by;
+    fake_env_settle(f);
+    while (heap_due(&f->timers) <= until) {
+        f->now = heap_due(&f->timers);
+        fake_env_settle(f);
+    }
+    f->now = until;
+}
+
+void fake_env_put_file(struct fake_env *f, const char *name, const char *text)
+{
+    if (text) {
+        put(f, name, text, strlen(text));
+        return;
+    }
+    struct fake_file *file = file_of(f, name);
+    free(file->data);
+    file->data = NULL;
+}
+
+const char *fake_env_file(const struct fake_env *f, const char *name)
+{
+    for (size_t i = 0; i < FAKE_FILES_MAX; i++)
+        if (f->file[i].data && strcmp(f->file[i].name, name) == 0)
+            return (const char *)f->file[i].data;
+    return NULL;
+}
