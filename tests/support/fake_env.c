@@ -8,8 +8,6 @@
 
 #include <cmocka.h>
 
-#include "tests/support/fake_net.h"
-
 static struct fake_env *self(struct env *env)
 {
     return (struct fake_env *)(void *)env;

@@ -116,3 +116,7 @@ void fake_sock_room(struct sock *s, size_t room);
 bool fake_sock_finished(const struct sock *s);
 bool fake_sock_closed(const struct sock *s);
 bool fake_sock_was_reset(const struct sock *s);
+
+/* tests/support/fake_net.c has the sockets; these are for fake_env.c. */
+void fake_net_ops(struct env_ops *ops);
+void fake_net_deinit(struct fake_env *f);

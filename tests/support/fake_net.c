@@ -1,4 +1,4 @@
-#include "tests/support/fake_net.h"
+#include "tests/support/fake_env.h"
 
 #include <errno.h>
 #include <setjmp.h>
