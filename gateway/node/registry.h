@@ -3,7 +3,8 @@
  *
  * Kept in the home as registry.json and written whole, atomically, at every change. A file that
  * cannot be read refuses the start with its line; it is never replaced silently. Entries from the
- * configuration file are merged in memory (`from_config`) and never written back.
+ * configuration file (`from_config`) hide stored ones of the same name or id in memory, are never
+ * written back, and leave the stored ones as they were when they go (registry_drop_config()).
  *
  * Deny beats allow, and the block list beats everything, whatever the source.
  */
@@ -29,6 +30,7 @@
 #define REGISTRY_PEERS_MAX    4096
 #define REGISTRY_SERVICES_MAX 1024
 #define REGISTRY_PORTS_MAX    8192
+#define REGISTRY_GRANTS_MAX   4096 /* peers on one allow or deny list */
 
 enum service_proto {
     SERVICE_TCP = 1,
@@ -51,7 +53,7 @@ struct service {
     char name[PREAMBLE_NAME_MAX + 1];
     enum service_proto proto;
     uint16_t port;                       /* as peers see it */
-    char target[SERVICE_TARGET_MAX + 1]; /* "127.0.0.1:3000", "[::1]:3000", "unix:/path" */
+    char target[SERVICE_TARGET_MAX + 1]; /* as registry_target_ok() wants it */
     bool public;                         /* any peer that is not blocked or denied */
     bool raw;                            /* no HTTP guard at the browser side */
     bool proxy_protocol;                 /* PROXY protocol v2 before the first byte */
@@ -98,14 +100,22 @@ size_t registry_peer_count(const struct registry *r);
 struct known_peer *registry_peer_at(struct registry *r, size_t index);
 /** Returns the peer's entry, new if need be, or NULL (-ENOSPC, -ENOMEM in *err). */
 struct known_peer *registry_peer_add(struct registry *r, const struct peer_id *id, int *err);
-/** Gives an alias. -EINVAL (not a label, or it reads like a peer id), -EEXIST (another peer's). */
+/** Adds (or replaces) a peer of the configuration file: its alias, addresses and relays stand in
+ *  for stored ones; `blocked` and `last_good` are not looked at. -EINVAL and -EEXIST as
+ *  registry_set_alias(), -ENOSPC, -ENOMEM. */
+MUST_USE int registry_peer_put_config(struct registry *r, const struct known_peer *peer);
+/** Gives an alias, adding the peer if need be. -EINVAL (not a label of a-z, 0-9 and '-'), -EEXIST
+ *  (another peer's), -EPERM (named in the configuration file), -ENOSPC, -ENOMEM. */
 MUST_USE int registry_set_alias(struct registry *r, const struct peer_id *id, const char *alias);
-/** Takes the alias and, if nothing else is known of the peer, the entry away. -ENOENT. */
+/** Takes the alias and, if nothing else is known of the peer, the entry away. -ENOENT, -EPERM. */
 MUST_USE int registry_unname(struct registry *r, const char *alias);
+/** May this be an alias? */
+bool registry_alias_ok(const char *alias);
 
 /**
- * PEER as people write it: an alias, an id, or a unique prefix (>= 4 characters of an id, any of an
- * alias) of a known one. Returns 0, -ENOENT, or -ENOTUNIQ. A full canonical id need not be known.
+ * PEER as people write it, in any letter case: an alias, an id, or a unique prefix (>= 4 characters
+ * of an id, any of an alias) of a known one. Returns 0, -ENOENT, or -ENOTUNIQ. A full canonical id
+ * need not be known.
  */
 MUST_USE int registry_find_peer(struct registry *r, const char *text, struct peer_id *out);
 
@@ -115,11 +125,17 @@ struct service *registry_service_by_port(struct registry *r, uint16_t port,
                                          enum service_proto proto);
 size_t registry_service_count(const struct registry *r);
 struct service *registry_service_at(struct registry *r, size_t index);
-/** Adds or replaces (same name). Copies, lists included. -EPERM: one of the configuration file. */
+/**
+ * Adds or replaces (same name). Copies, lists included. One with `from_config` set hides a stored
+ * one; what registry_allow() and registry_deny() said of it stays in force. -EPERM: there is one of
+ * the configuration file and this is none. -EINVAL (name, port, proto or target), -ENOSPC, -ENOMEM.
+ */
 MUST_USE int registry_service_put(struct registry *r, const struct service *service);
 /** -ENOENT, -EPERM (from the configuration file). */
 MUST_USE int registry_service_remove(struct registry *r, const char *name);
-/** Puts `peer` on a service's allow or deny list, and off the other. -ENOENT, -ENOSPC. */
+/** Puts `peer` on a service's allow or deny list, and off the other; of a service of the
+ *  configuration file only what this said before, for there deny beats allow. -ENOENT, -ENOSPC,
+ *  -ENOMEM. */
 MUST_USE int registry_allow(struct registry *r, const char *service, const struct peer_id *peer);
 MUST_USE int registry_deny(struct registry *r, const char *service, const struct peer_id *peer);
 MUST_USE int registry_block(struct registry *r, const struct peer_id *peer, bool blocked);
@@ -145,6 +161,13 @@ MUST_USE int registry_port_put(struct registry *r, const struct port_assignment 
 
 /** Remembers an address that worked, newest first; known peers only. */
 void registry_good_address(struct registry *r, const struct peer_id *id, const struct addr *a);
+
+/**
+ * "127.0.0.1:3000", "[::1]:3000", "localhost:3000" or "unix:/path"; with `off_host` also another IP
+ * or "host.example:3000". Never a link-local address, where machines keep their own secrets
+ * (169.254.169.254), nor an unspecified or multicast one.
+ */
+bool registry_target_ok(const char *target, bool off_host);
 
 /** Takes all entries of the configuration file out again (before a reload). */
 void registry_drop_config(struct registry *r);
