@@ -148,9 +148,9 @@ $(FUZZ_BIN): %: %.o $(TEST_LIB:%.c=$B/%.o) $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) -fsanitize=fuzzer $^ $(LIB_LIBS) $(TEST_LIB_LIBS) $(LDLIBS)
 
-$(BENCH_BIN): %: %.o
+$(BENCH_BIN): %: %.o $B/gateway.a
 	$(call say,LD,$@)
-	$Q$(LINK) $^ $(LDLIBS)
+	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
 # ---- tests ----
 
