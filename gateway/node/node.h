@@ -18,10 +18,10 @@
 #include "gateway/base/pipe.h"
 #include "gateway/identity/keys.h"
 #include "gateway/node/registry.h"
+#include "gateway/peer/flow.h"
 #include "gateway/wire/preamble.h"
 
 struct node;
-struct flow;
 
 enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 
@@ -151,16 +151,6 @@ MUST_USE int node_take_answer(struct pipe *pipe, struct preamble_answer *out);
 /** Writes the answer of our side on a stream of on_stream. */
 void node_answer(struct pipe *pipe, enum preamble_status status, const char *reason);
 
-struct flow_handler {
-    /** One datagram, whole, borrowed for the call. */
-    void (*on_datagram)(void *arg, const uint8_t *data, size_t len);
-    /** The other side answered; anything but PREAMBLE_OK is followed by on_end. May be NULL. */
-    void (*on_answer)(void *arg, const struct preamble_answer *answer);
-    /** Over: idle for udp_idle_s, closed by the other side, or the session was lost. The flow is
-     *  gone; do not call node_flow_close(). */
-    void (*on_end)(void *arg);
-};
-
 /** Opens a flow of datagrams. Datagrams may be sent at once. Errors as node_open_stream(). */
 MUST_USE int node_open_flow(struct node *n, const struct peer_id *id, const struct preamble *what,
                             const struct flow_handler *handler, void *arg, struct flow **out);
@@ -170,8 +160,6 @@ void node_answer_flow(struct flow *f, enum preamble_status status, const char *r
  *  the queue is full. */
 void node_flow_send(struct flow *f, const uint8_t *data, size_t len);
 void node_flow_close(struct flow *f);
-
-#define FLOW_DATAGRAM_MAX 9000
 
 /** Measures the round trip to a peer over its session. Zeroed before the first use. */
 struct node_ping {

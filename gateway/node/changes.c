@@ -1,0 +1,78 @@
+/* What follows when the registry or this machine's network has changed. */
+#include "gateway/node/members.h"
+
+#include <stdlib.h>
+
+/* Peers with local ports that are open are kept connected. */
+static bool is_wanted(struct node *n, const struct peer_id *id)
+{
+    const struct known_peer *known = registry_peer(n->registry, id);
+    size_t count = registry_port_count(n->registry);
+
+    if (known && known->blocked)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct port_assignment *p = registry_port_at(n->registry, i);
+        if (p->open && peer_id_equal(&p->peer, id))
+            return true;
+    }
+    return false;
+}
+
+static void want_peers_of_ports(struct node *n)
+{
+    size_t count = registry_port_count(n->registry);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct port_assignment *p = registry_port_at(n->registry, i);
+        if (p->open)
+            (void)member_get(n, &p->peer);
+    }
+}
+
+static void tell_lan(struct node *n)
+{
+    size_t count = registry_peer_count(n->registry), used = 0;
+    struct peer_id *ids = calloc(count + 1, sizeof(*ids));
+    if (!ids)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct known_peer *known = registry_peer_at(n->registry, i);
+        if (!known->blocked)
+            ids[used++] = known->id;
+    }
+    lan_link_contacts(&n->lan, ids, used);
+    free(ids);
+}
+
+void node_registry_changed(struct node *n)
+{
+    int64_t wall_us = env_wall_us(n->env);
+
+    want_peers_of_ports(n);
+    list_each(node, &n->members)
+    {
+        struct member *m = list_entry(node, struct member, link);
+        bool wanted = is_wanted(n, &m->peer.id);
+        if (wanted != m->peer.wanted)
+            peer_want(&m->peer, wanted);
+        if (registry_may_connect(n->registry, &m->peer.id, wall_us))
+            peer_tell_services(&m->peer);
+        else
+            peer_drop(&m->peer, QUIC_CLOSE_DENIED);
+    }
+    tell_lan(n);
+    env_defer(n->env, &n->chores);
+    node_tell(n, NULL);
+}
+
+void node_network_changed(struct node *n)
+{
+    hub_read_locals(&n->hub);
+    lan_link_network_changed(&n->lan);
+    list_each(node, &n->members)
+    {
+        peer_probe(&list_entry(node, struct member, link)->peer);
+    }
+    hub_wake(&n->hub);
+}

@@ -1,0 +1,453 @@
+/* struct node itself: what it is built of, how it starts and how it ends. */
+#include "gateway/node/members.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/node/linger.h"
+#include "gateway/node/measure.h"
+
+#define RESET_KEY_FILE "reset.key"
+#define PORT_FILE      "port"
+
+#define UDP_IDLE_DEFAULT_S 60
+
+/* CONNECTION_CLOSE has left by then. */
+#define GOODBYE MSEC(20)
+
+/* ---- what the endpoint tells ---- */
+
+static bool on_identity(void *arg, const struct peer_id *id, const struct path *path)
+{
+    struct node *n = arg;
+    char short_id[9], text[ADDR_TEXT_MAX];
+
+    if (registry_may_connect(n->registry, id, env_wall_us(n->env)))
+        return true;
+    log_info(LOG_PEER, "%s: refused, at %s", peer_id_short(id, short_id),
+             addr_print(&path->remote, text));
+    return false;
+}
+
+static void on_connected(void *arg, struct quic_conn *conn)
+{
+    struct node *n = arg;
+    struct quic_conn_info info;
+
+    if (quic_conn_app(conn)) {
+        link_on_connected(quic_conn_app(conn));
+        return;
+    }
+    quic_conn_info(conn, &info);
+    struct member *m = member_get(n, &info.id);
+    if (!m || peer_adopt(&m->peer, conn) < 0)
+        quic_close(conn, QUIC_CLOSE_DONE);
+}
+
+static void on_stream(void *arg, struct quic_conn *conn, struct pipe *pipe)
+{
+    (void)arg;
+    if (quic_conn_app(conn))
+        link_on_stream(quic_conn_app(conn), pipe);
+    else
+        pipe->ops->reset(pipe, PIPE_RESET_ABORTED);
+}
+
+static void on_datagram(void *arg, struct quic_conn *conn, const uint8_t *data, size_t len)
+{
+    struct node *n = arg;
+    if (quic_conn_app(conn))
+        link_on_datagram(quic_conn_app(conn), env_now(n->env), data, len);
+}
+
+static void on_path(void *arg, struct quic_conn *conn, const struct path *path)
+{
+    (void)arg;
+    (void)path;
+    if (quic_conn_app(conn))
+        link_on_path(quic_conn_app(conn));
+}
+
+static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended *ended)
+{
+    (void)arg;
+    if (quic_conn_app(conn))
+        link_on_ended(quic_conn_app(conn), ended);
+}
+
+static const struct quic_handler QUIC_HANDLER = {
+    .on_identity = on_identity,
+    .on_connected = on_connected,
+    .on_stream = on_stream,
+    .on_datagram = on_datagram,
+    .on_path = on_path,
+    .on_ended = on_ended,
+};
+
+static void fill_random(void *arg, void *out, size_t len)
+{
+    struct node *n = arg;
+    env_random(n->env, out, len);
+}
+
+static void wake(void *arg)
+{
+    struct node *n = arg;
+    hub_wake(&n->hub);
+}
+
+static void on_other(void *arg, const struct udp_rx *rx)
+{
+    struct node *n = arg;
+    lan_link_input(&n->lan, rx);
+}
+
+/* Somebody was found on the LAN: of use only if it is a peer that we know. */
+static void on_found(void *arg, const struct lan_event *event)
+{
+    struct node *n = arg;
+    const struct known_peer *known = registry_peer(n->registry, &event->id);
+    const struct path path = {.kind = PATH_UDP, .remote = event->addr};
+
+    if (known && known->blocked)
+        return;
+    struct member *m = known ? member_get(n, &event->id) : member_find(n, &event->id);
+    if (!m)
+        return;
+    if (!addr_equal(&m->lan[0], &event->addr)) {
+        memmove(&m->lan[1], &m->lan[0], sizeof(m->lan) - sizeof(m->lan[0]));
+        m->lan[0] = event->addr;
+    }
+    peer_add_candidate(&m->peer, &path);
+}
+
+/* ---- chores ---- */
+
+static bool is_useful(struct member *m)
+{
+    const struct peer *p = &m->peer;
+    return registry_peer(m->node->registry, &p->id) || !list_is_empty(&m->waits) ||
+           !list_is_empty(&m->pings) || !list_is_empty(&p->links) || p->dialling || p->wanted;
+}
+
+static void drop_useless_members(struct node *n)
+{
+    struct list *next;
+    for (struct list *node = n->members.next; node != &n->members; node = next) {
+        struct member *m = list_entry(node, struct member, link);
+        next = node->next;
+        if (!is_useful(m))
+            member_free(m);
+    }
+}
+
+static void answer(struct list *waits, int err, const char *why)
+{
+    for (struct list *node; (node = list_first(waits));) {
+        struct node_wait *w = list_entry(node, struct node_wait, link);
+        list_remove(node);
+        w->done(w, err, why);
+    }
+}
+
+static void on_chores(struct deferred *work)
+{
+    struct node *n = container_of(work, struct node, chores);
+
+    answer(&n->finished, 0, "");
+    answer(&n->refused, -EACCES, "blocked here");
+    drop_useless_members(n);
+    if (n->addresses_changed && registry_save(n->registry) < 0)
+        log_warn(LOG_GATEWAY, "the registry could not be saved; known addresses are not kept");
+    n->addresses_changed = false;
+}
+
+/* ---- start ---- */
+
+static int load_reset_key(struct env *env, uint8_t key[static 32], char *why, size_t why_len)
+{
+    uint8_t *data = NULL;
+    size_t len = 0;
+    int err = env_load(env, RESET_KEY_FILE, &data, &len);
+
+    if (err == 0 && len == 32)
+        memcpy(key, data, 32);
+    else if (err == 0)
+        err = -EBADMSG;
+    free(data);
+    if (err == -ENOENT) {
+        env_random(env, key, 32);
+        err = env_save(env, RESET_KEY_FILE, key, 32);
+    }
+    if (err < 0)
+        (void)snprintf(why, why_len, "%s: %s", RESET_KEY_FILE,
+                       err == -EBADMSG ? "not 32 bytes; remove it to make a new one"
+                                       : strerror(-err));
+    return err;
+}
+
+static uint16_t load_port(struct env *env)
+{
+    uint8_t *data = NULL;
+    size_t len = 0;
+    uint16_t port = 0;
+
+    if (env_load(env, PORT_FILE, &data, &len) == 0 && len > 0 && data[len - 1] == '\n')
+        len--;
+    /* The port of the last run is a convenience: anything unreadable means any port. */
+    if (data && text_parse_u16(&port, (const char *)data, len) < 0)
+        port = 0;
+    free(data);
+    return port;
+}
+
+static void save_port(struct node *n, uint16_t port)
+{
+    char text[8];
+    int len = snprintf(text, sizeof(text), "%u\n", port);
+
+    if (env_save(n->env, PORT_FILE, (const uint8_t *)text, (size_t)len) < 0)
+        log_warn(LOG_GATEWAY, "the UDP port could not be saved: it may change at the next start");
+}
+
+int node_new(struct node **out, struct env *env, struct registry *registry, const struct keys *keys,
+             const struct node_options *options)
+{
+    uint8_t secret[MAP_SECRET_LEN];
+    struct node *n = calloc(1, sizeof(*n));
+    if (!n)
+        return -ENOMEM;
+    n->env = env;
+    n->registry = registry;
+    n->keys = keys;
+    n->options = *options;
+    n->chores.run = on_chores;
+    env_random(env, secret, sizeof(secret));
+    map_init(&n->by_id, secret);
+    list_init(&n->members);
+    list_init(&n->watches);
+    list_init(&n->finished);
+    list_init(&n->refused);
+    list_init(&n->lingering);
+    list_init(&n->measures);
+
+    n->hello.protocol = MESSAGE_PROTOCOL;
+    message_network(options->network, n->hello.network);
+    memcpy(n->hello.nickname, options->nickname, sizeof(n->hello.nickname));
+    (void)snprintf(n->hello.version, sizeof(n->hello.version), "%s", options->version);
+    *out = n;
+    return 0;
+}
+
+static int start_quic(struct node *n, char *why, size_t why_len)
+{
+    struct quic_options options = {
+        .keys = n->keys,
+        .random = fill_random,
+        .handler = &QUIC_HANDLER,
+        .wake = wake,
+        .arg = n,
+        .streams_per_peer = n->options.streams_per_peer,
+        .max_connections = n->options.max_peers,
+    };
+    int err = load_reset_key(n->env, options.reset_key, why, why_len);
+    if (err < 0)
+        return err;
+    err = quic_endpoint_new(&n->quic, &options);
+    if (err < 0)
+        (void)snprintf(why, why_len, "QUIC: %s", strerror(-err));
+    return err;
+}
+
+/* A wildcard address of a family that this machine does not have is no error. */
+static bool may_be_missing(const struct addr *a, int err)
+{
+    return addr_is_unspecified(a) && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL);
+}
+
+static int listen_on(struct node *n, const struct addr *wanted, uint16_t *port)
+{
+    struct addr local = *wanted;
+    int err;
+
+    if (addr_port(wanted) != 0)
+        return hub_listen(&n->hub, wanted);
+    addr_set_port(&local, *port);
+    err = hub_listen(&n->hub, &local);
+    if (err == -EADDRINUSE && *port != 0)
+        err = hub_listen(&n->hub, wanted);
+    if (err == 0)
+        *port = addr_port(&n->hub.socket[n->hub.sockets - 1].local);
+    return err;
+}
+
+static int open_sockets(struct node *n, char *why, size_t why_len)
+{
+    uint16_t port = n->options.port_kept ? load_port(n->env) : 0, kept = port;
+
+    for (size_t i = 0; i < HUB_SOCKETS_MAX && !addr_is_none(&n->options.listen[i]); i++) {
+        const struct addr *wanted = &n->options.listen[i];
+        char text[ADDR_TEXT_MAX];
+        int err = listen_on(n, wanted, &port);
+        if (err == 0 || may_be_missing(wanted, err))
+            continue;
+        (void)snprintf(why, why_len, "cannot listen on UDP %s: %s", addr_print(wanted, text),
+                       strerror(-err));
+        return err;
+    }
+    if (n->hub.sockets == 0) {
+        (void)snprintf(why, why_len, "no UDP address to listen on");
+        return -EADDRNOTAVAIL;
+    }
+    if (n->options.port_kept && port != kept)
+        save_port(n, port);
+    return 0;
+}
+
+static int start_lan(struct node *n)
+{
+    struct lan_options options = {
+        .keys = n->keys,
+        .public = n->options.lan == LAN_PUBLIC,
+        .random = fill_random,
+        .arg = n,
+    };
+    if (n->options.lan == LAN_OFF)
+        return 0;
+    memcpy(options.network, n->hello.network, sizeof(options.network));
+    for (size_t i = 0; i < n->hub.sockets; i++) {
+        const struct addr *local = &n->hub.socket[i].local;
+        uint16_t *port = addr_is_v6(local) ? &options.port_v6 : &options.port_v4;
+        if (!addr_is_loopback(local))
+            *port = addr_port(local);
+    }
+    return lan_link_start(&n->lan, n->env, &n->hub, &options, on_found, n);
+}
+
+int node_start(struct node *n, char *why, size_t why_len)
+{
+    unsigned idle_s = n->options.udp_idle_s ? n->options.udp_idle_s : UDP_IDLE_DEFAULT_S;
+    int err = start_quic(n, why, why_len);
+    if (err < 0)
+        return err;
+    n->host = (struct peer_host){
+        .env = n->env,
+        .quic = n->quic,
+        .self = &n->keys->id,
+        .hello = &n->hello,
+        .udp_idle = SEC(idle_s),
+        .events = &MEMBER_EVENTS,
+        .arg = n,
+    };
+    hub_init(&n->hub, n->env, n->quic, on_other, n);
+    err = open_sockets(n, why, why_len);
+    if (err < 0)
+        return err;
+    err = start_lan(n);
+    if (err < 0) {
+        (void)snprintf(why, why_len, "LAN discovery: %s", strerror(-err));
+        return err;
+    }
+    node_registry_changed(n);
+    return 0;
+}
+
+/* ---- end ---- */
+
+static void on_stopping(struct timer *timer)
+{
+    struct node *n = container_of(timer, struct node, stopping);
+    n->stopped(n->stopped_arg);
+}
+
+void node_stop(struct node *n, void (*done)(void *arg), void *arg)
+{
+    n->stopped = done;
+    n->stopped_arg = arg;
+    n->stopping.fire = on_stopping;
+    lan_link_stop(&n->lan);
+    list_each(node, &n->members)
+    {
+        struct member *m = list_entry(node, struct member, link);
+        peer_want(&m->peer, false);
+        peer_drop(&m->peer, QUIC_CLOSE_DONE);
+    }
+    if (n->quic)
+        hub_wake(&n->hub);
+    timer_set(n->env, &n->stopping, env_now(n->env) + GOODBYE);
+}
+
+void node_free(struct node *n)
+{
+    if (!n)
+        return;
+    timer_stop(n->env, &n->stopping);
+    linger_end(&n->lingering);
+    measure_end(&n->measures);
+    for (struct list *node; (node = list_first(&n->members));)
+        member_free(list_entry(node, struct member, link));
+    answer(&n->finished, -ECANCELED, "the gateway stops");
+    answer(&n->refused, -ECANCELED, "the gateway stops");
+    lan_link_stop(&n->lan);
+    if (n->quic)
+        hub_close(&n->hub);
+    quic_endpoint_free(n->quic);
+    env_undefer(n->env, &n->chores);
+    map_deinit(&n->by_id);
+    free(n);
+}
+
+/* ---- small questions ---- */
+
+struct env *node_env(struct node *n)
+{
+    return n->env;
+}
+
+struct registry *node_registry(struct node *n)
+{
+    return n->registry;
+}
+
+const struct peer_id *node_id(const struct node *n)
+{
+    return &n->keys->id;
+}
+
+size_t node_addresses(const struct node *n, struct addr *out, size_t max)
+{
+    size_t count = n->hub.sockets < max ? n->hub.sockets : max;
+    for (size_t i = 0; i < count; i++)
+        out[i] = n->hub.socket[i].local;
+    return count;
+}
+
+void node_serve(struct node *n, const struct node_server *server, void *arg)
+{
+    n->server = server;
+    n->server_arg = arg;
+}
+
+void node_watch(struct node *n, struct node_watch *w)
+{
+    list_append(&n->watches, &w->link);
+}
+
+void node_unwatch(struct node_watch *w)
+{
+    list_remove(&w->link);
+}
+
+void node_tell(struct node *n, const struct peer_id *peer)
+{
+    struct list *next;
+    for (struct list *node = n->watches.next; node != &n->watches; node = next) {
+        struct node_watch *w = list_entry(node, struct node_watch, link);
+        next = node->next;
+        w->changed(w, peer);
+    }
+}

@@ -1,0 +1,229 @@
+/* The peers that the gateway has to do with, and what happens to them. */
+#include "gateway/node/members.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+
+struct member *member_find(struct node *n, const struct peer_id *id)
+{
+    return map_find(&n->by_id, id->key, sizeof(id->key));
+}
+
+struct member *member_get(struct node *n, const struct peer_id *id)
+{
+    struct member *m = member_find(n, id);
+    if (m)
+        return m;
+    m = calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->node = n;
+    peer_init(&m->peer, &n->host, id);
+    m->peer.owner = m;
+    list_init(&m->waits);
+    list_init(&m->pings);
+    if (map_insert(&n->by_id, m->peer.id.key, sizeof(m->peer.id.key), m) < 0) {
+        peer_deinit(&m->peer);
+        free(m);
+        return NULL;
+    }
+    list_append(&n->members, &m->link);
+    return m;
+}
+
+static void answer_waits(struct member *m, int err, const char *why)
+{
+    /* A new request made by a callback waits for the next attempt. */
+    struct list now;
+    list_init(&now);
+    for (struct list *node; (node = list_first(&m->waits));) {
+        list_remove(node);
+        list_append(&now, node);
+    }
+    for (struct list *node; (node = list_first(&now));) {
+        struct node_wait *w = list_entry(node, struct node_wait, link);
+        list_remove(node);
+        w->done(w, err, why);
+    }
+}
+
+static void answer_pings(struct member *m, int err)
+{
+    for (struct list *node; (node = list_first(&m->pings));) {
+        struct node_ping *p = list_entry(node, struct node_ping, link);
+        list_remove(node);
+        timer_stop(m->node->env, &p->timer);
+        p->done(p, err, 0);
+    }
+}
+
+void member_free(struct member *m)
+{
+    struct node *n = m->node;
+
+    answer_waits(m, -ECANCELED, "the gateway stops");
+    answer_pings(m, -ENOTCONN);
+    peer_deinit(&m->peer);
+    (void)map_remove(&n->by_id, m->peer.id.key, sizeof(m->peer.id.key));
+    list_remove(&m->link);
+    free(m->services);
+    free(m);
+}
+
+/* ---- where a peer may be ---- */
+
+struct candidates {
+    struct path *out;
+    size_t count, max;
+};
+
+static void add_candidate(struct candidates *c, const struct addr *a)
+{
+    const struct path path = {.kind = PATH_UDP, .remote = *a};
+
+    for (size_t i = 0; i < c->count; i++)
+        if (path_equal(&c->out[i], &path))
+            return;
+    if (c->count < c->max && !addr_is_none(a))
+        c->out[c->count++] = path;
+}
+
+static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max, bool *more)
+{
+    struct node *n = arg;
+    struct member *m = p->owner;
+    struct candidates c = {.out = out, .max = max};
+    const struct known_peer *known = registry_peer(n->registry, &p->id);
+
+    for (size_t i = 0; i < MEMBER_LAN_MAX; i++)
+        add_candidate(&c, &m->lan[i]);
+    for (size_t i = 0; known && i < PEER_ADDRESSES_MAX; i++) {
+        add_candidate(&c, &known->address[i]);
+        add_candidate(&c, &known->last_good[i]);
+    }
+    *more = lan_link_ask(&n->lan, &p->id);
+    return c.count;
+}
+
+/* ---- what happens to peers ---- */
+
+static void list_services(void *arg, struct peer *p, struct service_list *out)
+{
+    serve_list(arg, &p->id, out);
+}
+
+static void take_services(struct member *m)
+{
+    size_t count = 0;
+    struct session *s = peer_session(&m->peer);
+    const struct message_service *list = s ? session_services(s, &count) : NULL;
+    if (!list)
+        return;
+    struct remote_service *fresh = calloc(count + 1, sizeof(*fresh));
+    if (!fresh)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(fresh[i].name, list[i].name, sizeof(fresh[i].name));
+        fresh[i].proto = (enum service_proto)list[i].proto;
+        fresh[i].port = list[i].port;
+        fresh[i].raw = list[i].flags & MESSAGE_SERVICE_RAW;
+    }
+    free(m->services);
+    m->services = fresh;
+    m->service_count = count;
+    m->services_known = true;
+}
+
+/* An address that we dialled and that led to the peer is worth trying first next time. */
+static void remember_address(struct member *m)
+{
+    struct node *n = m->node;
+    struct known_peer *known = registry_peer(n->registry, &m->peer.id);
+    struct quic_conn_info info;
+
+    quic_conn_info(peer_conn(&m->peer), &info);
+    if (!known || !info.dialled || info.path.kind != PATH_UDP)
+        return;
+    if (addr_equal(&known->last_good[0], &info.path.remote))
+        return;
+    registry_good_address(n->registry, &m->peer.id, &info.path.remote);
+    n->addresses_changed = true;
+    env_defer(n->env, &n->chores);
+}
+
+static void on_ready(void *arg, struct peer *p)
+{
+    struct member *m = p->owner;
+    (void)arg;
+
+    m->last_error[0] = '\0';
+    take_services(m);
+    remember_address(m);
+    answer_waits(m, 0, "");
+}
+
+static void on_failed(void *arg, struct peer *p, int err, const char *why)
+{
+    struct node *n = arg;
+    struct member *m = p->owner;
+    char id[9];
+
+    (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
+    log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
+    answer_waits(m, err, why);
+    env_defer(n->env, &n->chores);
+}
+
+static void on_changed(void *arg, struct peer *p)
+{
+    struct node *n = arg;
+    struct member *m = p->owner;
+
+    take_services(m);
+    if (!peer_is_connected(p))
+        answer_pings(m, -ENOTCONN);
+    env_defer(n->env, &n->chores);
+    node_tell(n, &p->id);
+}
+
+static void on_pong(void *arg, struct peer *p, uint32_t token)
+{
+    struct node *n = arg;
+    struct member *m = p->owner;
+
+    list_each(node, &m->pings)
+    {
+        struct node_ping *ping = list_entry(node, struct node_ping, link);
+        if (ping->token != token)
+            continue;
+        list_remove(node);
+        timer_stop(n->env, &ping->timer);
+        ping->done(ping, 0, env_now(n->env) - ping->sent);
+        return;
+    }
+}
+
+static void on_stream(void *arg, struct peer *p, const struct preamble *what, struct pipe *pipe)
+{
+    serve_stream(arg, &p->id, what, pipe);
+}
+
+static void on_flow(void *arg, struct peer *p, const struct preamble *what, struct flow *flow)
+{
+    serve_flow(arg, &p->id, what, flow);
+}
+
+const struct peer_events MEMBER_EVENTS = {
+    .candidates = candidates,
+    .list_services = list_services,
+    .on_ready = on_ready,
+    .on_failed = on_failed,
+    .on_changed = on_changed,
+    .on_pong = on_pong,
+    .on_stream = on_stream,
+    .on_flow = on_flow,
+};

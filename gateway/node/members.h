@@ -1,0 +1,82 @@
+/**
+ * The parts of struct node, for the files that make it up (node.c, members.c, serve.c, view.c).
+ *
+ * A member is a peer that the gateway has to do with right now: one of the registry that was
+ * wanted, or one that has connected. Members without entry, session or request are dropped when
+ * the loop has handled its batch.
+ */
+#pragma once
+
+#include "gateway/base/env.h"
+#include "gateway/base/list.h"
+#include "gateway/base/map.h"
+#include "gateway/node/hub.h"
+#include "gateway/node/lan_link.h"
+#include "gateway/node/node.h"
+#include "gateway/peer/peer.h"
+
+#define MEMBER_LAN_MAX 4 /* addresses that LAN discovery gave, newest first */
+
+struct member {
+    struct list link; /* in node->members, in order of appearance */
+    struct node *node;
+    struct peer peer;
+    struct list waits; /* of struct node_wait */
+    struct list pings; /* of struct node_ping */
+    struct addr lan[MEMBER_LAN_MAX];
+    struct remote_service *services; /* as the peer last said, converted */
+    size_t service_count;
+    bool services_known;
+    char last_error[256];
+};
+
+struct node {
+    struct env *env;
+    struct registry *registry;
+    const struct keys *keys;
+    struct node_options options;
+    struct message_hello hello;
+
+    struct quic_endpoint *quic;
+    struct hub hub;
+    struct lan_link lan;
+    struct peer_host host;
+
+    struct map by_id;
+    struct list members;
+    struct list watches;
+    const struct node_server *server;
+    void *server_arg;
+
+    struct list finished; /* of struct node_wait whose answer was known at once: connected */
+    struct list refused;  /* ... and blocked */
+    struct list lingering;
+    struct list measures;
+    unsigned measure_count;
+
+    struct deferred chores; /* calls `finished` and `refused`, drops members, saves addresses */
+    bool addresses_changed;
+    struct timer stopping;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+};
+
+/** The member of an id, or NULL. */
+struct member *member_find(struct node *n, const struct peer_id *id);
+/** The same, made if need be; NULL: no memory. */
+struct member *member_get(struct node *n, const struct peer_id *id);
+/** Ends it: its requests fail with -ECANCELED. */
+void member_free(struct member *m);
+/** Calls the watches. */
+void node_tell(struct node *n, const struct peer_id *peer);
+
+/** Events of peers, with a struct node as their argument (members.c). */
+extern const struct peer_events MEMBER_EVENTS;
+
+/** What a peer wants of us (serve.c): checks its rights and hands it to the server adapter. */
+void serve_stream(struct node *n, const struct peer_id *id, const struct preamble *what,
+                  struct pipe *pipe);
+void serve_flow(struct node *n, const struct peer_id *id, const struct preamble *what,
+                struct flow *flow);
+/** The services a peer may use now. */
+void serve_list(struct node *n, const struct peer_id *id, struct service_list *out);

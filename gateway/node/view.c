@@ -1,0 +1,105 @@
+/* What the gateway looks like from outside: peers, their paths and services. */
+#include "gateway/node/members.h"
+
+#include <string.h>
+
+static enum peer_state state_of(const struct member *m, const struct known_peer *known)
+{
+    if (known && known->blocked)
+        return PEER_BLOCKED;
+    if (!m)
+        return PEER_IDLE;
+    if (peer_session(&m->peer))
+        return PEER_DIRECT;
+    if (peer_is_dialling(&m->peer) || peer_is_connected(&m->peer))
+        return PEER_FINDING;
+    return m->peer.failed ? PEER_UNREACHABLE : PEER_IDLE;
+}
+
+static const char *why_not_direct(enum peer_state state, const struct member *m)
+{
+    switch (state) {
+    case PEER_DIRECT:
+        return NULL;
+    case PEER_RELAYED:
+        return "no direct path has answered yet";
+    case PEER_FINDING:
+        return "not connected yet";
+    case PEER_BLOCKED:
+        return "blocked";
+    case PEER_UNREACHABLE:
+        return m && m->last_error[0] ? m->last_error : "unreachable";
+    case PEER_IDLE:
+        break;
+    }
+    return "no session";
+}
+
+static void view_connection(const struct member *m, struct peer_view *out)
+{
+    struct quic_conn *conn = peer_conn(&m->peer);
+    struct quic_conn_info info;
+
+    out->rx_bytes = m->peer.rx_bytes;
+    out->tx_bytes = m->peer.tx_bytes;
+    if (!conn)
+        return;
+    quic_conn_info(conn, &info);
+    out->rx_bytes += info.rx_bytes;
+    out->tx_bytes += info.tx_bytes;
+    out->streams = info.streams;
+    out->path.present = true;
+    out->path.kind = "udp";
+    out->path.remote = info.path.remote;
+    out->path.rtt = info.rtt;
+    out->path.mtu = QUIC_PAYLOAD;
+}
+
+static void view(const struct peer_id *id, const struct member *m, const struct known_peer *known,
+                 struct peer_view *out)
+{
+    *out = (struct peer_view){.id = *id, .known = known != NULL};
+    if (known)
+        memcpy(out->alias, known->alias, sizeof(out->alias));
+    out->state = state_of(m, known);
+    out->why_not_direct = why_not_direct(out->state, m);
+    if (!m)
+        return;
+    view_connection(m, out);
+    out->last_error = m->last_error[0] ? m->last_error : NULL;
+    out->services_known = m->services_known;
+    out->services = m->services;
+    out->service_count = m->service_count;
+}
+
+bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
+{
+    const struct known_peer *known = registry_peer(n->registry, id);
+    const struct member *m = member_find(n, id);
+
+    if (!known && !m)
+        return false;
+    view(id, m, known, out);
+    return true;
+}
+
+size_t node_peers(struct node *n, struct peer_view *out, size_t max)
+{
+    size_t count = 0, known_count = registry_peer_count(n->registry);
+
+    for (size_t i = 0; i < known_count; i++, count++) {
+        const struct known_peer *known = registry_peer_at(n->registry, i);
+        if (count < max)
+            view(&known->id, member_find(n, &known->id), known, &out[count]);
+    }
+    list_each(node, &n->members)
+    {
+        const struct member *m = list_entry(node, struct member, link);
+        if (registry_peer(n->registry, &m->peer.id))
+            continue;
+        if (count < max)
+            view(&m->peer.id, m, NULL, &out[count]);
+        count++;
+    }
+    return count;
+}
