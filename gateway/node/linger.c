@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/peer/session.h"
+#include "gateway/peer/talk.h"
 
 #define LINGER_AT_MOST SEC(5)
 
@@ -24,10 +24,8 @@ static void end(struct lingering *l)
 static void on_readable(void *arg)
 {
     struct lingering *l = arg;
-    struct iovec area;
 
-    while (l->pipe->ops->peek(l->pipe, &area, 1) == 1)
-        l->pipe->ops->consume(l->pipe, area.iov_len);
+    talk_discard(l->pipe);
     if (l->pipe->ops->at_end(l->pipe))
         end(l);
 }
@@ -53,7 +51,7 @@ static const struct pipe_handler HANDLER = {on_readable, on_writable, on_reset};
 void linger_refuse(struct env *env, struct list *all, struct pipe *pipe,
                    enum preamble_status status, const char *reason)
 {
-    session_answer(pipe, status, reason);
+    talk_answer(pipe, status, reason);
     pipe->ops->finish(pipe);
     struct lingering *l = calloc(1, sizeof(*l));
     if (!l) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "gateway/base/bytes.h"
-#include "gateway/peer/session.h"
+#include "gateway/peer/talk.h"
 
 struct measure {
     struct list node;
@@ -97,7 +97,7 @@ void measure_serve(struct list *all, unsigned *count, struct pipe *pipe)
         pipe->ops->reset(pipe, PIPE_RESET_LIMIT);
         return;
     }
-    session_answer(pipe, PREAMBLE_OK, NULL);
+    talk_answer(pipe, PREAMBLE_OK, NULL);
     m->count = count;
     m->pipe = pipe;
     (*count)++;

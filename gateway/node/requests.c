@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "gateway/peer/talk.h"
+
 #define PING_WITHIN SEC(5)
 
 void node_connect(struct node *n, const struct peer_id *id, struct node_wait *w)
@@ -42,12 +44,12 @@ int node_open_stream(struct node *n, const struct peer_id *id, const struct prea
 
 int node_take_answer(struct pipe *pipe, struct preamble_answer *out)
 {
-    return session_take_answer(pipe, out);
+    return talk_take_answer(pipe, out);
 }
 
 void node_answer(struct pipe *pipe, enum preamble_status status, const char *reason)
 {
-    session_answer(pipe, status, reason);
+    talk_answer(pipe, status, reason);
 }
 
 int node_open_flow(struct node *n, const struct peer_id *id, const struct preamble *what,

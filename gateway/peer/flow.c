@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/peer/talk.h"
 
 /* Datagrams wait this long for the stream that announces their flow. */
 #define EARLY_LIFE SEC(1)
@@ -197,22 +198,12 @@ static void close_stream(struct flow *f)
 static bool take_answer(struct flow *f)
 {
     struct preamble_answer answer;
-    uint8_t data[PREAMBLE_ANSWER_MAX];
-    struct iovec area;
+    int err = talk_take_answer(f->stream, &answer);
 
-    if (f->stream->ops->peek(f->stream, &area, 1) != 1)
+    if (err == -EAGAIN)
         return true;
-    /* One small message, which the stream's first chunk holds whole. */
-    size_t len = area.iov_len < sizeof(data) ? area.iov_len : sizeof(data);
-    memcpy(data, area.iov_base, len);
-    int used = preamble_answer_read(&answer, data, len);
-    if (used == -EAGAIN)
-        return true;
-    if (used < 0) {
+    if (err < 0)
         answer = (struct preamble_answer){.status = PREAMBLE_MALFORMED};
-        used = (int)area.iov_len;
-    }
-    f->stream->ops->consume(f->stream, (size_t)used);
     f->answered = true;
     bool ok = answer.status == PREAMBLE_OK;
     if (f->handler && f->handler->on_answer)
@@ -223,7 +214,6 @@ static bool take_answer(struct flow *f)
 static void on_stream_readable(void *arg)
 {
     struct flow *f = arg;
-    struct iovec area;
 
     if (f->opener && !f->answered && !take_answer(f)) {
         close_stream(f);
@@ -231,8 +221,8 @@ static void on_stream_readable(void *arg)
         return;
     }
     /* Nothing else is said on it: its end is the flow's. */
-    while (f->answered && f->stream->ops->peek(f->stream, &area, 1) == 1)
-        f->stream->ops->consume(f->stream, area.iov_len);
+    if (f->answered)
+        talk_discard(f->stream);
     if (f->stream->ops->at_end(f->stream)) {
         close_stream(f);
         end(f);
@@ -306,18 +296,7 @@ void flow_attach(struct flow *f, const struct flow_handler *handler, void *arg)
 
 void flow_answer(struct flow *f, enum preamble_status status, const char *reason)
 {
-    struct preamble_answer answer = {.status = status};
-    uint8_t data[PREAMBLE_ANSWER_MAX];
-    struct iovec area[2];
-
-    if (reason)
-        strncpy(answer.reason, reason, sizeof(answer.reason) - 1);
-    size_t len = preamble_answer_write(&answer, data);
-    /* The first thing on a fresh stream: one area holds it. */
-    if (f->stream->ops->reserve(f->stream, area) > 0 && area[0].iov_len >= len) {
-        memcpy(area[0].iov_base, data, len);
-        f->stream->ops->commit(f->stream, len);
-    }
+    talk_answer(f->stream, status, reason);
     if (status == PREAMBLE_OK)
         return;
     close_stream(f);

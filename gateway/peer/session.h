@@ -77,11 +77,6 @@ void session_on_datagram(struct session *s, instant now, const uint8_t *data, si
 MUST_USE int session_open_stream(struct session *s, const struct preamble *what, struct pipe **out);
 MUST_USE int session_open_flow(struct session *s, const struct preamble *what,
                                const struct flow_handler *handler, void *arg, struct flow **out);
-/** Writes the acceptor's answer on a stream. */
-void session_answer(struct pipe *pipe, enum preamble_status status, const char *reason);
-/** Reads the answer from a stream that we opened. 0, -EAGAIN (not here yet), -EBADMSG. */
-MUST_USE int session_take_answer(struct pipe *pipe, struct preamble_answer *out);
-
 /** True while anything but the control stream is open: streams or flows. */
 bool session_in_use(const struct session *s);
 const struct flow_counters *session_dropped(const struct session *s);

@@ -1,0 +1,89 @@
+/* Which of several connections to one peer is used, and what becomes of the others. */
+#include "gateway/peer/peer_parts.h"
+
+/* A connection that lost is closed when its streams are through. */
+#define LOSER_GRACE SEC(2)
+/* Its dialler closes it; if that has not happened by now, we do. */
+#define LOSER_LAST SEC(30)
+
+static bool dialled_by_smaller(const struct link *l, const struct quic_conn_info *info)
+{
+    bool ours_is_smaller = peer_id_compare(l->peer->host->self, &l->peer->id) < 0;
+    return info->dialled == ours_is_smaller;
+}
+
+/* Does `a` win over `b`? Both are connected. */
+static bool beats(const struct link *a, const struct link *b)
+{
+    struct quic_conn_info x, y;
+    quic_conn_info(a->conn, &x);
+    quic_conn_info(b->conn, &y);
+
+    bool a_small = dialled_by_smaller(a, &x), b_small = dialled_by_smaller(b, &y);
+    if (a_small != b_small)
+        return a_small;
+    return x.since >= y.since;
+}
+
+static struct link *winner(struct peer *p)
+{
+    struct link *best = NULL;
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->session && !l->closing && (!best || beats(l, best)))
+            best = l;
+    }
+    return best;
+}
+
+void peer_choose(struct peer *p)
+{
+    struct link *best = winner(p);
+    if (best == p->current)
+        return;
+    if (p->current)
+        p->current->lost = peer_now(p);
+    p->current = best;
+    if (best)
+        best->lost = INSTANT_NEVER;
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->session && l != best && l->lost == INSTANT_NEVER)
+            l->lost = peer_now(p);
+    }
+}
+
+void link_close(struct link *l, enum quic_close_code code)
+{
+    if (l->closing)
+        return;
+    l->closing = true;
+    quic_close(l->conn, code);
+}
+
+void peer_close_losers(struct peer *p)
+{
+    instant now = peer_now(p);
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (!l->session || l == p->current || l->closing || now < l->lost + LOSER_GRACE)
+            continue;
+        bool ours = l->dialled.kind != PATH_NONE || now >= l->lost + LOSER_LAST;
+        if (ours && !session_in_use(l->session))
+            link_close(l, QUIC_CLOSE_DUPLICATE);
+    }
+}
+
+bool peer_has_losers(const struct peer *p)
+{
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->session && l != p->current)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,118 @@
+/* What the owner of a peer asks of it. */
+#include "gateway/peer/peer_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void peer_init(struct peer *p, const struct peer_host *host, const struct peer_id *id)
+{
+    *p = (struct peer){.host = host, .id = *id};
+    p->give_up = p->stop_waiting = p->redial = INSTANT_NEVER;
+    p->timer.fire = peer_on_timer;
+    list_init(&p->links);
+}
+
+void peer_deinit(struct peer *p)
+{
+    for (struct list *node; (node = list_first(&p->links));) {
+        struct link *l = list_entry(node, struct link, node);
+        quic_conn_set_app(l->conn, NULL);
+        link_close(l, QUIC_CLOSE_DONE);
+        list_remove(node);
+        session_free(l->session);
+        free(l);
+    }
+    p->current = NULL;
+    timer_stop(p->host->env, &p->timer);
+}
+
+void peer_connect(struct peer *p)
+{
+    if (!p->dialling && !(p->current && session_is_ready(p->current->session)))
+        peer_begin(p);
+}
+
+void peer_want(struct peer *p, bool wanted)
+{
+    p->wanted = wanted;
+    if (!wanted)
+        p->redial = INSTANT_NEVER;
+    else if (!p->current && !p->dialling && p->redial == INSTANT_NEVER)
+        p->redial = peer_now(p);
+    peer_set_timer(p);
+}
+
+void peer_add_candidate(struct peer *p, const struct path *path)
+{
+    if (p->dialling)
+        peer_dial(p, path);
+    else if (p->current)
+        quic_conn_add_path(p->current->conn, path);
+    else if (p->wanted)
+        p->redial = peer_now(p);
+    peer_set_timer(p);
+}
+
+void peer_drop(struct peer *p, enum quic_close_code code)
+{
+    p->redial = INSTANT_NEVER;
+    list_each(node, &p->links)
+    {
+        link_close(list_entry(node, struct link, node), code);
+    }
+    p->current = NULL;
+    if (p->dialling) {
+        peer_explain(p, "closed here");
+        peer_fail(p, -EACCES);
+    }
+}
+
+void peer_probe(struct peer *p)
+{
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->session && !l->closing)
+            quic_conn_probe(l->conn);
+    }
+    if (p->wanted && !p->current && !p->dialling) {
+        p->failures = 0;
+        p->redial = peer_now(p);
+        peer_set_timer(p);
+    }
+}
+
+void peer_tell_services(struct peer *p)
+{
+    struct service_list services;
+
+    p->host->events->list_services(p->host->arg, p, &services);
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->session && !l->closing)
+            session_tell_services(l->session, &services);
+    }
+}
+
+struct session *peer_session(const struct peer *p)
+{
+    if (!p->current || !session_is_ready(p->current->session))
+        return NULL;
+    return p->current->session;
+}
+
+struct quic_conn *peer_conn(const struct peer *p)
+{
+    return p->current ? p->current->conn : NULL;
+}
+
+bool peer_is_dialling(const struct peer *p)
+{
+    return p->dialling;
+}
+
+bool peer_is_connected(const struct peer *p)
+{
+    return p->current != NULL;
+}

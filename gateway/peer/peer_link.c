@@ -1,0 +1,243 @@
+/* One connection to a peer: what its endpoint and its session tell. */
+#include "gateway/peer/peer_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+
+static const char *text_of_end(const struct quic_ended *ended)
+{
+    switch (ended->why) {
+    case QUIC_END_WRONG_ID:
+        return "peer id mismatch: another gateway answers there";
+    case QUIC_END_REFUSED:
+        return "refused: it does not know us, or has blocked us";
+    case QUIC_END_IDLE:
+    case QUIC_END_TIMED_OUT:
+        return "no answer";
+    case QUIC_END_RESET:
+        return "reset";
+    case QUIC_END_CLOSED:
+    case QUIC_END_PEER_CLOSED:
+        return "closed";
+    case QUIC_END_ERROR:
+        break;
+    }
+    return ended->reason[0] ? ended->reason : "protocol error";
+}
+
+static int errno_of_end(const struct quic_ended *ended)
+{
+    if (ended->why == QUIC_END_WRONG_ID || ended->why == QUIC_END_REFUSED)
+        return -EACCES;
+    if (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_DENIED)
+        return -EACCES;
+    return ended->why == QUIC_END_TIMED_OUT ? -ETIMEDOUT : -EHOSTUNREACH;
+}
+
+static void note_failed_dial(struct peer *p, const struct link *l, const struct quic_ended *ended)
+{
+    char text[ADDR_TEXT_MAX];
+    int err = errno_of_end(ended);
+
+    if (!p->dialling || l->closing)
+        return;
+    peer_explain(p, "%s: %s", addr_print(&l->dialled.remote, text), text_of_end(ended));
+    if (p->error != -EACCES)
+        p->error = err;
+    /* The peer itself has spoken; asking it elsewhere gives the same answer. */
+    if (ended->why == QUIC_END_REFUSED ||
+        (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_DENIED))
+        peer_fail(p, -EACCES);
+}
+
+static void note_lost_session(struct peer *p, const struct quic_ended *ended)
+{
+    char id[9];
+
+    log_info(LOG_PEER, "%s: session ended (%s)", peer_id_short(&p->id, id), text_of_end(ended));
+    bool denied = errno_of_end(ended) == -EACCES;
+    if (p->wanted && !denied && !p->current && !p->dialling)
+        peer_plan_redial(p);
+}
+
+static void count_bytes(struct link *l)
+{
+    struct quic_conn_info info;
+    quic_conn_info(l->conn, &info);
+    l->peer->rx_bytes += info.rx_bytes;
+    l->peer->tx_bytes += info.tx_bytes;
+}
+
+void link_on_ended(struct link *l, const struct quic_ended *ended)
+{
+    struct peer *p = l->peer;
+    bool was_connected = l->session != NULL;
+
+    count_bytes(l);
+    list_remove(&l->node);
+    session_free(l->session);
+    l->session = NULL;
+    if (p->current == l)
+        p->current = NULL;
+    if (was_connected) {
+        peer_choose(p);
+        note_lost_session(p, ended);
+    } else {
+        note_failed_dial(p, l, ended);
+    }
+    free(l);
+    peer_fail_if_exhausted(p);
+    peer_set_timer(p);
+    peer_changed(p);
+}
+
+/* ---- sessions ---- */
+
+static struct link *link_of_session(void *arg)
+{
+    return arg;
+}
+
+static void on_ready(void *arg, struct session *s)
+{
+    struct link *l = link_of_session(arg);
+    struct peer *p = l->peer;
+    (void)s;
+
+    if (l != p->current)
+        return;
+    peer_settle(p);
+    p->failed = false;
+    p->failures = 0;
+    p->redial = INSTANT_NEVER;
+    peer_set_timer(p);
+    p->host->events->on_ready(p->host->arg, p);
+    peer_changed(p);
+}
+
+static void on_services(void *arg, struct session *s)
+{
+    (void)s;
+    peer_changed(link_of_session(arg)->peer);
+}
+
+static void on_pong(void *arg, struct session *s, uint32_t token)
+{
+    struct peer *p = link_of_session(arg)->peer;
+    (void)s;
+    p->host->events->on_pong(p->host->arg, p, token);
+}
+
+static void on_stream(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe)
+{
+    struct peer *p = link_of_session(arg)->peer;
+    (void)s;
+    p->host->events->on_stream(p->host->arg, p, what, pipe);
+}
+
+static void on_flow(void *arg, struct session *s, const struct preamble *what, struct flow *flow)
+{
+    struct peer *p = link_of_session(arg)->peer;
+    (void)s;
+    p->host->events->on_flow(p->host->arg, p, what, flow);
+}
+
+static void on_misfit(void *arg, struct session *s, const char *why)
+{
+    struct link *l = link_of_session(arg);
+    char id[9];
+    (void)s;
+
+    log_warn(LOG_PEER, "%s: %s", peer_id_short(&l->peer->id, id), why);
+    if (l->peer->dialling) {
+        peer_explain(l->peer, "%s", why);
+        l->peer->error = -EACCES;
+    }
+    link_close(l, QUIC_CLOSE_DENIED);
+}
+
+static const struct session_events SESSION_EVENTS = {
+    .on_ready = on_ready,
+    .on_services = on_services,
+    .on_pong = on_pong,
+    .on_stream = on_stream,
+    .on_flow = on_flow,
+    .on_misfit = on_misfit,
+};
+
+static int start_session(struct link *l)
+{
+    struct peer *p = l->peer;
+    struct service_list services;
+    const struct session_options options = {
+        .env = p->host->env,
+        .hello = p->host->hello,
+        .udp_idle = p->host->udp_idle,
+        .events = &SESSION_EVENTS,
+        .arg = l,
+    };
+
+    p->host->events->list_services(p->host->arg, p, &services);
+    int err = session_new(&l->session, &options, l->conn, &services);
+    if (err < 0)
+        return err;
+    peer_choose(p);
+    return 0;
+}
+
+void link_on_connected(struct link *l)
+{
+    struct peer *p = l->peer;
+    char id[9], text[ADDR_TEXT_MAX];
+
+    if (l->closing)
+        return;
+    if (start_session(l) < 0) {
+        link_close(l, QUIC_CLOSE_DONE);
+        return;
+    }
+    log_info(LOG_PEER, "%s: connected to %s", peer_id_short(&p->id, id),
+             addr_print(&l->dialled.remote, text));
+    peer_set_timer(p);
+    peer_changed(p);
+}
+
+int peer_adopt(struct peer *p, struct quic_conn *conn)
+{
+    struct link *l = calloc(1, sizeof(*l));
+    if (!l)
+        return -ENOMEM;
+    *l = (struct link){.peer = p, .conn = conn, .lost = INSTANT_NEVER};
+    int err = start_session(l);
+    if (err < 0) {
+        free(l);
+        return err;
+    }
+    quic_conn_set_app(conn, l);
+    list_append(&p->links, &l->node);
+    peer_choose(p);
+    peer_set_timer(p);
+    peer_changed(p);
+    return 0;
+}
+
+void link_on_stream(struct link *l, struct pipe *pipe)
+{
+    if (l->session)
+        session_on_stream(l->session, pipe);
+    else
+        pipe->ops->reset(pipe, PIPE_RESET_ABORTED);
+}
+
+void link_on_datagram(struct link *l, instant now, const uint8_t *data, size_t len)
+{
+    if (l->session)
+        session_on_datagram(l->session, now, data, len);
+}
+
+void link_on_path(struct link *l)
+{
+    peer_changed(l->peer);
+}

@@ -1,0 +1,56 @@
+/**
+ * The parts of struct peer, for the files that make it up (peer_attempt.c, peer_choice.c,
+ * peer_link.c, peer_life.c).
+ */
+#pragma once
+
+#include "gateway/peer/peer.h"
+
+/** One connection to a peer, from dialling to its end. */
+struct link {
+    struct list node;
+    struct peer *peer;
+    struct quic_conn *conn;
+    struct session *session; /* NULL until connected */
+    struct path dialled;     /* none if the peer dialled */
+    bool closing;
+    instant lost; /* when another connection was preferred; INSTANT_NEVER */
+};
+
+static inline instant peer_now(const struct peer *p)
+{
+    return env_now(p->host->env);
+}
+
+static inline void peer_changed(struct peer *p)
+{
+    p->host->events->on_changed(p->host->arg, p);
+}
+
+/* peer_choice.c */
+
+/** Uses the best of the connections from now on. */
+void peer_choose(struct peer *p);
+/** Closes connections that were not chosen and have nothing left to do. */
+void peer_close_losers(struct peer *p);
+bool peer_has_losers(const struct peer *p);
+void link_close(struct link *l, enum quic_close_code code);
+
+/* peer_attempt.c */
+
+/** Begins an attempt to connect. */
+void peer_begin(struct peer *p);
+/** Dials one more path, unless it was tried in this attempt. */
+void peer_dial(struct peer *p, const struct path *path);
+/** The attempt is over: without success, or, by peer_settle(), with. */
+void peer_fail(struct peer *p, int err);
+void peer_settle(struct peer *p);
+/** Ends an attempt that has nothing left to try. */
+void peer_fail_if_exhausted(struct peer *p);
+/** Adds to what a person is told about this attempt. */
+void peer_explain(struct peer *p, const char *format, ...) PRINTF_LIKE(2, 3);
+void peer_plan_redial(struct peer *p);
+/** Sets the timer anew, after anything that it depends on. */
+void peer_set_timer(struct peer *p);
+/** The timer's function. */
+void peer_on_timer(struct timer *timer);

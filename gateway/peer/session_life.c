@@ -1,0 +1,113 @@
+/* A session's beginning and end, and the streams that we open on it. */
+#include "gateway/peer/session_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gateway/peer/talk.h"
+
+/* A peer that has sent no HELLO by now is not a gateway, but may use streams all the same. */
+#define HELLO_WITHIN MSEC(1500)
+
+static void on_hello_timer(struct timer *timer)
+{
+    session_be_ready(container_of(timer, struct session, hello_timer));
+}
+
+/* ---- streams that we open ---- */
+
+int session_open_stream(struct session *s, const struct preamble *what, struct pipe **out)
+{
+    uint8_t data[PREAMBLE_MAX];
+    int err = quic_open_stream(s->conn, out);
+    if (err < 0)
+        return err;
+    (void)talk_write(*out, data, preamble_write(what, data)); /* a fresh stream has room */
+    return 0;
+}
+
+int session_open_flow(struct session *s, const struct preamble *what,
+                      const struct flow_handler *handler, void *arg, struct flow **out)
+{
+    struct pipe *pipe;
+    int err = session_open_stream(s, what, &pipe);
+    if (err < 0)
+        return err;
+    err = flow_new(out, &s->flows, pipe, true);
+    if (err < 0) {
+        pipe->ops->reset(pipe, PIPE_RESET_LIMIT);
+        return err;
+    }
+    flow_attach(*out, handler, arg);
+    return 0;
+}
+
+/* ---- life ---- */
+
+int session_new(struct session **out, const struct session_options *options, struct quic_conn *conn,
+                const struct service_list *services)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->options = *options;
+    s->conn = conn;
+    s->hello_timer.fire = on_hello_timer;
+    list_init(&s->greetings);
+    flow_set_init(&s->flows, options->env, conn, options->udp_idle);
+    int err = session_open_control(s);
+    if (err < 0) {
+        session_free(s);
+        return err;
+    }
+    session_tell_services(s, services);
+    timer_set(options->env, &s->hello_timer, env_now(options->env) + HELLO_WITHIN);
+    *out = s;
+    return 0;
+}
+
+void session_free(struct session *s)
+{
+    if (!s)
+        return;
+    session_end_greetings(s);
+    flow_set_deinit(&s->flows);
+    timer_stop(s->options.env, &s->hello_timer);
+    session_end_control(s);
+    free(s);
+}
+
+struct quic_conn *session_conn(const struct session *s)
+{
+    return s->conn;
+}
+
+bool session_is_ready(const struct session *s)
+{
+    return s->ready;
+}
+
+const struct message_service *session_services(const struct session *s, size_t *count)
+{
+    *count = s->service_count;
+    return s->services;
+}
+
+const struct message_hello *session_hello(const struct session *s)
+{
+    return s->has_hello ? &s->hello : NULL;
+}
+
+bool session_in_use(const struct session *s)
+{
+    struct quic_conn_info info;
+    uint64_t control = (s->ours ? 1u : 0u) + (s->theirs ? 1u : 0u);
+
+    quic_conn_info(s->conn, &info);
+    return info.streams > control;
+}
+
+const struct flow_counters *session_dropped(const struct session *s)
+{
+    return &s->flows.dropped;
+}
