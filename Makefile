@@ -225,7 +225,7 @@ lint-words:
 	$Qawk -f tests/tools/discouraged.awk tests/tools/discouraged.txt $(filter-out tests/%,$(ALL))
 lint-scripts:
 	$(call say,SHELL,$(words $(SCRIPTS)) scripts)
-	$Qif command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); else \
+	$Qif command -v shellcheck >/dev/null; then shellcheck -S warning -x -P SCRIPTDIR $(SCRIPTS); else \
 		echo 'lint-scripts: shellcheck is not installed (make deps-lint)' >&2; exit 1; fi
 lint-cppcheck:
 	$(call say,CPPCHK,$(words $(SRC) $(MAIN)) files)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # usage: install.sh install PROGRAM | uninstall   (from the Makefile, which exports the directories)
+# shellcheck disable=SC2154  # the Makefile exports the directories
 # One list of files serves both, so that uninstall leaves nothing behind.
 set -eu
 
