@@ -1,0 +1,201 @@
+#include "config/settings/verbs.h"
+
+#include <string.h>
+
+/* clang-format off */
+static const struct verb_option GLOBAL[] = {
+    {"home", 0, VALUE_FOLDER, "DIR", false, "Keep identity, registry and control socket in DIR"},
+    {"config", 0, VALUE_FILE, "FILE", false, "Read FILE instead of overlay.conf in the home; '-' is standard input"},
+    {"json", 0, VALUE_NONE, NULL, false, "Print data as JSON"},
+    {"quiet", 'q', VALUE_NONE, NULL, false, "Print errors only"},
+    {"verbose", 'v', VALUE_NONE, NULL, true, "Say more"},
+    {"help", 'h', VALUE_NONE, NULL, false, "Explain a command"},
+    {NULL},
+};
+
+static const struct verb_option NO_OPTIONS[] = {{NULL}};
+
+static const struct verb_option SHARE_OPTIONS[] = {
+    {"as", 0, VALUE_TEXT, "NAME", false, "Name of the service; the default is that of the port: web, ssh, p4000"},
+    {"port", 0, VALUE_TEXT, "N", false, "Port as peers see it; the default is the target's"},
+    {"to", 0, VALUE_PEER, "PEER,..", true, "Peers that may use it"},
+    {"public", 0, VALUE_NONE, NULL, false, "Any peer may use it"},
+    {"udp", 0, VALUE_NONE, NULL, false, "Share the UDP port"},
+    {"both", 0, VALUE_NONE, NULL, false, "Share the port for TCP and UDP"},
+    {"for", 0, VALUE_TEXT, "TIME", false, "Stop sharing after TIME: 90s, 15m, 2h, 7d"},
+    {"raw", 0, VALUE_NONE, NULL, false, "No guard for HTTP requests"},
+    {"proxy-protocol", 0, VALUE_NONE, NULL, false, "Send a PROXY protocol v2 header that names the peer"},
+    {"peer-header", 0, VALUE_NONE, NULL, false, "Add X-Overlay-Peer to HTTP requests"},
+    {"off-host", 0, VALUE_NONE, NULL, false, "Let the target be another host"},
+    {"foreground", 'f', VALUE_NONE, NULL, false, "Stay here and share until interrupted"},
+    {NULL},
+};
+
+static const struct verb_option OPEN_OPTIONS[] = {
+    {"at", 0, VALUE_TEXT, "[ADDR:]PORT", false, "Local address instead of the one that is kept for this service"},
+    {"udp", 0, VALUE_NONE, NULL, false, "The UDP port, for PEER:PORT"},
+    {"browse", 0, VALUE_NONE, NULL, false, "Show it in the browser"},
+    {"foreground", 'f', VALUE_NONE, NULL, false, "Stay here and close it when interrupted"},
+    {NULL},
+};
+
+static const struct verb_option PEER_ADD_OPTIONS[] = {
+    {"alias", 0, VALUE_TEXT, "NAME", false, "What to call it"},
+    {"address", 0, VALUE_TEXT, "IP:PORT", true, "Where it can be reached"},
+    {"relay", 0, VALUE_TEXT, "PEER_ID@HOST:PORT", true, "A relay that knows it"},
+    {NULL},
+};
+
+static const struct verb_option STATUS_OPTIONS[] = {
+    {"watch", 0, VALUE_NONE, NULL, false, "Keep showing it"},
+    {NULL},
+};
+
+static const struct verb_option PING_OPTIONS[] = {
+    {"count", 'c', VALUE_TEXT, "N", false, "How many times; the default is 4"},
+    {"until-direct", 0, VALUE_NONE, NULL, false, "Stop at the first answer that came directly"},
+    {NULL},
+};
+
+static const struct verb_option PROXY_OPTIONS[] = {
+    {"print-pac", 0, VALUE_NONE, NULL, false, "Print the proxy auto-configuration file"},
+    {NULL},
+};
+
+static const struct verb_option CONFIG_OPTIONS[] = {
+    {"print-default", 0, VALUE_NONE, NULL, false, "Print a configuration file with every option, explained"},
+    {NULL},
+};
+
+static const struct verb VERBS[] = {
+    {"share", VERB_SHARE, "TARGET", NULL, VALUE_TEXT, 1, 1, false,
+     "Share a local service with peers",
+     "TARGET is a port of this machine, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT, unix:/PATH "
+     "(with --port), or IP:PORT of another host with --off-host. Nobody may use the service but "
+     "the peers named by --to or `overlay allow`; --public lets everybody in.\n"
+     "Prints the name of the service. Starts a gateway in the background if none runs.",
+     SHARE_OPTIONS},
+    {"open", VERB_OPEN, "PEER|SERVICE.PEER|PEER:PORT", NULL, VALUE_PEER, 1, 1, false,
+     "Open a peer's services on local ports",
+     "Connects, then prints for each service its URL (or -), its local address and its name. "
+     "PEER opens every service we may use, the other forms exactly one. The port stays the same for ever. "
+     "Starts a gateway in the background if none runs.",
+     OPEN_OPTIONS},
+    {"ls", VERB_LS, "", NULL, VALUE_NONE, 0, 0, false,
+     "List what is shared and what is open",
+     "Each line begins with the ID that `overlay close` takes.", NO_OPTIONS},
+    {"close", VERB_CLOSE, "ID", NULL, VALUE_SERVICE, 1, 1, false,
+     "Stop sharing a service, or close an opened one",
+     "ID is what `overlay ls` prints: NAME for a service of ours, NAME.PEER for an opened one.",
+     NO_OPTIONS},
+    {"peer", VERB_PEER, "add PEER_ID", "add", VALUE_TEXT, 2, 2, false,
+     "Make a peer known", "Adds to what is known of it already.", PEER_ADD_OPTIONS},
+    {"name", VERB_NAME, "ALIAS PEER_ID", NULL, VALUE_TEXT, 2, 2, false,
+     "Give a peer a name",
+     "The name is ours alone: nothing from the network ever makes or changes one.", NO_OPTIONS},
+    {"unname", VERB_UNNAME, "ALIAS", NULL, VALUE_PEER, 1, 1, false,
+     "Take a peer's name away", "Forgets the peer if nothing else is known of it.", NO_OPTIONS},
+    {"allow", VERB_ALLOW, "PEER SERVICE", NULL, VALUE_PEER, 2, 2, false,
+     "Let a peer use a service", "", NO_OPTIONS},
+    {"deny", VERB_DENY, "PEER SERVICE", NULL, VALUE_PEER, 2, 2, false,
+     "Keep a peer from using a service", "Deny beats allow and --public.", NO_OPTIONS},
+    {"block", VERB_BLOCK, "PEER", NULL, VALUE_PEER, 1, 1, false,
+     "Have nothing to do with a peer", "Ends its session at once. Beats every allow.", NO_OPTIONS},
+    {"unblock", VERB_UNBLOCK, "PEER", NULL, VALUE_PEER, 1, 1, false,
+     "Take a peer off the block list", "", NO_OPTIONS},
+    {"status", VERB_STATUS, "", NULL, VALUE_NONE, 0, 0, false,
+     "Show what the gateway is doing", "Exit code 0 means that it is ready.", STATUS_OPTIONS},
+    {"ping", VERB_PING, "PEER", NULL, VALUE_PEER, 1, 1, false,
+     "Measure the round trip to a peer", "Exit code 0 if any answered.", PING_OPTIONS},
+    {"bench", VERB_BENCH, "PEER", NULL, VALUE_PEER, 1, 1, false,
+     "Measure the throughput to a peer", "Five seconds each way.", NO_OPTIONS},
+    {"pipe", VERB_PIPE, "SERVICE.PEER|PEER:PORT", NULL, VALUE_PEER, 1, 1, false,
+     "Connect standard input and output to a service",
+     "For programs that take a command instead of a connection: "
+     "ssh -o ProxyCommand='overlay pipe alice:22' alice", NO_OPTIONS},
+    {"id", VERB_ID, "", NULL, VALUE_NONE, 0, 0, false,
+     "Print this gateway's peer id", "Makes the identity if there is none yet.", NO_OPTIONS},
+    {"resolve", VERB_RESOLVE, "NAME", NULL, VALUE_TEXT, 1, 1, false,
+     "Print the peer id a name stands for",
+     "NAME may end in the suffix: web.alice.overlay.", NO_OPTIONS},
+    {"proxy", VERB_PROXY, "--print-pac", NULL, VALUE_NONE, 0, 0, false,
+     "Help browsers to use the proxy", "", PROXY_OPTIONS},
+    {"config", VERB_CONFIG, "check|reload|--print-default", "check reload", VALUE_NONE, 0, 1, false,
+     "Check, reload or print the configuration",
+     "`reload` makes a running gateway read the file again; a bad file changes nothing.", CONFIG_OPTIONS},
+    {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
+     "Run the gateway in the foreground",
+     "For service managers; `share`, `open`, `pipe`, `ping` and `bench` start one in the background.", NO_OPTIONS},
+    {"stop", VERB_STOP, "", NULL, VALUE_NONE, 0, 0, false,
+     "End the running gateway", "", NO_OPTIONS},
+    {"completion", VERB_COMPLETION, "SHELL", "bash zsh fish", VALUE_TEXT, 1, 1, false,
+     "Print a completion script for bash, zsh or fish", "", NO_OPTIONS},
+    {"help", VERB_HELP, "[COMMAND]", NULL, VALUE_TEXT, 0, 1, false,
+     "Explain a command", "", NO_OPTIONS},
+    {"version", VERB_VERSION, "", NULL, VALUE_NONE, 0, 0, false,
+     "Print the version", "", NO_OPTIONS},
+    {"manual", VERB_MANUAL, "commands|options", "commands options", VALUE_NONE, 1, 1, true,
+     "Print a generated part of the manual pages", "", NO_OPTIONS},
+    {NULL},
+};
+/* clang-format on */
+
+const struct verb *verbs(void)
+{
+    return VERBS;
+}
+
+const struct verb_option *verb_global_options(void)
+{
+    return GLOBAL;
+}
+
+const struct verb *verb_find(const char *name)
+{
+    for (const struct verb *v = VERBS; v->name; v++)
+        if (strcmp(v->name, name) == 0)
+            return v;
+    return NULL;
+}
+
+/** Edits (insert, delete, replace) from one short word to another; 99 for long ones. */
+static unsigned distance(const char *a, const char *b)
+{
+    enum { MAX = 16 };
+    unsigned row[MAX + 1];
+    size_t n = strlen(b);
+
+    if (strlen(a) > MAX || n > MAX)
+        return 99;
+    for (unsigned j = 0; j <= n; j++)
+        row[j] = j;
+    for (unsigned i = 1; *a; a++, i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= n; j++) {
+            unsigned best = diagonal + (*a != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+const struct verb *verb_like(const char *name)
+{
+    const struct verb *best = NULL;
+    unsigned least = 3;
+
+    for (const struct verb *v = VERBS; v->name; v++) {
+        unsigned d = distance(name, v->name);
+        if (!v->hidden && d < least && d < strlen(v->name)) {
+            least = d;
+            best = v;
+        }
+    }
+    return best;
+}
