@@ -12,19 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/control/protocol.h"
 #include "config/settings/settings.h"
 #include "gateway/base/attr.h"
 #include "gateway/base/env.h"
-
-/** Exit codes, a contract. */
-enum cli_exit {
-    CLI_OK = 0,
-    CLI_FAILED = 1,
-    CLI_USAGE = 2,
-    CLI_UNKNOWN = 3,     /* no such peer or service */
-    CLI_DENIED = 4,      /* or the wrong identity answered */
-    CLI_UNREACHABLE = 5, /* or timed out */
-};
 
 /** A gateway to be run in this process until it is told to stop. */
 struct cli_daemon {

@@ -134,6 +134,8 @@ static const struct verb VERBS[] = {
      "Explain a command", "", NO_OPTIONS},
     {"version", VERB_VERSION, "", NULL, VALUE_NONE, 0, 0, false,
      "Print the version", "", NO_OPTIONS},
+    {"complete", VERB_COMPLETE, "peers|services", "peers services", VALUE_NONE, 1, 1, true,
+     "List what shell completion asks for", "", NO_OPTIONS},
     {"manual", VERB_MANUAL, "commands|options", "commands options", VALUE_NONE, 1, 1, true,
      "Print a generated part of the manual pages", "", NO_OPTIONS},
     {NULL},

@@ -36,7 +36,8 @@ enum verb_id {
     VERB_COMPLETION,
     VERB_HELP,
     VERB_VERSION,
-    VERB_MANUAL, /* hidden: parts of the manual pages, for the build */
+    VERB_COMPLETE, /* hidden: for the completion scripts */
+    VERB_MANUAL,   /* hidden: parts of the manual pages, for the build */
 };
 
 /** What a value or an argument is, for completion. */
