@@ -34,24 +34,11 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
 #include "gateway/transport/path.h"
+#include "gateway/transport/path_table.h"
 #include "gateway/wire/probe.h"
 
-#define PATH_SET_MAX          16
 #define PATH_SET_SECRET_LEN   32
 #define PATH_SET_EXPORT_LABEL "EXPORTER-overlay-path" /* for the secret of path_set_options */
-
-enum path_role {
-    PATH_DIALLER,  /* dialled the session; it alone changes path merely for speed */
-    PATH_ACCEPTOR, /* was dialled */
-};
-
-enum path_state {
-    PATH_EMPTY,   /* not a path */
-    PATH_CHECKED, /* candidate: being probed, has not answered yet */
-    PATH_GOOD,    /* answered a challenge of ours lately (or carried the handshake) */
-    PATH_SUSPECT, /* good before, silent now */
-    PATH_FAILED,  /* unanswered probes used up; revives when heard of or kicked */
-};
 
 struct path_set_options {
     uint8_t secret[PATH_SET_SECRET_LEN]; /* exporter secret, the same on both sides */
@@ -59,52 +46,6 @@ struct path_set_options {
     struct path first; /* carried the handshake */
     void (*random)(void *arg, void *out, size_t len);
     void *arg; /* random's, which must outlive the set */
-};
-
-/** One path; private to path_set.c, here for its size. */
-struct path_slot {
-    struct path path;
-    enum path_state state;
-    bool full_size;     /* PROBE_MAX bytes passed from us to them */
-    bool hinted;        /* not added by us: first seen as a source */
-    bool follow;        /* the other side wants us here: switch as soon as it answers */
-    bool pong_due;      /* a ping waits for its answer */
-    bool ping_full;     /* the outstanding ping is a full-size one */
-    uint8_t full_tries; /* full-size pings in a row that went unanswered */
-    uint8_t samples;    /* round trips measured, up to 255 */
-    uint8_t unanswered; /* probes since we last heard of it */
-    uint64_t challenge; /* of the outstanding ping, valid while ping_sent != 0 */
-    uint64_t pong_challenge;
-    instant ping_sent; /* 0: none outstanding */
-    instant ping_due;  /* INSTANT_NEVER: none */
-    instant heard;     /* last authenticated packet, 0: never */
-    instant hinted_at; /* last hint that was acted upon */
-    instant rtt;       /* smoothed, 0: not measured */
-    struct addr seen;  /* where the other side sees us on this path, or none */
-};
-
-/** Use the functions below; nothing in it is meant for others. */
-struct path_set {
-    struct path_slot slot[PATH_SET_MAX];
-    unsigned current; /* index into slot */
-    enum path_role role;
-    uint8_t key_in[PROBE_KEY_LEN], key_out[PROBE_KEY_LEN];
-    uint64_t token_in, token_out;
-    void (*random)(void *arg, void *out, size_t len);
-    void *arg;
-    uint32_t sequence;  /* of the last probe sent */
-    uint32_t highest;   /* sequence received */
-    uint64_t window;    /* bit n: highest - n was received */
-    uint32_t use_heard; /* sequence of the newest PROBE_USE that was honoured */
-    bool speaks_probes;
-    bool switched;
-    bool waiting;
-    bool suspect;
-    bool announce;         /* our pings on the current path carry PROBE_USE */
-    instant waiting_since; /* or last heard on the current path since, whichever is later */
-    instant switched_at;
-    instant credit_at; /* when `credit` was counted last */
-    unsigned credit;   /* probes that may go to paths that never answered */
 };
 
 /** One path as others may look at it. */

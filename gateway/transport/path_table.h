@@ -1,0 +1,99 @@
+/**
+ * The table of paths below one session: what is known of each, and who gives up its place.
+ *
+ * Private to the path_* modules of this folder; others use gateway/transport/path_set.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/bucket.h"
+#include "gateway/base/clock.h"
+#include "gateway/transport/path.h"
+#include "gateway/wire/probe.h"
+
+#define PATH_SET_MAX 16
+
+enum path_role {
+    PATH_DIALLER,  /* dialled the session; it alone changes path merely for speed */
+    PATH_ACCEPTOR, /* was dialled */
+};
+
+enum path_state {
+    PATH_EMPTY,   /* not a path */
+    PATH_CHECKED, /* candidate: being probed, has not answered yet */
+    PATH_GOOD,    /* answered a challenge of ours lately (or carried the handshake) */
+    PATH_SUSPECT, /* good before, silent now */
+    PATH_FAILED,  /* unanswered probes used up; revives when heard of or kicked */
+};
+
+/** A challenge that was sent and may still be answered. */
+struct path_ping {
+    uint64_t challenge;
+    instant sent; /* 0: none */
+    bool full_size;
+    bool use; /* carried PROBE_USE */
+};
+
+/** One path. */
+struct path_slot {
+    struct path path;
+    enum path_state state;
+    bool full_size;           /* PROBE_MAX bytes passed from us to them */
+    bool narrow;              /* small packets pass, full-size ones do not */
+    bool hinted;              /* not added by us: first seen as a source */
+    bool follow;              /* the other side wants us here: switch once it answers */
+    bool pong_due;            /* a ping waits for its answer */
+    uint8_t full_tries;       /* full-size pings in a row without an answer */
+    uint8_t samples;          /* round trips measured, up to 255 */
+    uint8_t unanswered;       /* pings since the last answer */
+    struct path_ping ping[4]; /* the last ones; long round trips need more than one */
+    uint64_t pong_challenge;
+    instant ping_due;    /* INSTANT_NEVER: none */
+    instant asked_since; /* first of the unanswered pings, 0: none */
+    instant heard;       /* last authentic packet or probe, 0: never */
+    instant moved;       /* packets come this way and not by the current path since, or 0 */
+    instant rtt;         /* smoothed, 0: not measured */
+    struct addr seen;    /* where the other side sees us on this path, or none */
+};
+
+/** All of them, with what the session knows and wants. */
+struct path_set {
+    struct path_slot slot[PATH_SET_MAX];
+    unsigned current; /* index into slot */
+    enum path_role role;
+    uint8_t key_in[PROBE_KEY_LEN], key_out[PROBE_KEY_LEN];
+    uint64_t token_in, token_out;
+    void (*random)(void *arg, void *out, size_t len);
+    void *arg;
+    uint32_t sequence;  /* of the last probe sent */
+    uint32_t highest;   /* sequence received */
+    uint64_t window;    /* bit n: highest - n was received */
+    uint32_t use_heard; /* sequence of the newest PROBE_USE */
+    bool speaks_probes;
+    bool switched;
+    bool waiting;
+    bool suspect;
+    bool announce;         /* our move is not known to have reached the other side */
+    instant waiting_since; /* nothing heard on the current path since, with something in flight */
+    instant suspect_since;
+    instant switched_at;
+    instant kicked_at;    /* 0: never, or heard on the current path since */
+    instant hinted_at;    /* last hint that was acted upon */
+    instant choose_due;   /* when to look again whether the current path is dead */
+    struct bucket checks; /* probes to paths that never answered */
+};
+
+/** The path that carries the session now. */
+struct path_slot *path_table_current(struct path_set *s);
+/** The place of a path, or NULL. */
+struct path_slot *path_table_find(struct path_set *s, const struct path *path);
+/** A place for a path to be checked from `now` on, or NULL when all are held by better ones. */
+struct path_slot *path_table_take(struct path_set *s, const struct path *path, instant now);
+/** As path_table_take(), for a mere source of packets: of the few places for such, the one that
+ *  was asked most often in vain gives way. */
+struct path_slot *path_table_take_hinted(struct path_set *s, const struct path *path, instant now);
+/** Moves the next ping of a path forward to `due`, if it is later than that. */
+void path_table_ping_by(struct path_slot *p, instant due);
