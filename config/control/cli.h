@@ -69,10 +69,13 @@ struct cli_host {
     void (*loop_run)(void *arg);
     void (*loop_stop)(void *arg);
 
-    /** Takes the home's lock, which a gateway holds as long as it runs. Never waits: -EBUSY, and
-     *  `*pid` is the holder's (0: not known). The lock goes with the process, or by unlock(). */
-    int (*lock)(void *arg, const char *home, int *pid);
-    void (*unlock)(void *arg);
+    /** Becomes the running gateway of the home until the process ends. Never waits: -EBUSY, and
+     *  `*pid` is that of the one that is (0: not known). */
+    int (*lock)(void *arg, int *pid);
+    /** Locks the registry for one edit while no gateway runs: waits for other edits. -EBUSY as
+     *  lock(). */
+    int (*edit_begin)(void *arg, int *pid);
+    void (*edit_end)(void *arg);
 
     /** Runs a gateway here; the lock is held. Returns an exit code; with other than 0, `why` has
      *  a line for people. */
@@ -91,6 +94,9 @@ struct cli_host {
      * side).
      */
     int (*join_stdio)(void *arg, struct sock *sock, const uint8_t *early, size_t len);
+    /** The proxy auto-configuration file for names under `suffix` and a proxy there. The caller
+     *  frees it; NULL: no memory. */
+    char *(*pac)(void *arg, const char *suffix, const struct addr *proxy);
     /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
     int (*browse)(void *arg, const char *url);
 };

@@ -1,0 +1,66 @@
+/**
+ * What commands need besides the node, as functions: local ports, the configuration, the end of the
+ * program. main.c fills them in.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/env.h"
+#include "gateway/base/pipe.h"
+#include "gateway/identity/peer_id.h"
+#include "gateway/node/registry.h"
+#include "gateway/wire/preamble.h"
+
+/** A local port that leads to a service of a peer. */
+struct control_port {
+    struct peer_id peer;
+    char service[PREAMBLE_NAME_MAX + 1]; /* a name, or "pNNN" for one opened by its port */
+    uint16_t remote_port;                /* for one opened by its port, else 0 */
+    enum service_proto proto;
+    bool listening;
+    struct addr listen[2]; /* where it listens; none from the end on */
+    char url[256];         /* for browsers, empty: none */
+};
+
+/** A request for one. */
+struct control_open {
+    struct peer_id peer;
+    const char *service; /* a name, or "pNNN" when opened by port */
+    uint16_t remote_port;
+    enum service_proto proto; /* what to listen for: TCP, UDP or both */
+    bool raw;                 /* the peer says: no HTTP guard */
+    const struct addr *at;    /* local address wanted, or NULL: the kept loopback port */
+};
+
+struct control_services {
+    void *arg; /* of every function below */
+
+    /** Opens a local port and remembers it as open; doing it again changes nothing. On error
+     *  (-EADDRINUSE, -EACCES, -ENOSPC, ...) nothing stays bound and `why` has a line. */
+    int (*open_port)(void *arg, const struct control_open *what, struct control_port *out,
+                     char *why, size_t why_len);
+    /** Closes it and remembers that. -ENOENT: none is open for this service. */
+    int (*close_port)(void *arg, const struct peer_id *peer, const char *service);
+    /** Fills in up to `max` open ports; returns how many there are. */
+    size_t (*list_ports)(void *arg, struct control_port *out, size_t max);
+    /** Carries bytes both ways between a socket and a stream until both have ended; `early` are
+     *  bytes read from the socket already. Takes both, also on error. */
+    int (*join)(void *arg, struct sock *sock, const uint8_t *early, size_t len, struct pipe *pipe);
+
+    /** Reads the configuration again and applies it. On error nothing changed and `why` says
+     *  FILE:LINE. */
+    int (*reload)(void *arg, char *why, size_t why_len);
+    /** Ends the program in the ordinary way, soon. */
+    void (*stop)(void *arg);
+
+    /** The name of a well-known port (getservbyport), or NULL. Borrowed until the next call. */
+    const char *(*port_name)(void *arg, uint16_t port, bool udp);
+
+    /** Where DNS server and proxy listen, for status. Return how many, at most `max`. */
+    size_t (*dns_listens)(void *arg, struct addr *out, size_t max);
+    size_t (*proxy_listens)(void *arg, struct addr *out, size_t max);
+};
