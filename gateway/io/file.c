@@ -1,0 +1,200 @@
+#include "gateway/io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "gateway/base/env.h"
+
+#define FIRST_ROOM 4096 /* bytes, where the size is not known beforehand */
+#define TRIES      8    /* at a new file that others keep taking away */
+
+/* ---- reading ---- */
+
+/* Reads until `room` bytes are there or the end is reached. Returns how many are, or an errno. */
+static ssize_t fill(int fd, uint8_t *buf, size_t used, size_t room)
+{
+    while (used < room) {
+        ssize_t n = read(fd, buf + used, room - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        used += (size_t)n;
+    }
+    return (ssize_t)used;
+}
+
+static int read_whole(int fd, size_t room, uint8_t **data, size_t *len)
+{
+    uint8_t *buf = NULL;
+    ssize_t used = 0;
+    for (;;) {
+        uint8_t *more = realloc(buf, room + 1);
+        if (!more) {
+            free(buf);
+            return -ENOMEM;
+        }
+        buf = more;
+        used = fill(fd, buf, (size_t)used, room);
+        if (used >= 0 && (size_t)used == room && room > FILE_MAX)
+            used = -EFBIG;
+        if (used < 0) {
+            free(buf);
+            return (int)used;
+        }
+        if ((size_t)used < room)
+            break;
+        room = room * 2 <= FILE_MAX ? room * 2 : FILE_MAX + 1;
+    }
+    buf[used] = '\0';
+    *data = buf;
+    *len = (size_t)used;
+    return 0;
+}
+
+static bool is_key(const char *name)
+{
+    size_t len = strlen(name);
+    return len >= 4 && strcmp(name + len - 4, ".key") == 0;
+}
+
+static int check(int fd, const char *name, size_t *size)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (is_key(name) && st.st_mode & (S_IRWXG | S_IRWXO))
+        return -EACCES;
+    if (st.st_size > (off_t)FILE_MAX)
+        return -EFBIG;
+    *size = (size_t)st.st_size;
+    return 0;
+}
+
+int file_load_at(int folder, const char *name, uint8_t **data, size_t *len)
+{
+    size_t size = 0;
+    /* Nonblocking, so that a FIFO in its place does not hang us. */
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int err = check(fd, name, &size);
+    if (err == 0) /* one more than there is, to see the end without growing */
+        err = read_whole(fd, size + 1, data, len);
+    (void)close(fd);
+    return err;
+}
+
+int file_load(const char *path, uint8_t **data, size_t *len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int err = file_load_fd(fd, data, len);
+    (void)close(fd);
+    return err;
+}
+
+int file_load_fd(int fd, uint8_t **data, size_t *len)
+{
+    return read_whole(fd, FIRST_ROOM, data, len);
+}
+
+/* ---- writing ---- */
+
+struct new_file {
+    char name[ENV_HOME_NAME_MAX + 8];
+    int folder, fd;
+};
+
+/* The file that is open is still the one that has the name, and nobody else's doing. */
+static bool is_ours(const struct new_file *f)
+{
+    struct stat open_one, named;
+    return fstat(f->fd, &open_one) == 0 &&
+           fstatat(f->folder, f->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino &&
+           S_ISREG(open_one.st_mode) && open_one.st_nlink == 1 && open_one.st_uid == geteuid();
+}
+
+static int try_new(struct new_file *f)
+{
+    f->fd =
+        openat(f->folder, f->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (f->fd < 0)
+        return -errno;
+    /* Whoever saves the same file at the same time waits here, and then finds the name gone. */
+    int err = 0;
+    if (flock(f->fd, LOCK_EX) < 0)
+        err = -errno;
+    else if (!is_ours(f))
+        err = -EAGAIN;
+    else if (ftruncate(f->fd, 0) < 0 || fchmod(f->fd, 0600) < 0)
+        err = -errno;
+    if (err < 0)
+        (void)close(f->fd);
+    return err;
+}
+
+/* One name for all attempts, so that a killed writer leaves one file behind and not many. */
+static int open_new(struct new_file *f, int folder, const char *name)
+{
+    f->folder = folder;
+    (void)snprintf(f->name, sizeof(f->name), ".%s.new", name);
+    int err = -EAGAIN;
+    for (unsigned n = 0; n < TRIES && err == -EAGAIN; n++) {
+        if (n >= TRIES / 2) /* something that is not ours has the name, and stays */
+            (void)unlinkat(folder, f->name, 0);
+        err = try_new(f);
+        if (err == -ELOOP)
+            err = -EAGAIN;
+    }
+    return err;
+}
+
+static int write_whole(int fd, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_save_at(int folder, const char *name, const uint8_t *data, size_t len)
+{
+    struct new_file f;
+    if (strlen(name) > ENV_HOME_NAME_MAX)
+        return -ENAMETOOLONG;
+    if (len > FILE_MAX)
+        return -EFBIG;
+    int err = open_new(&f, folder, name);
+    if (err < 0)
+        return err;
+    err = write_whole(f.fd, data, len);
+    if (err == 0 && renameat(folder, f.name, folder, name) < 0)
+        err = -errno;
+    if (err < 0)
+        (void)unlinkat(folder, f.name, 0);
+    (void)close(f.fd);
+    if (err == 0 && fsync(folder) < 0) /* the rename is not safe before */
+        err = -errno;
+    return err;
+}

@@ -1,0 +1,224 @@
+#include "gateway/io/listen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "gateway/base/log.h"
+#include "gateway/io/tcp.h"
+#include "gateway/io/unixpath.h"
+
+#define BACKLOG        4096
+#define ACCEPTS_A_TURN 64
+#define RETRY_WAIT     MSEC(100) /* after accept() failed for want of memory or descriptors */
+
+struct sock_listener {
+    struct io_watch watch;
+    struct io_loop *loop;
+    const struct listen_handler *handler;
+    void *arg;
+    struct timer retry;
+    struct addr local; /* none for a unix socket */
+    char *path;        /* of a unix socket that we made, else NULL */
+    bool *closed;      /* set while a handler runs: tells us that it closed the listener */
+    uint64_t refused;  /* callers, for want of descriptors */
+};
+
+/* ---- accepting ---- */
+
+/* The reserve descriptor lets the caller in for as long as it takes to turn it away: otherwise it
+ * would hang in the queue, and readiness with it. */
+static int refuse_one(struct sock_listener *l)
+{
+    if (!io_spare_use(l->loop))
+        return -EMFILE;
+    int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int err = fd < 0 ? -errno : 0;
+    if (fd >= 0) {
+        io_fd_reset_on_close(fd);
+        (void)close(fd);
+        if (l->refused++ == 0)
+            log_warn(LOG_IO, "no descriptors left: new connections are refused");
+    }
+    io_spare_refill(l->loop);
+    return err;
+}
+
+/* Returns 0 when there may be another caller, or an errno. */
+static int accept_one(struct sock_listener *l)
+{
+    struct addr from = {0};
+    socklen_t len = sizeof(from);
+    int fd = accept4(l->watch.fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return errno == EMFILE || errno == ENFILE ? refuse_one(l) : -errno;
+    if (l->refused > 0)
+        log_info(LOG_IO, "%llu connections were refused for want of descriptors",
+                 (unsigned long long)l->refused);
+    l->refused = 0;
+    from = addr_from_sockaddr(&from.sa);
+    struct sock *s = io_sock_new(l->loop, fd);
+    if (s)
+        l->handler->on_accept(l->arg, s, &from);
+    return 0;
+}
+
+/* True when accept() will fail again at once, so that trying on would spin. */
+static bool is_exhausted(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
+static void accept_some(struct sock_listener *l)
+{
+    bool closed = false;
+    l->closed = &closed;
+    for (unsigned n = 0; n < ACCEPTS_A_TURN; n++) {
+        int err = accept_one(l);
+        if (closed)
+            return;
+        if (err == -EAGAIN || err == -EINVAL) /* EINVAL: shut down from elsewhere */
+            goto done;
+        if (is_exhausted(err)) {
+            io_loop_timer_set(l->loop, &l->retry, io_loop_now(l->loop) + RETRY_WAIT);
+            goto done;
+        }
+        /* Anything else is the trouble of one caller, who is gone. */
+    }
+    io_watch_again(l->loop, &l->watch);
+done:
+    l->closed = NULL;
+}
+
+static void on_ready(struct io_watch *w, uint32_t events)
+{
+    (void)events;
+    accept_some(container_of(w, struct sock_listener, watch));
+}
+
+static void on_retry(struct timer *t)
+{
+    accept_some(container_of(t, struct sock_listener, retry));
+}
+
+/* ---- opening ---- */
+
+/* Takes a listening socket. */
+static int start(struct io_loop *loop, struct sock_listener **out, int fd,
+                 const struct listen_handler *handler, void *arg)
+{
+    struct sock_listener *l = calloc(1, sizeof(*l));
+    int err = l ? 0 : -ENOMEM;
+    if (l) {
+        l->loop = loop;
+        l->handler = handler;
+        l->arg = arg;
+        l->retry.fire = on_retry;
+        l->watch.ready = on_ready;
+        err = io_watch_start(loop, &l->watch, fd, EPOLLIN);
+    }
+    if (err < 0) {
+        (void)close(fd);
+        free(l);
+        return err;
+    }
+    *out = l;
+    return 0;
+}
+
+static int open_tcp(const struct addr *local)
+{
+    const int on = 1;
+    int fd = socket(local->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int err = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (err == 0 && addr_is_v6(local))
+        err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (err == 0)
+        err = bind(fd, &local->sa, addr_len(local));
+    if (err == 0)
+        err = listen(fd, BACKLOG);
+    if (err < 0) {
+        err = -errno;
+        (void)close(fd);
+        return err;
+    }
+    return fd;
+}
+
+int io_tcp_listen(struct io_loop *loop, struct sock_listener **out, const struct addr *local,
+                  int fd, const struct listen_handler *handler, void *arg)
+{
+    const int on = 1;
+    if (fd < 0)
+        fd = open_tcp(local);
+    if (fd < 0)
+        return fd;
+    /* Accepted sockets inherit both, which saves two calls for each of them. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+    struct addr bound = {0};
+    socklen_t len = sizeof(bound);
+    if (getsockname(fd, &bound.sa, &len) < 0)
+        bound = (struct addr){0};
+    int err = start(loop, out, fd, handler, arg);
+    if (err == 0)
+        (*out)->local = addr_from_sockaddr(&bound.sa);
+    return err;
+}
+
+static int open_unix(const char *path, char **kept)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    *kept = strdup(path);
+    int err = *kept ? unixpath_listen(fd, path, BACKLOG) : -ENOMEM;
+    if (err < 0) {
+        free(*kept);
+        (void)close(fd);
+        return err;
+    }
+    return fd;
+}
+
+int io_unix_listen(struct io_loop *loop, struct sock_listener **out, const char *path, int fd,
+                   const struct listen_handler *handler, void *arg)
+{
+    char *made = NULL;
+    if (fd < 0)
+        fd = open_unix(path, &made);
+    if (fd < 0)
+        return fd;
+    int err = start(loop, out, fd, handler, arg);
+    if (err < 0)
+        free(made);
+    else
+        (*out)->path = made;
+    return err;
+}
+
+struct addr io_listener_local(const struct sock_listener *l)
+{
+    return l->local;
+}
+
+void io_listener_close(struct sock_listener *l)
+{
+    if (!l)
+        return;
+    if (l->closed)
+        *l->closed = true;
+    io_loop_timer_stop(l->loop, &l->retry);
+    if (l->path) /* before it stops to answer, so that it cannot be a successor's by now */
+        (void)unlink(l->path);
+    io_watch_close(l->loop, &l->watch);
+    free(l->path);
+    free(l);
+}

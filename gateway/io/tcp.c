@@ -1,0 +1,247 @@
+#include "gateway/io/tcp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "gateway/io/unixpath.h"
+
+struct sock {
+    struct io_watch watch;
+    struct io_loop *loop;
+    const struct sock_handler *handler;
+    void *arg;
+    bool *closed; /* set while a handler runs: tells us that it closed the socket */
+    bool connecting;
+    bool watched;
+    bool ended;         /* end of data or an error was seen: tell again after a short read */
+    bool failed;        /* an error was seen */
+    in_port_t own_port; /* a connection from this port would be one to itself; 0: cannot be */
+};
+
+/* ---- events ---- */
+
+static int take_error(struct sock *s)
+{
+    int err = 0;
+    socklen_t len = sizeof(err);
+    if (getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+        return -errno;
+    return -err;
+}
+
+static int connect_result(struct sock *s)
+{
+    int err = take_error(s);
+    /* To a port of this machine where nobody listens, TCP can by chance connect to itself. */
+    if (err == 0 && s->own_port != 0) {
+        struct addr local = io_sock_local(s);
+        if (addr_port(&local) == s->own_port)
+            return -ECONNREFUSED;
+    }
+    return err;
+}
+
+/* Returns false while the attempt goes on, and when the handler closed the socket. */
+static bool finish_connecting(struct sock *s, uint32_t events)
+{
+    if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+        return false;
+    bool closed = false;
+    int err = connect_result(s);
+    s->connecting = false;
+    s->closed = &closed;
+    s->handler->on_connect(s->arg, err);
+    if (closed)
+        return false;
+    s->closed = NULL;
+    return err == 0 && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+}
+
+static void on_ready(struct io_watch *w, uint32_t events)
+{
+    struct sock *s = container_of(w, struct sock, watch);
+    /* Urgent data stops every read short of it (the byte stays in the stream), which must not look
+     * like the last of the data: it counts as an end that is never reached. */
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+        s->ended = true;
+    if (events & EPOLLERR)
+        s->failed = true;
+    if (s->connecting && !finish_connecting(s, events))
+        return;
+    s->handler->on_ready(s->arg);
+}
+
+static void watch(struct sock *s)
+{
+    s->watch.ready = on_ready;
+    s->watched = true;
+    /* Fails only without memory: then it is closed, which the first read or write shows. */
+    if (io_watch_start(s->loop, &s->watch, s->watch.fd, SOCK_EVENTS) < 0) {
+        (void)shutdown(s->watch.fd, SHUT_RDWR);
+        io_watch_again(s->loop, &s->watch);
+    }
+}
+
+void io_sock_attach(struct sock *s, const struct sock_handler *handler, void *arg)
+{
+    s->handler = handler;
+    s->arg = arg;
+    if (!s->watched)
+        watch(s);
+    else if (!s->connecting)
+        io_watch_again(s->loop, &s->watch);
+}
+
+/* ---- opening ---- */
+
+struct sock *io_sock_new(struct io_loop *l, int fd)
+{
+    struct sock *s = calloc(1, sizeof(*s));
+    if (!s) {
+        (void)close(fd);
+        return NULL;
+    }
+    s->loop = l;
+    s->watch.fd = fd;
+    return s;
+}
+
+static int start_connecting(struct io_loop *l, struct sock **out, int fd,
+                            const struct sock_handler *handler, void *arg)
+{
+    struct sock *s = io_sock_new(l, fd);
+    if (!s)
+        return -ENOMEM;
+    s->connecting = true;
+    io_sock_attach(s, handler, arg);
+    *out = s;
+    return 0;
+}
+
+int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *remote,
+                   const struct sock_handler *handler, void *arg)
+{
+    const int on = 1;
+    int err;
+    int fd = socket(remote->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+    if (connect(fd, &remote->sa, addr_len(remote)) < 0 && errno != EINPROGRESS) {
+        err = -errno;
+        (void)close(fd);
+        return err;
+    }
+    err = start_connecting(l, out, fd, handler, arg);
+    if (err == 0 && addr_is_loopback(remote))
+        (*out)->own_port = addr_port(remote);
+    return err;
+}
+
+int io_unix_connect(struct io_loop *l, struct sock **out, const char *path,
+                    const struct sock_handler *handler, void *arg)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int err = unixpath_connect(fd, path);
+    if (err < 0) {
+        (void)close(fd);
+        return err;
+    }
+    return start_connecting(l, out, fd, handler, arg);
+}
+
+/* ---- bytes ---- */
+
+static size_t total(const struct iovec *area, int count)
+{
+    size_t len = 0;
+    for (int i = 0; i < count; i++)
+        len += area[i].iov_len;
+    return len;
+}
+
+/* A reset after the end of data does not show in reads, only in the error of the socket. */
+static ssize_t error_behind_end(struct sock *s)
+{
+    int err = take_error(s);
+    s->failed = false;
+    return err == -EPIPE ? -ECONNRESET : err;
+}
+
+ssize_t io_sock_readv(struct sock *s, const struct iovec *area, int count)
+{
+    size_t room = total(area, count);
+    ssize_t n =
+        count == 1 ? recv(s->watch.fd, area->iov_base, room, 0) : readv(s->watch.fd, area, count);
+    if (n < 0)
+        return -errno;
+    if (n == 0 && s->failed && room > 0)
+        return error_behind_end(s);
+    if ((size_t)n < room && n > 0 && s->ended)
+        io_watch_again(s->loop, &s->watch);
+    return n;
+}
+
+ssize_t io_sock_writev(struct sock *s, const struct iovec *area, int count)
+{
+    ssize_t n;
+    if (count == 1) {
+        n = send(s->watch.fd, area->iov_base, area->iov_len, MSG_NOSIGNAL);
+    } else {
+        struct msghdr msg = {
+            .msg_iov = (struct iovec *)(uintptr_t)area, /* sendmsg() does not write to it */
+            .msg_iovlen = (size_t)count,
+        };
+        n = sendmsg(s->watch.fd, &msg, MSG_NOSIGNAL);
+    }
+    return n < 0 ? -errno : n;
+}
+
+/* ---- the end ---- */
+
+void io_sock_finish(struct sock *s)
+{
+    (void)shutdown(s->watch.fd, SHUT_WR); /* fails when the connection is gone already */
+}
+
+void io_sock_close(struct sock *s)
+{
+    if (!s)
+        return;
+    if (s->closed)
+        *s->closed = true;
+    io_watch_close(s->loop, &s->watch);
+    free(s);
+}
+
+void io_fd_reset_on_close(int fd)
+{
+    const struct linger none = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+void io_sock_reset(struct sock *s)
+{
+    if (!s)
+        return;
+    io_fd_reset_on_close(s->watch.fd);
+    io_sock_close(s);
+}
+
+struct addr io_sock_local(const struct sock *s)
+{
+    struct addr local = {0};
+    socklen_t len = sizeof(local);
+    if (getsockname(s->watch.fd, &local.sa, &len) < 0)
+        return (struct addr){0};
+    return addr_from_sockaddr(&local.sa);
+}

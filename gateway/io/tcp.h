@@ -1,0 +1,35 @@
+/**
+ * Connected byte streams: TCP and unix sockets (struct sock of gateway/base/env.h).
+ *
+ * Also other pairs of descriptors that behave like one, see gateway/io/stdio.h.
+ */
+#pragma once
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+#include "gateway/io/loop.h"
+
+/** What to watch a connected socket for. */
+#define SOCK_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
+
+/** As sock_connect(). */
+MUST_USE int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *remote,
+                            const struct sock_handler *handler, void *arg);
+/** As sock_connect_unix(). */
+MUST_USE int io_unix_connect(struct io_loop *l, struct sock **out, const char *path,
+                             const struct sock_handler *handler, void *arg);
+/** Makes one of a connected nonblocking socket, which is taken; NULL (and closed) without memory.
+ *  Nothing is watched before io_sock_attach(). */
+struct sock *io_sock_new(struct io_loop *l, int fd);
+
+void io_sock_attach(struct sock *s, const struct sock_handler *handler, void *arg);
+ssize_t io_sock_readv(struct sock *s, const struct iovec *area, int count);
+ssize_t io_sock_writev(struct sock *s, const struct iovec *area, int count);
+void io_sock_finish(struct sock *s);
+void io_sock_close(struct sock *s);
+void io_sock_reset(struct sock *s);
+struct addr io_sock_local(const struct sock *s);
+
+/** Makes closing this connected TCP socket send a reset. */
+void io_fd_reset_on_close(int fd);

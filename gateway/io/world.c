@@ -1,0 +1,210 @@
+#include "gateway/io/world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <sodium.h>
+#include <sys/socket.h>
+
+#include "gateway/io/inherit.h"
+#include "gateway/io/links.h"
+#include "gateway/io/listen.h"
+#include "gateway/io/owner.h"
+#include "gateway/io/tcp.h"
+#include "gateway/io/udp.h"
+
+struct world {
+    struct env env;
+    struct io_loop *loop;
+    struct owner owner;
+    struct inherit inherit;
+    struct home home;
+};
+
+static struct world *world_of(struct env *e)
+{
+    return container_of(e, struct world, env);
+}
+
+static instant now(struct env *e)
+{
+    return io_loop_now(world_of(e)->loop);
+}
+
+static int64_t wall_us(struct env *e)
+{
+    (void)e;
+    return io_wall_us();
+}
+
+static void fill_random(struct env *e, void *out, size_t len)
+{
+    (void)e;
+    randombytes_buf(out, len);
+}
+
+static void set_timer(struct env *e, struct timer *t, instant due)
+{
+    io_loop_timer_set(world_of(e)->loop, t, due);
+}
+
+static void stop_timer(struct env *e, struct timer *t)
+{
+    io_loop_timer_stop(world_of(e)->loop, t);
+}
+
+static void defer(struct env *e, struct deferred *work)
+{
+    io_loop_defer(world_of(e)->loop, work);
+}
+
+static void undefer(struct env *e, struct deferred *work)
+{
+    io_loop_undefer(world_of(e)->loop, work);
+}
+
+static int open_udp(struct env *e, struct udp_socket **out, const struct addr *local,
+                    unsigned flags, const struct udp_handler *handler, void *arg)
+{
+    struct world *w = world_of(e);
+    int fd = inherit_take(&w->inherit, local, SOCK_DGRAM);
+    return io_udp_open(w->loop, out, local, flags, fd, handler, arg);
+}
+
+static int listen_tcp(struct env *e, struct sock_listener **out, const struct addr *local,
+                      const struct listen_handler *handler, void *arg)
+{
+    struct world *w = world_of(e);
+    int fd = inherit_take(&w->inherit, local, SOCK_STREAM);
+    return io_tcp_listen(w->loop, out, local, fd, handler, arg);
+}
+
+static int listen_unix(struct env *e, struct sock_listener **out, const char *path,
+                       const struct listen_handler *handler, void *arg)
+{
+    struct world *w = world_of(e);
+    int fd = inherit_take_unix(&w->inherit, path);
+    return io_unix_listen(w->loop, out, path, fd, handler, arg);
+}
+
+static int connect_tcp(struct env *e, struct sock **out, const struct addr *remote,
+                       const struct sock_handler *handler, void *arg)
+{
+    return io_tcp_connect(world_of(e)->loop, out, remote, handler, arg);
+}
+
+static int connect_unix(struct env *e, struct sock **out, const char *path,
+                        const struct sock_handler *handler, void *arg)
+{
+    return io_unix_connect(world_of(e)->loop, out, path, handler, arg);
+}
+
+static int tcp_owner(struct env *e, const struct addr *client, const struct addr *server,
+                     uint32_t *uid)
+{
+    return owner_of_tcp(&world_of(e)->owner, client, server, uid);
+}
+
+static int udp_owner(struct env *e, const struct addr *client, const struct addr *server,
+                     uint32_t *uid)
+{
+    return owner_of_udp(&world_of(e)->owner, client, server, uid);
+}
+
+static int list_interfaces(struct env *e, struct interface *out, int max)
+{
+    (void)e;
+    return links_list(out, max);
+}
+
+static int load(struct env *e, const char *name, uint8_t **data, size_t *len)
+{
+    struct home *h = world_home(world_of(e));
+    return h ? home_load(h, name, data, len) : -ENOENT;
+}
+
+static int save(struct env *e, const char *name, const uint8_t *data, size_t len)
+{
+    struct home *h = world_home(world_of(e));
+    return h ? home_save(h, name, data, len) : -EROFS;
+}
+
+static const struct env_ops OPS = {
+    .now = now,
+    .wall_us = wall_us,
+    .random = fill_random,
+    .timer_set = set_timer,
+    .timer_stop = stop_timer,
+    .defer = defer,
+    .undefer = undefer,
+    .udp_open = open_udp,
+    .udp_send = io_udp_send,
+    .udp_join = io_udp_join,
+    .udp_local = io_udp_local,
+    .udp_close = io_udp_close,
+    .sock_listen = listen_tcp,
+    .sock_listen_unix = listen_unix,
+    .listener_local = io_listener_local,
+    .listener_close = io_listener_close,
+    .sock_connect = connect_tcp,
+    .sock_connect_unix = connect_unix,
+    .sock_attach = io_sock_attach,
+    .sock_readv = io_sock_readv,
+    .sock_writev = io_sock_writev,
+    .sock_finish = io_sock_finish,
+    .sock_close = io_sock_close,
+    .sock_reset = io_sock_reset,
+    .sock_local = io_sock_local,
+    .owner_of_tcp = tcp_owner,
+    .owner_of_udp = udp_owner,
+    .interfaces = list_interfaces,
+    .load = load,
+    .save = save,
+};
+
+int world_new(struct world **out, const char *home)
+{
+    if (sodium_init() < 0)
+        return -ENOSYS;
+    struct world *w = calloc(1, sizeof(*w));
+    if (!w)
+        return -ENOMEM;
+    w->env.ops = &OPS;
+    int err = io_loop_new(&w->loop);
+    if (err == 0 && home)
+        err = home_open(&w->home, home);
+    if (err < 0) {
+        (void)world_free(w);
+        return err;
+    }
+    inherit_init(&w->inherit);
+    *out = w;
+    return 0;
+}
+
+int world_free(struct world *w)
+{
+    if (!w)
+        return 0;
+    int err = io_loop_free(w->loop);
+    owner_deinit(&w->owner);
+    inherit_deinit(&w->inherit);
+    home_close(&w->home);
+    free(w);
+    return err;
+}
+
+struct env *world_env(struct world *w)
+{
+    return &w->env;
+}
+
+struct io_loop *world_loop(struct world *w)
+{
+    return w->loop;
+}
+
+struct home *world_home(struct world *w)
+{
+    return w->home.path ? &w->home : NULL;
+}
