@@ -139,10 +139,11 @@ int home_lock(struct home *h, pid_t *pid)
     int fd = take_lock(h, pid);
     if (fd < 0)
         return fd;
-    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-    /* The lock is what counts; the number is for people, so a full disk does not stop us. */
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) < 0)
-        (void)ftruncate(fd, 0);
+    int len = snprintf(text, sizeof(text), "%-10d\n", (int)getpid());
+    /* The lock is what counts; the number, always of one length, is for people: a full disk must
+     * not stop us. */
+    ssize_t written = pwrite(fd, text, (size_t)len, 0);
+    (void)written;
     h->lock = fd;
     return 0;
 }

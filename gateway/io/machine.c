@@ -1,4 +1,4 @@
-#include "gateway/io/world.h"
+#include "gateway/io/machine.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "gateway/io/tcp.h"
 #include "gateway/io/udp.h"
 
-struct world {
+struct machine {
     struct env env;
     struct io_loop *loop;
     struct owner owner;
@@ -21,14 +21,14 @@ struct world {
     struct home home;
 };
 
-static struct world *world_of(struct env *e)
+static struct machine *machine_of(struct env *e)
 {
-    return container_of(e, struct world, env);
+    return container_of(e, struct machine, env);
 }
 
 static instant now(struct env *e)
 {
-    return io_loop_now(world_of(e)->loop);
+    return io_loop_now(machine_of(e)->loop);
 }
 
 static int64_t wall_us(struct env *e)
@@ -45,70 +45,70 @@ static void fill_random(struct env *e, void *out, size_t len)
 
 static void set_timer(struct env *e, struct timer *t, instant due)
 {
-    io_loop_timer_set(world_of(e)->loop, t, due);
+    io_loop_timer_set(machine_of(e)->loop, t, due);
 }
 
 static void stop_timer(struct env *e, struct timer *t)
 {
-    io_loop_timer_stop(world_of(e)->loop, t);
+    io_loop_timer_stop(machine_of(e)->loop, t);
 }
 
 static void defer(struct env *e, struct deferred *work)
 {
-    io_loop_defer(world_of(e)->loop, work);
+    io_loop_defer(machine_of(e)->loop, work);
 }
 
 static void undefer(struct env *e, struct deferred *work)
 {
-    io_loop_undefer(world_of(e)->loop, work);
+    io_loop_undefer(machine_of(e)->loop, work);
 }
 
 static int open_udp(struct env *e, struct udp_socket **out, const struct addr *local,
                     unsigned flags, const struct udp_handler *handler, void *arg)
 {
-    struct world *w = world_of(e);
-    int fd = inherit_take(&w->inherit, local, SOCK_DGRAM);
-    return io_udp_open(w->loop, out, local, flags, fd, handler, arg);
+    struct machine *m = machine_of(e);
+    int fd = inherit_take(&m->inherit, local, SOCK_DGRAM);
+    return io_udp_open(m->loop, out, local, flags, fd, handler, arg);
 }
 
 static int listen_tcp(struct env *e, struct sock_listener **out, const struct addr *local,
                       const struct listen_handler *handler, void *arg)
 {
-    struct world *w = world_of(e);
-    int fd = inherit_take(&w->inherit, local, SOCK_STREAM);
-    return io_tcp_listen(w->loop, out, local, fd, handler, arg);
+    struct machine *m = machine_of(e);
+    int fd = inherit_take(&m->inherit, local, SOCK_STREAM);
+    return io_tcp_listen(m->loop, out, local, fd, handler, arg);
 }
 
 static int listen_unix(struct env *e, struct sock_listener **out, const char *path,
                        const struct listen_handler *handler, void *arg)
 {
-    struct world *w = world_of(e);
-    int fd = inherit_take_unix(&w->inherit, path);
-    return io_unix_listen(w->loop, out, path, fd, handler, arg);
+    struct machine *m = machine_of(e);
+    int fd = inherit_take_unix(&m->inherit, path);
+    return io_unix_listen(m->loop, out, path, fd, handler, arg);
 }
 
 static int connect_tcp(struct env *e, struct sock **out, const struct addr *remote,
                        const struct sock_handler *handler, void *arg)
 {
-    return io_tcp_connect(world_of(e)->loop, out, remote, handler, arg);
+    return io_tcp_connect(machine_of(e)->loop, out, remote, handler, arg);
 }
 
 static int connect_unix(struct env *e, struct sock **out, const char *path,
                         const struct sock_handler *handler, void *arg)
 {
-    return io_unix_connect(world_of(e)->loop, out, path, handler, arg);
+    return io_unix_connect(machine_of(e)->loop, out, path, handler, arg);
 }
 
 static int tcp_owner(struct env *e, const struct addr *client, const struct addr *server,
                      uint32_t *uid)
 {
-    return owner_of_tcp(&world_of(e)->owner, client, server, uid);
+    return owner_of_tcp(&machine_of(e)->owner, client, server, uid);
 }
 
 static int udp_owner(struct env *e, const struct addr *client, const struct addr *server,
                      uint32_t *uid)
 {
-    return owner_of_udp(&world_of(e)->owner, client, server, uid);
+    return owner_of_udp(&machine_of(e)->owner, client, server, uid);
 }
 
 static int list_interfaces(struct env *e, struct interface *out, int max)
@@ -119,13 +119,13 @@ static int list_interfaces(struct env *e, struct interface *out, int max)
 
 static int load(struct env *e, const char *name, uint8_t **data, size_t *len)
 {
-    struct home *h = world_home(world_of(e));
+    struct home *h = machine_home(machine_of(e));
     return h ? home_load(h, name, data, len) : -ENOENT;
 }
 
 static int save(struct env *e, const char *name, const uint8_t *data, size_t len)
 {
-    struct home *h = world_home(world_of(e));
+    struct home *h = machine_home(machine_of(e));
     return h ? home_save(h, name, data, len) : -EROFS;
 }
 
@@ -162,49 +162,49 @@ static const struct env_ops OPS = {
     .save = save,
 };
 
-int world_new(struct world **out, const char *home)
+int machine_new(struct machine **out, const char *home)
 {
     if (sodium_init() < 0)
         return -ENOSYS;
-    struct world *w = calloc(1, sizeof(*w));
-    if (!w)
+    struct machine *m = calloc(1, sizeof(*m));
+    if (!m)
         return -ENOMEM;
-    w->env.ops = &OPS;
-    int err = io_loop_new(&w->loop);
+    m->env.ops = &OPS;
+    int err = io_loop_new(&m->loop);
     if (err == 0 && home)
-        err = home_open(&w->home, home);
+        err = home_open(&m->home, home);
     if (err < 0) {
-        (void)world_free(w);
+        (void)machine_free(m);
         return err;
     }
-    inherit_init(&w->inherit);
-    *out = w;
+    inherit_init(&m->inherit);
+    *out = m;
     return 0;
 }
 
-int world_free(struct world *w)
+int machine_free(struct machine *m)
 {
-    if (!w)
+    if (!m)
         return 0;
-    int err = io_loop_free(w->loop);
-    owner_deinit(&w->owner);
-    inherit_deinit(&w->inherit);
-    home_close(&w->home);
-    free(w);
+    int err = io_loop_free(m->loop);
+    owner_deinit(&m->owner);
+    inherit_deinit(&m->inherit);
+    home_close(&m->home);
+    free(m);
     return err;
 }
 
-struct env *world_env(struct world *w)
+struct env *machine_env(struct machine *m)
 {
-    return &w->env;
+    return &m->env;
 }
 
-struct io_loop *world_loop(struct world *w)
+struct io_loop *machine_loop(struct machine *m)
 {
-    return w->loop;
+    return m->loop;
 }
 
-struct home *world_home(struct world *w)
+struct home *machine_home(struct machine *m)
 {
-    return w->home.path ? &w->home : NULL;
+    return m->home.path ? &m->home : NULL;
 }
