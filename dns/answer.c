@@ -78,7 +78,7 @@ size_t answer_write_plain(const struct precheck *p, const uint8_t *query, uint16
     put16(out + 2, DNS_QR | (p->flags & (DNS_OPCODE | DNS_RD)) | flags | (rcode & DNS_RCODE));
     if (p->question_len > 0 && len + p->question_len <= max) {
         out[5] = 1;
-        memcpy(out + len, query + DNS_HEADER_LEN, p->question_len);
+        memmove(out + len, query + DNS_HEADER_LEN, p->question_len);
         len += p->question_len;
     }
     if (p->edns && len + OPT_LEN <= max) {

@@ -76,6 +76,6 @@ MUST_USE enum answer_outcome answer_query(const struct answer_zone *zone, const 
                                           size_t *out_len);
 
 /** Writes an answer without records, as in SERVFAIL; returns its length. `query` passed the
- *  pre-check that `p` is from, as far as `p` says. */
+ *  pre-check that `p` is from, as far as `p` says, and may be `out` itself. */
 size_t answer_write_plain(const struct precheck *p, const uint8_t *query, uint16_t flags,
                           unsigned rcode, uint8_t *out, size_t max);
