@@ -140,12 +140,18 @@ def peer_address(host, port):
 
 
 def websocket(host, port):
-    """A WebSocket server that sends every message back, and a page for everything else."""
+    """A WebSocket server that sends every message back, and a page for everything else. The page
+    counts as loaded when its WebSocket has had an answer (/wait.png answers only then)."""
+    echoed = threading.Event()
+
     def handle(conn):
         stream = conn.makefile("rb")
         request, headers = read_head(stream)
         if "sec-websocket-key" not in headers:
             body = PAGE.encode()
+            if "/wait.png" in request:
+                echoed.wait(10)
+                time.sleep(0.3)
             conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
                          b"Content-Length: %d\r\n\r\n" % len(body) + body)
             return
@@ -156,6 +162,7 @@ def websocket(host, port):
         while True:
             opcode, data = read_frame(stream)
             conn.sendall(frame(opcode, data, masked=False))
+            echoed.set()
             if opcode == 8:
                 return
     serve(host, port, handle)
@@ -408,7 +415,8 @@ def take_port(host, port, *kinds):
 # ---- what they share ----
 
 WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-PAGE = """<!doctype html><title>waiting</title><h1 id=out>no answer yet</h1><script>
+PAGE = """<!doctype html><title>waiting</title><h1 id=out>no answer yet</h1><img src=/wait.png alt="">
+<script>
 const socket = new WebSocket("ws://" + location.host + "/chat");
 socket.onopen = () => socket.send("over the overlay");
 socket.onmessage = (m) => { out.textContent = "echo: " + m.data; document.title = "done"; };

@@ -29,4 +29,8 @@ if [ ! -e "${stories[0]}" ]; then
   echo "$label: no such story: $*" >&2
   exit 1
 fi
-exec tests/tools/run-tests.sh -v -l "$label" -t 300 -j "${STORIES_AT_ONCE:-2}" "${stories[@]}"
+tests/tools/run-tests.sh -v -l "$label" -t 300 -j "${STORIES_AT_ONCE:-2}" "${stories[@]}"
+code=$?
+# What sudo made under build/ belongs to the one who called it.
+[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" build
+exit $code
