@@ -1,0 +1,22 @@
+#include "gateway/io/accounts.h"
+
+#include <errno.h>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pwd.h>
+
+int accounts_uid(const char *name, uint32_t *uid)
+{
+    const struct passwd *entry = getpwnam(name);
+    if (!entry)
+        return -ENOENT;
+    *uid = entry->pw_uid;
+    return 0;
+}
+
+const char *accounts_port_name(uint16_t port, bool udp)
+{
+    const struct servent *entry = getservbyport(htons(port), udp ? "udp" : "tcp");
+    return entry ? entry->s_name : NULL;
+}

@@ -1,0 +1,16 @@
+/**
+ * What the system's databases know: users (passwd) and well-known ports (services).
+ *
+ * The look-ups may read files and, on odd set-ups, block; they are made at start and for commands.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/attr.h"
+
+/** The uid of a user name. 0 or -ENOENT. */
+MUST_USE int accounts_uid(const char *name, uint32_t *uid);
+/** The name of a well-known port, as in "ssh", or NULL. Borrowed until the next call. */
+const char *accounts_port_name(uint16_t port, bool udp);
