@@ -196,21 +196,27 @@ static void measure(struct path_slot *p, instant rtt)
         p->samples++;
 }
 
-static void on_answer(struct path_set *s, struct path_slot *p, struct path_ping *ping, instant now)
+static void judge_size(struct path_slot *p, const struct path_ping *ping)
 {
-    measure(p, now - ping->sent);
     if (ping->full_size) {
         p->full_size = true;
         p->full_tries = 0;
     }
     p->narrow = !p->full_size && p->full_tries >= PATH_FULL_TRIES;
+}
+
+static void on_answer(struct path_set *s, struct path_slot *p, const struct path_ping *ping,
+                      instant now)
+{
+    measure(p, now - ping->sent);
+    judge_size(p, ping);
     if (p == path_table_current(s)) {
         if (ping->use)
             s->announce = false;
         if (ping->full_size || !s->suspect)
             path_choice_current_lives(s, now);
     }
-    *ping = (struct path_ping){0};
+    memset(p->ping, 0, sizeof(p->ping)); /* from here on one at a time, while it answers */
     p->state = PATH_GOOD;
     p->unanswered = 0;
     p->asked_since = 0;
@@ -224,7 +230,8 @@ static void on_pong(struct path_set *s, struct path_slot *p, const struct probe 
 {
     for (unsigned i = 0; i < sizeof(p->ping) / sizeof(p->ping[0]); i++)
         if (p->ping[i].sent > 0 && p->ping[i].challenge == pong->challenge) {
-            on_answer(s, p, &p->ping[i], now);
+            const struct path_ping ping = p->ping[i];
+            on_answer(s, p, &ping, now);
             return;
         }
 }
@@ -275,9 +282,9 @@ int path_set_input(struct path_set *s, instant now, const struct path *path, con
 
 static instant retry_after(const struct path_slot *p)
 {
-    if (p->unanswered <= 5)
-        return MSEC(200);
-    return p->unanswered <= 10 ? MSEC(500) : SEC(1);
+    instant patience = p->rtt + p->rtt / 2 < SEC(1) ? p->rtt + p->rtt / 2 : SEC(1);
+    instant wait = p->unanswered <= 5 ? MSEC(200) : p->unanswered <= 10 ? MSEC(500) : SEC(1);
+    return wait > patience ? wait : patience;
 }
 
 static size_t emit(struct path_set *s, const struct path_slot *p, struct probe probe, size_t len,
