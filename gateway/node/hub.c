@@ -92,9 +92,8 @@ static void feed_quic(struct hub *h, const struct udp_rx *rx, size_t from, size_
 }
 
 /* Almost every batch is QUIC from end to end and goes through in one piece. */
-static void on_datagrams(void *arg, const struct udp_rx *rx)
+void hub_take(struct hub_socket *s, const struct udp_rx *rx)
 {
-    struct hub_socket *s = arg;
     struct hub *h = s->hub;
     size_t from = 0;
 
@@ -111,6 +110,11 @@ static void on_datagrams(void *arg, const struct udp_rx *rx)
     }
     feed_quic(h, rx, from, rx->len);
     hub_wake(h);
+}
+
+static void on_datagrams(void *arg, const struct udp_rx *rx)
+{
+    hub_take(arg, rx);
 }
 
 static void on_writable(void *arg)

@@ -48,6 +48,9 @@ MUST_USE int hub_listen(struct hub *h, const struct addr *local);
 /** Closes all sockets and stops all work. */
 void hub_close(struct hub *h);
 
+/** Takes datagrams that arrived on one of the sockets: the sockets' handler, and tests. */
+void hub_take(struct hub_socket *s, const struct udp_rx *rx);
+
 /** Somebody has something to send: asks for it when the current batch is through. */
 void hub_wake(struct hub *h);
 /** Sends one datagram that is not QUIC's. Lost if the socket is full. */

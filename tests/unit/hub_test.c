@@ -1,0 +1,257 @@
+/* The shared sockets: what goes to whom, and what happens when a socket is full. The endpoint is
+ * played by this file. */
+#include "gateway/node/hub.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/wire/demux.h"
+#include "tests/support/fake_env.h"
+
+/* ---- the endpoint ---- */
+
+static struct {
+    size_t inputs, bytes, dispatches, outputs;
+    struct path from;
+    struct quic_tx tx[4];
+    size_t tx_count, tx_at;
+    instant deadline;
+} quic;
+
+void quic_input(struct quic_endpoint *ep, instant now, const struct path *path, uint8_t *data,
+                size_t len, size_t segment)
+{
+    (void)ep;
+    (void)now;
+    (void)data;
+    assert_true(segment > 0);
+    quic.inputs++;
+    quic.bytes += len;
+    quic.from = *path;
+}
+
+void quic_dispatch(struct quic_endpoint *ep, instant now)
+{
+    (void)ep;
+    (void)now;
+    quic.dispatches++;
+}
+
+bool quic_output(struct quic_endpoint *ep, instant now, struct quic_tx *tx)
+{
+    (void)ep;
+    (void)now;
+    quic.outputs++;
+    if (quic.tx_at == quic.tx_count)
+        return false;
+    *tx = quic.tx[quic.tx_at++];
+    return true;
+}
+
+instant quic_deadline(const struct quic_endpoint *ep)
+{
+    (void)ep;
+    return quic.deadline;
+}
+
+/* ---- the world ---- */
+
+struct harness {
+    struct fake_env fake;
+    struct hub hub;
+    size_t others, other_len;
+    uint8_t other_first;
+};
+
+static void on_other(void *arg, const struct udp_rx *rx)
+{
+    struct harness *h = arg;
+    h->others++;
+    h->other_len = rx->len;
+    h->other_first = rx->data[0];
+}
+
+static struct addr address(const char *text)
+{
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    return a;
+}
+
+static int build(void **state)
+{
+    struct harness *h = calloc(1, sizeof(*h));
+    const struct addr v4 = address("0.0.0.0:4433"), v6 = address("[::]:4434");
+    assert_non_null(h);
+    memset(&quic, 0, sizeof(quic));
+    quic.deadline = INSTANT_NEVER;
+    fake_env_init(&h->fake);
+    hub_init(&h->hub, &h->fake.env, NULL, on_other, h);
+    assert_int_equal(hub_listen(&h->hub, &v4), 0);
+    assert_int_equal(hub_listen(&h->hub, &v6), 0);
+    *state = h;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct harness *h = *state;
+    hub_close(&h->hub);
+    fake_env_deinit(&h->fake);
+    free(h);
+    return 0;
+}
+
+static void arrives(struct harness *h, uint8_t *data, size_t len, size_t segment)
+{
+    const struct udp_rx rx = {
+        .data = data,
+        .len = len,
+        .segment = segment,
+        .from = address("192.0.2.7:999"),
+        .to = address("198.51.100.1:4433"),
+        .now = h->fake.now,
+    };
+    /* As the socket would: a batch of equal datagrams at once. */
+    hub_take(&h->hub.socket[0], &rx);
+    fake_env_settle(&h->fake);
+}
+
+static void queue(struct harness *h, const char *to, const char *from)
+{
+    (void)h;
+    struct quic_tx *tx = &quic.tx[quic.tx_count++];
+    tx->path = (struct path){.kind = PATH_UDP, .remote = address(to)};
+    if (from)
+        tx->path.local = address(from);
+    tx->data = (const uint8_t *)"packet";
+    tx->len = tx->segment = 6;
+}
+
+static void feeds_a_batch_of_quic_in_one_piece(void **state)
+{
+    struct harness *h = *state;
+    uint8_t data[2500];
+    memset(data, DEMUX_QUIC_BIT, sizeof(data));
+
+    arrives(h, data, sizeof(data), 1200);
+    assert_int_equal(quic.inputs, 1);
+    assert_int_equal(quic.bytes, 2500);
+    assert_int_equal(quic.dispatches, 1);
+    assert_int_equal(h->others, 0);
+    assert_int_equal(addr_port(&quic.from.remote), 999);
+    assert_int_equal(addr_port(&quic.from.local), 4433);
+}
+
+static void picks_strangers_out_of_a_batch(void **state)
+{
+    struct harness *h = *state;
+    uint8_t data[3500];
+    memset(data, DEMUX_QUIC_BIT, sizeof(data));
+    data[1000] = 0x99 & 0xbf; /* of no protocol that the first byte tells */
+
+    arrives(h, data, sizeof(data), 1000);
+    assert_int_equal(quic.inputs, 2);
+    assert_int_equal(quic.bytes, 2500);
+    assert_int_equal(h->others, 1);
+    assert_int_equal(h->other_len, 1000);
+}
+
+static void gives_probes_to_the_endpoint(void **state)
+{
+    struct harness *h = *state;
+    uint8_t probe[40] = {DEMUX_PROBE};
+
+    arrives(h, probe, sizeof(probe), sizeof(probe));
+    assert_int_equal(quic.inputs, 1);
+    assert_int_equal(h->others, 0);
+}
+
+static void sends_by_the_socket_of_the_family(void **state)
+{
+    struct harness *h = *state;
+
+    queue(h, "192.0.2.7:1", NULL);
+    queue(h, "[2001:db8::7]:2", NULL);
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_int_equal(h->fake.sent_count, 2);
+    assert_ptr_equal(h->fake.sent[0].socket, fake_udp_on(&h->fake, 4433));
+    assert_ptr_equal(h->fake.sent[1].socket, fake_udp_on(&h->fake, 4434));
+}
+
+static void answers_from_the_address_that_was_dialled_while_it_is_ours(void **state)
+{
+    struct harness *h = *state;
+    char text[ADDR_TEXT_MAX];
+    struct addr ours = h->hub.locals[h->hub.local_count - 1];
+    for (size_t i = 0; i < h->hub.local_count; i++)
+        if (!addr_is_v6(&h->hub.locals[i]))
+            ours = h->hub.locals[i];
+    addr_set_port(&ours, 4433);
+
+    queue(h, "192.0.2.7:1", addr_print(&ours, text));
+    queue(h, "192.0.2.7:1", "203.0.113.99:4433");
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_true(addr_same_ip(&h->fake.sent[0].from, &ours));
+    assert_true(addr_is_none(&h->fake.sent[1].from));
+}
+
+static void holds_what_a_full_socket_does_not_take(void **state)
+{
+    struct harness *h = *state;
+
+    queue(h, "192.0.2.7:1", NULL);
+    queue(h, "192.0.2.7:2", NULL);
+    h->fake.udp_send_error = -EAGAIN;
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_int_equal(h->fake.sent_count, 0);
+    assert_int_equal(quic.outputs, 1);
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_int_equal(quic.outputs, 1);
+
+    h->fake.udp_send_error = 0;
+    fake_udp_writable(&h->fake, fake_udp_on(&h->fake, 4433));
+    fake_env_settle(&h->fake);
+    assert_int_equal(h->fake.sent_count, 2);
+    assert_int_equal(addr_port(&h->fake.sent[0].to), 1);
+}
+
+static void wakes_at_the_endpoints_deadline(void **state)
+{
+    struct harness *h = *state;
+
+    quic.deadline = h->fake.now + MSEC(30);
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_int_equal(quic.dispatches, 1);
+    fake_env_advance(&h->fake, MSEC(29));
+    assert_int_equal(quic.dispatches, 1);
+    quic.deadline = INSTANT_NEVER;
+    fake_env_advance(&h->fake, MSEC(1));
+    assert_int_equal(quic.dispatches, 2);
+}
+
+int main(void)
+{
+#define SENTENCE(f) cmocka_unit_test_setup_teardown(f, build, end)
+    const struct CMUnitTest tests[] = {
+        SENTENCE(feeds_a_batch_of_quic_in_one_piece),
+        SENTENCE(picks_strangers_out_of_a_batch),
+        SENTENCE(gives_probes_to_the_endpoint),
+        SENTENCE(sends_by_the_socket_of_the_family),
+        SENTENCE(answers_from_the_address_that_was_dialled_while_it_is_ours),
+        SENTENCE(holds_what_a_full_socket_does_not_take),
+        SENTENCE(wakes_at_the_endpoints_deadline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
