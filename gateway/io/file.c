@@ -14,7 +14,7 @@
 #include "gateway/base/env.h"
 
 #define FIRST_ROOM 4096 /* bytes, where the size is not known beforehand */
-#define TRIES      8    /* at a new file that others keep taking away */
+#define TRIES      1000 /* at a new file that other writers keep finishing before us */
 
 /* ---- reading ---- */
 
@@ -119,30 +119,44 @@ struct new_file {
     int folder, fd;
 };
 
-/* The file that is open is still the one that has the name, and nobody else's doing. */
-static bool is_ours(const struct new_file *f)
+/* Another writer may have renamed it away between our open and our lock. */
+static bool still_has_name(const struct new_file *f)
 {
     struct stat open_one, named;
     return fstat(f->fd, &open_one) == 0 &&
            fstatat(f->folder, f->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino &&
-           S_ISREG(open_one.st_mode) && open_one.st_nlink == 1 && open_one.st_uid == geteuid();
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+static bool is_plain_and_ours(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == geteuid();
+}
+
+/* Whoever saves the same file at the same time waits here. Returns 0, or -EAGAIN to try again. */
+static int claim(struct new_file *f)
+{
+    if (flock(f->fd, LOCK_EX) < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    if (!still_has_name(f))
+        return -EAGAIN;
+    if (!is_plain_and_ours(f->fd)) {
+        (void)unlinkat(f->folder, f->name, 0);
+        return -EAGAIN;
+    }
+    return ftruncate(f->fd, 0) < 0 || fchmod(f->fd, 0600) < 0 ? -errno : 0;
 }
 
 static int try_new(struct new_file *f)
 {
     f->fd =
         openat(f->folder, f->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (f->fd < 0 && (errno == ELOOP || errno == ENXIO)) /* a symbolic link, a socket */
+        return unlinkat(f->folder, f->name, 0) < 0 ? -errno : -EAGAIN;
     if (f->fd < 0)
         return -errno;
-    /* Whoever saves the same file at the same time waits here, and then finds the name gone. */
-    int err = 0;
-    if (flock(f->fd, LOCK_EX) < 0)
-        err = -errno;
-    else if (!is_ours(f))
-        err = -EAGAIN;
-    else if (ftruncate(f->fd, 0) < 0 || fchmod(f->fd, 0600) < 0)
-        err = -errno;
+    int err = claim(f);
     if (err < 0)
         (void)close(f->fd);
     return err;
@@ -154,13 +168,8 @@ static int open_new(struct new_file *f, int folder, const char *name)
     f->folder = folder;
     (void)snprintf(f->name, sizeof(f->name), ".%s.new", name);
     int err = -EAGAIN;
-    for (unsigned n = 0; n < TRIES && err == -EAGAIN; n++) {
-        if (n >= TRIES / 2) /* something that is not ours has the name, and stays */
-            (void)unlinkat(folder, f->name, 0);
+    for (unsigned n = 0; n < TRIES && err == -EAGAIN; n++)
         err = try_new(f);
-        if (err == -ELOOP)
-            err = -EAGAIN;
-    }
     return err;
 }
 
