@@ -568,8 +568,21 @@ def parse():
     return parser.parse_args()
 
 
+def enter_own_network():
+    """As root: a network namespace where closed connections do not use up the local ports (28,000
+    of them last two seconds at 14,000 a second, and everything faster would look alike)."""
+    if os.environ.get("BENCH_NETWORK") or os.geteuid() != 0:
+        return
+    settings = "ip link set lo up && sysctl -q net.ipv4.tcp_max_tw_buckets=2000 " \
+               "net.ipv4.ip_local_port_range='10000 65000'"
+    os.environ["BENCH_NETWORK"] = "own"
+    os.execvp("unshare", ["unshare", "-n", "sh", "-c", settings + ' && exec "$@"', "sh",
+                          sys.executable, *sys.argv])
+
+
 def main():
     options = parse()
+    enter_own_network()
     work = pathlib.Path(tempfile.mkdtemp(prefix="overlay-bench-"))
     services, targets = start_services(work)
     forwarders, started = chosen(options, work, targets), []

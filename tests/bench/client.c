@@ -1,11 +1,11 @@
 /*
  * The callers of the benchmark, against 127.0.0.1.
  *
- *   client ping PORT COUNT          one byte there and back on one connection: "P50_US P99_US"
- *   client conns PORT SECONDS N     N at once connect, exchange a byte, close: "PER_S FAILED P99_MS"
- *   client idle PORT COUNT          opens COUNT, exchanges a byte on each: "OPEN n"; after a line on
- *                                   standard input again on each: "ALIVE n"; holds them in between
- *   client dns PORT NAME SECONDS    A queries, 64 on their way at a time: "PER_S WRONG"
+ *   client ping PORT COUNT           one byte there and back on one connection: P50_US P99_US
+ *   client conns PORT SECONDS N      N at once connect, exchange a byte, close: PER_S FAILED P99_MS
+ *   client idle PORT COUNT           opens COUNT, exchanges a byte on each: OPEN n; holds them till
+ *                                    a line on standard input, exchanges again: ALIVE n
+ *   client dns PORT NAME SECONDS     A queries, 64 on their way at a time: PER_S WRONG
  */
 #include <errno.h>
 #include <stdbool.h>
