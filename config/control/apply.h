@@ -13,8 +13,8 @@
 void settings_node_options(const struct settings *s, const char *version, struct node_options *out);
 
 /**
- * Replaces the registry's entries of the configuration file by these. Check first, then change: on
- * error (-EBADMSG; `why` says "FILE:LINE: what") the registry is as it was.
+ * Replaces the registry's entries of the configuration file by these. On error (-EBADMSG; `why`
+ * says "FILE:LINE: what") the registry holds the entries of `before` again, of none with NULL.
  */
-MUST_USE int settings_apply(const struct settings *s, struct registry *r, const char *file,
-                            char *why, size_t why_len);
+MUST_USE int settings_apply(const struct settings *s, const struct settings *before,
+                            struct registry *r, const char *file, char *why, size_t why_len);

@@ -16,6 +16,24 @@ static int local_port(struct share_target *out, const char *text)
     return 0;
 }
 
+/** Another host by its name, which whoever dials it resolves. */
+static int named_host(struct share_target *out, const char *text)
+{
+    static const char HOST[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+    size_t len = strspn(text, HOST);
+    const char *port = text + len + 1;
+
+    if (len < 1 || text[len] != ':' || text[0] == '-' || text[0] == '.')
+        return -EINVAL;
+    if (strspn(text, "0123456789.") == len) /* an address that is none */
+        return -EINVAL;
+    if (text_parse_u16(&out->port, port, strlen(port)) < 0 || out->port == 0)
+        return -EINVAL;
+    out->off_host = true;
+    memcpy(out->text, text, strlen(text) + 1);
+    return 0;
+}
+
 int share_target_parse(struct share_target *out, const char *text)
 {
     struct addr addr;
@@ -34,7 +52,9 @@ int share_target_parse(struct share_target *out, const char *text)
         return local_port(out, text + 10);
     if (!strchr(text, ':'))
         return local_port(out, text);
-    if (addr_parse(&addr, text) < 0 || addr_port(&addr) == 0)
+    if (addr_parse(&addr, text) < 0)
+        return named_host(out, text);
+    if (addr_port(&addr) == 0)
         return -EINVAL;
     out->port = addr_port(&addr);
     out->off_host = !addr_is_loopback(&addr);

@@ -30,6 +30,7 @@ static void every_form_is_read(void **state)
     reads("[::1]:65535", "[::1]:65535", 65535, false);
     reads("unix:/run/x.sock", "unix:/run/x.sock", 0, false);
     reads("192.0.2.1:80", "192.0.2.1:80", 80, true);
+    reads("nas.example:80", "nas.example:80", 80, true);
 }
 
 static void anything_else_is_refused(void **state)
@@ -37,7 +38,7 @@ static void anything_else_is_refused(void **state)
     (void)state;
     static const char *const bad[] = {
         "",       "0",         "65536",      "-1",        "3000x",       "unix:",  "unix:x",
-        "unix:/", "localhost", "localhost:", "127.0.0.1", "127.0.0.1:0", "::1:80", "example.org:80",
+        "unix:/", "localhost", "localhost:", "127.0.0.1", "127.0.0.1:0", "::1:80", "1.2.3:80", "-x:80", "a_b:80", "nas:0",
         "+80",    " 80"};
     struct share_target t;
     char longer[400];

@@ -1,0 +1,239 @@
+#include "config/control/apply.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/settings/target.h"
+
+struct applying {
+    const struct settings *settings;
+    struct registry *registry;
+    const char *file;
+    char *why;
+    size_t why_len;
+};
+
+static int complain(struct applying *a, int line, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static int complain(struct applying *a, int line, const char *format, ...)
+{
+    char what[300];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    (void)snprintf(a->why, a->why_len, "%s:%d: %s", a->file, line, what);
+    return -EBADMSG;
+}
+
+static enum lan_mode lan_of(const struct settings *s)
+{
+    switch ((enum settings_lan)s->lan_mode) {
+    case SETTINGS_LAN_PRIVATE:
+        return LAN_PRIVATE;
+    case SETTINGS_LAN_PUBLIC:
+        return LAN_PUBLIC;
+    case SETTINGS_LAN_OFF:
+        return LAN_OFF;
+    }
+    return LAN_PRIVATE;
+}
+
+void settings_node_options(const struct settings *s, const char *version, struct node_options *out)
+{
+    const size_t max = sizeof(out->listen) / sizeof(out->listen[0]);
+
+    memset(out, 0, sizeof(*out));
+    for (size_t i = 0; i < s->gateway_listen.count && i < max; i++)
+        out->listen[i] = s->gateway_listen.at[i];
+    out->port_kept = s->gateway_port == SETTINGS_PORT_KEPT;
+    (void)snprintf(out->network, sizeof(out->network), "%s", s->gateway_network);
+    (void)snprintf(out->nickname, sizeof(out->nickname), "%s", s->gateway_nickname);
+    (void)snprintf(out->version, sizeof(out->version), "%s", version);
+    out->lan = lan_of(s);
+    out->streams_per_peer = s->limits_streams_per_peer;
+    out->rate = s->limits_rate;
+    out->udp_idle_s = (unsigned)s->limits_udp_idle_s;
+    out->max_peers = (unsigned)s->limits_max_peers;
+}
+
+/* ---- check ---- */
+
+static int check_peer(struct applying *a, const struct peer_settings *p)
+{
+    struct peer_id id, other;
+
+    if (peer_id_parse(&id, p->id, strlen(p->id)) < 0)
+        return complain(a, p->line, "[peer %s]: '%s' is not a peer id", p->alias, p->id);
+    if (!registry_alias_ok(p->alias))
+        return complain(a, p->line, "'%s' cannot be an alias", p->alias);
+    for (const struct peer_settings *q = a->settings->peers; q < p; q++)
+        if (peer_id_parse(&other, q->id, strlen(q->id)) == 0 && peer_id_equal(&id, &other))
+            return complain(a, p->line, "[peer %s] has the id of [peer %s] on line %d", p->alias,
+                            q->alias, q->line);
+    return 0;
+}
+
+/** A name of an allow list: a [peer] of the file, a peer of the registry, or an id. */
+static int find_peer(struct applying *a, const char *name, struct peer_id *out)
+{
+    const struct settings *s = a->settings;
+
+    if (peer_id_parse(out, name, strlen(name)) == 0)
+        return 0;
+    for (size_t i = 0; i < s->peer_count; i++)
+        if (strcmp(s->peers[i].alias, name) == 0)
+            return peer_id_parse(out, s->peers[i].id, strlen(s->peers[i].id));
+    const struct known_peer *known = registry_peer_by_alias(a->registry, name);
+    if (!known || known->from_config)
+        return -ENOENT;
+    *out = known->id;
+    return 0;
+}
+
+static int check_service(struct applying *a, const struct service_settings *s)
+{
+    struct share_target target;
+    struct peer_id id;
+
+    if (share_target_parse(&target, s->target) < 0 ||
+        !registry_target_ok(target.text, s->off_host || !target.off_host))
+        return complain(a, s->line, "[service %s]: %s must not be shared", s->name, s->target);
+    if (target.off_host && !s->off_host)
+        return complain(a, s->line, "[service %s]: %s is another host; off_host = yes allows that",
+                        s->name, s->target);
+    if (s->proto != SETTINGS_TCP && strncmp(target.text, "unix:", 5) == 0)
+        return complain(a, s->line, "[service %s]: a unix socket can be shared for TCP only",
+                        s->name);
+    for (size_t i = 0; i < s->allow.count; i++)
+        if (strcmp(s->allow.at[i], "*") != 0 && find_peer(a, s->allow.at[i], &id) < 0)
+            return complain(a, s->line, "[service %s]: '%s' in 'allow' is no peer we know", s->name,
+                            s->allow.at[i]);
+    return 0;
+}
+
+static int check(struct applying *a)
+{
+    int err = 0;
+
+    for (size_t i = 0; err == 0 && i < a->settings->peer_count; i++)
+        err = check_peer(a, &a->settings->peers[i]);
+    for (size_t i = 0; err == 0 && i < a->settings->service_count; i++)
+        err = check_service(a, &a->settings->services[i]);
+    return err;
+}
+
+/* ---- change ---- */
+
+static int put_peer(struct applying *a, const struct peer_settings *p)
+{
+    struct known_peer peer = {.from_config = true};
+
+    if (peer_id_parse(&peer.id, p->id, strlen(p->id)) < 0) /* checked before */
+        return -EBADMSG;
+    (void)snprintf(peer.alias, sizeof(peer.alias), "%s", p->alias);
+    for (size_t i = 0; i < p->address.count && i < PEER_ADDRESSES_MAX; i++)
+        peer.address[i] = p->address.at[i];
+    for (size_t i = 0; i < p->relay.count && i < PEER_RELAYS_MAX; i++)
+        memcpy(peer.relay[i], p->relay.at[i], sizeof(peer.relay[i]));
+    int err = registry_peer_put_config(a->registry, &peer);
+    if (err == -EEXIST)
+        return complain(a, p->line, "'%s' is the alias of another peer already", p->alias);
+    if (err < 0)
+        return complain(a, p->line, "[peer %s]: %s", p->alias, strerror(-err));
+    return 0;
+}
+
+static enum service_proto proto_of(unsigned proto)
+{
+    switch ((enum settings_proto)proto) {
+    case SETTINGS_TCP:
+        return SERVICE_TCP;
+    case SETTINGS_UDP:
+        return SERVICE_UDP;
+    case SETTINGS_BOTH:
+        return SERVICE_BOTH;
+    }
+    return SERVICE_TCP;
+}
+
+static void fill_service(struct applying *a, const struct service_settings *s, struct service *out)
+{
+    struct share_target target;
+
+    if (share_target_parse(&target, s->target) < 0) /* checked before */
+        return;
+    (void)snprintf(out->name, sizeof(out->name), "%s", s->name);
+    (void)snprintf(out->target, sizeof(out->target), "%s", target.text);
+    out->proto = proto_of(s->proto);
+    out->port = (uint16_t)(s->port ? s->port : target.port);
+    out->raw = s->raw;
+    out->proxy_protocol = s->proxy_protocol;
+    out->peer_header = s->peer_header;
+    out->off_host = s->off_host;
+    out->from_config = true;
+    for (size_t i = 0; i < s->allow.count; i++) {
+        if (strcmp(s->allow.at[i], "*") == 0)
+            out->public = true;
+        else if (find_peer(a, s->allow.at[i], &out->allow[out->allow_count]) == 0)
+            out->allow_count++;
+    }
+}
+
+static int put_service(struct applying *a, const struct service_settings *s)
+{
+    auto_free struct peer_id *allow = calloc(s->allow.count + 1, sizeof(*allow));
+    struct service service = {.allow = allow};
+    int err = -ENOMEM;
+
+    if (allow) {
+        fill_service(a, s, &service);
+        for (int proto = SERVICE_TCP; proto <= SERVICE_UDP; proto++) {
+            const struct service *other =
+                registry_service_by_port(a->registry, service.port, (enum service_proto)proto);
+            if (((int)service.proto & proto) && other && other->from_config)
+                return complain(a, s->line, "[service %s] has the port of [service %s]", s->name,
+                                other->name);
+        }
+        err = registry_service_put(a->registry, &service);
+    }
+    if (err < 0)
+        return complain(a, s->line, "[service %s]: %s", s->name, strerror(-err));
+    return 0;
+}
+
+static int put_all(struct applying *a)
+{
+    int err = 0;
+
+    registry_drop_config(a->registry);
+    for (size_t i = 0; err == 0 && i < a->settings->peer_count; i++)
+        err = put_peer(a, &a->settings->peers[i]);
+    for (size_t i = 0; err == 0 && i < a->settings->service_count; i++)
+        err = put_service(a, &a->settings->services[i]);
+    return err;
+}
+
+int settings_apply(const struct settings *s, const struct settings *before, struct registry *r,
+                   const char *file, char *why, size_t why_len)
+{
+    char ignored[64];
+    struct applying a = {s, r, file, why, why_len};
+    struct applying back = {before, r, file, ignored, sizeof(ignored)};
+    int err = check(&a);
+
+    if (err < 0)
+        return err;
+    err = put_all(&a);
+    if (err == 0)
+        return 0;
+    if (before)
+        (void)put_all(&back);
+    else
+        registry_drop_config(r);
+    return err;
+}

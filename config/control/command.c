@@ -1,0 +1,93 @@
+#include "config/control/command.h"
+
+#include <string.h>
+
+#include "config/control/commands.h"
+
+#define NONE                                                                                       \
+    {                                                                                              \
+        NULL, PROTOCOL_STRING, false                                                               \
+    }
+
+static const struct protocol_argument NO_ARGUMENTS[] = {NONE};
+static const struct protocol_argument PEER[] = {{"peer", PROTOCOL_STRING, true}, NONE};
+static const struct protocol_argument PLACE[] = {{"place", PROTOCOL_STRING, true}, NONE};
+static const struct protocol_argument CLOSE[] = {{"id", PROTOCOL_STRING, true}, NONE};
+static const struct protocol_argument RESOLVE[] = {{"name", PROTOCOL_STRING, true}, NONE};
+static const struct protocol_argument UNNAME[] = {{"alias", PROTOCOL_STRING, true}, NONE};
+static const struct protocol_argument COMPLETE[] = {{"what", PROTOCOL_STRING, true}, NONE};
+
+static const struct protocol_argument GRANT[] = {
+    {"peer", PROTOCOL_STRING, true}, {"service", PROTOCOL_STRING, true}, NONE};
+
+static const struct protocol_argument NAME[] = {
+    {"alias", PROTOCOL_STRING, true}, {"id", PROTOCOL_STRING, true}, NONE};
+
+static const struct protocol_argument PEER_ADD[] = {{"id", PROTOCOL_STRING, true},
+                                                    {"alias", PROTOCOL_STRING, false},
+                                                    {"addresses", PROTOCOL_LIST, false},
+                                                    {"relays", PROTOCOL_LIST, false},
+                                                    NONE};
+
+static const struct protocol_argument SHARE[] = {
+    {"target", PROTOCOL_STRING, true},     {"as", PROTOCOL_STRING, false},
+    {"port", PROTOCOL_NUMBER, false},      {"to", PROTOCOL_LIST, false},
+    {"public", PROTOCOL_BOOL, false},      {"udp", PROTOCOL_BOOL, false},
+    {"both", PROTOCOL_BOOL, false},        {"for", PROTOCOL_STRING, false},
+    {"raw", PROTOCOL_BOOL, false},         {"proxy_protocol", PROTOCOL_BOOL, false},
+    {"peer_header", PROTOCOL_BOOL, false}, {"off_host", PROTOCOL_BOOL, false},
+    {"hold", PROTOCOL_BOOL, false},        NONE};
+
+static const struct protocol_argument OPEN[] = {{"place", PROTOCOL_STRING, true},
+                                                {"at", PROTOCOL_STRING, false},
+                                                {"udp", PROTOCOL_BOOL, false},
+                                                {"hold", PROTOCOL_BOOL, false},
+                                                NONE};
+
+static const struct protocol_argument PING[] = {{"peer", PROTOCOL_STRING, true},
+                                                {"count", PROTOCOL_NUMBER, false},
+                                                {"until_direct", PROTOCOL_BOOL, false},
+                                                NONE};
+
+static const struct command COMMANDS[] = {
+    {"id", true, NO_ARGUMENTS, command_id, NULL},
+    {"peer", true, PEER_ADD, command_peer, NULL},
+    {"name", true, NAME, command_name, NULL},
+    {"unname", true, UNNAME, command_unname, NULL},
+    {"allow", true, GRANT, command_allow, NULL},
+    {"deny", true, GRANT, command_deny, NULL},
+    {"block", true, PEER, command_block, NULL},
+    {"unblock", true, PEER, command_unblock, NULL},
+    {"resolve", true, RESOLVE, command_resolve, NULL},
+    {"complete", true, COMPLETE, command_complete, NULL},
+    {"share", false, SHARE, NULL, command_share},
+    {"open", false, OPEN, NULL, command_open},
+    {"ls", false, NO_ARGUMENTS, command_ls, NULL},
+    {"close", false, CLOSE, command_close, NULL},
+    {"status", false, NO_ARGUMENTS, command_status, NULL},
+    {"ping", false, PING, NULL, command_ping},
+    {"bench", false, PEER, NULL, command_bench},
+    {"pipe", false, PLACE, NULL, command_pipe},
+    {"reload", false, NO_ARGUMENTS, command_reload, NULL},
+    {"stop", false, NO_ARGUMENTS, command_stop, NULL},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    return NULL;
+}
+
+json_t *command_run(struct command_context *context, const json_t *request)
+{
+    const struct command *command = command_find(protocol_command(request));
+
+    if (!command || !command->run)
+        return protocol_error(CLI_USAGE, NULL, "unknown command");
+    if (!command->offline && !context->node)
+        return protocol_error(CLI_FAILED, "overlay daemon", "no gateway is running");
+    json_t *refusal = protocol_check(request, command->arguments);
+    return refusal ? refusal : command->run(context, request);
+}

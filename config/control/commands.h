@@ -1,0 +1,36 @@
+/**
+ * The functions of the table in command.c, by the file they are in. See struct command.
+ */
+#pragma once
+
+#include "config/control/call.h"
+
+/* commands_registry.c: they work without a gateway too */
+json_t *command_id(struct command_context *c, const json_t *request);
+json_t *command_peer(struct command_context *c, const json_t *request);
+json_t *command_name(struct command_context *c, const json_t *request);
+json_t *command_unname(struct command_context *c, const json_t *request);
+json_t *command_allow(struct command_context *c, const json_t *request);
+json_t *command_deny(struct command_context *c, const json_t *request);
+json_t *command_block(struct command_context *c, const json_t *request);
+json_t *command_unblock(struct command_context *c, const json_t *request);
+json_t *command_resolve(struct command_context *c, const json_t *request);
+json_t *command_complete(struct command_context *c, const json_t *request);
+
+/* commands_share.c */
+void command_share(struct call *call, const json_t *request);
+
+/* commands_list.c */
+json_t *command_ls(struct command_context *c, const json_t *request);
+json_t *command_close(struct command_context *c, const json_t *request);
+json_t *command_reload(struct command_context *c, const json_t *request);
+json_t *command_stop(struct command_context *c, const json_t *request);
+
+/* status.c */
+json_t *command_status(struct command_context *c, const json_t *request);
+
+/* commands_open.c, commands_ping.c, commands_bench.c, commands_pipe.c */
+void command_open(struct call *call, const json_t *request);
+void command_ping(struct call *call, const json_t *request);
+void command_bench(struct call *call, const json_t *request);
+void command_pipe(struct call *call, const json_t *request);

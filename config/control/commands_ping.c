@@ -1,0 +1,149 @@
+/* ping: round trips to a peer, one a second. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "config/control/commands.h"
+#include "config/control/lookup.h"
+
+enum { COUNT_DEFAULT = 4, COUNT_UNTIL_DIRECT = 30, COUNT_MAX = 1000000 };
+
+#define INTERVAL SEC(1)
+
+struct pinging {
+    struct call *call;
+    struct peer_id peer;
+    char label[PEER_LABEL_MAX];
+    struct node_wait wait;
+    struct node_ping ping;
+    struct timer timer;
+    instant last; /* when the last one left */
+    bool connecting, asking, until_direct, got_direct;
+    int64_t count, sent, received;
+    double least, most, sum; /* ms */
+};
+
+static void pinging_free(struct pinging *p)
+{
+    struct command_context *c = p->call->context;
+
+    if (p->connecting)
+        node_connect_cancel(&p->wait);
+    if (p->asking)
+        node_ping_cancel(c->node, &p->ping);
+    timer_stop(c->env, &p->timer);
+    p->call->state = NULL;
+    free(p);
+}
+
+static void finish(struct pinging *p, json_t *answer)
+{
+    struct call *call = p->call;
+
+    pinging_free(p);
+    call->finish(call, answer);
+}
+
+static void sum_up(struct pinging *p)
+{
+    if (p->received == 0) {
+        finish(p, protocol_error(CLI_UNREACHABLE, "overlay status", "%s did not answer", p->label));
+    } else if (p->until_direct && !p->got_direct) {
+        finish(p, protocol_error(CLI_FAILED, "overlay status says why",
+                                 "%s answered, but never directly", p->label));
+    } else {
+        finish(p, protocol_ok(json_pack(
+                      "{s:o, s:I, s:I, s:f, s:f, s:f}", "peer", protocol_text(p->label), "sent",
+                      (json_int_t)p->sent, "received", (json_int_t)p->received, "min_ms", p->least,
+                      "avg_ms", p->sum / (double)p->received, "max_ms", p->most)));
+    }
+}
+
+static json_t *event_of(struct pinging *p, int err, double ms)
+{
+    struct peer_view view = {.state = PEER_IDLE};
+
+    (void)node_peer(p->call->context->node, &p->peer, &view);
+    p->got_direct |= err == 0 && view.state == PEER_DIRECT;
+    return json_pack("{s:s, s:I, s:o, s:o, s:s, s:o}", "event", "ping", "seq", (json_int_t)p->sent,
+                     "peer", protocol_text(p->label), "rtt_ms",
+                     err < 0 ? json_null() : json_real(ms), "path",
+                     view.state == PEER_RELAYED ? "relay" : "direct", "remote",
+                     view.path.present ? addr_json(&view.path.remote) : json_null());
+}
+
+static void answered(struct node_ping *ping, int err, instant rtt)
+{
+    struct pinging *p = container_of(ping, struct pinging, ping);
+    double ms = (double)rtt / 1e6;
+
+    p->asking = false;
+    if (err == 0) {
+        p->least = p->received == 0 || ms < p->least ? ms : p->least;
+        p->most = ms > p->most ? ms : p->most;
+        p->sum += ms;
+        p->received++;
+    }
+    p->call->emit(p->call, event_of(p, err, ms));
+    if (p->sent >= p->count || (p->until_direct && p->got_direct) || err == -ENOTCONN)
+        sum_up(p);
+    else
+        timer_set(p->call->context->env, &p->timer, p->last + INTERVAL);
+}
+
+static void ask(struct timer *timer)
+{
+    struct pinging *p = container_of(timer, struct pinging, timer);
+    struct command_context *c = p->call->context;
+
+    p->sent++;
+    p->asking = true;
+    p->last = env_now(c->env);
+    p->ping = (struct node_ping){.done = answered};
+    node_ping(c->node, &p->peer, &p->ping);
+}
+
+static void connected(struct node_wait *w, int err, const char *why)
+{
+    struct pinging *p = container_of(w, struct pinging, wait);
+
+    p->connecting = false;
+    if (err < 0)
+        finish(p, connect_error(p->label, err, why));
+    else
+        ask(&p->timer);
+}
+
+static void cancel(struct call *call)
+{
+    pinging_free(call->state);
+}
+
+void command_ping(struct call *call, const json_t *request)
+{
+    struct pinging *p = calloc(1, sizeof(*p));
+    json_t *refusal = NULL;
+
+    if (!p) {
+        call->finish(call, protocol_error(CLI_FAILED, NULL, "out of memory"));
+        return;
+    }
+    p->call = call;
+    p->timer.fire = ask;
+    p->until_direct = protocol_bool(request, "until_direct");
+    p->count =
+        protocol_number(request, "count", p->until_direct ? COUNT_UNTIL_DIRECT : COUNT_DEFAULT);
+    if (p->count < 1 || p->count > COUNT_MAX)
+        refusal = protocol_error(CLI_USAGE, NULL, "-c takes a number from 1 to %d", COUNT_MAX);
+    if (!refusal)
+        refusal = lookup_peer(call->context, protocol_string(request, "peer"), &p->peer);
+    if (refusal) {
+        finish(p, refusal);
+        return;
+    }
+    (void)peer_label(call->context, &p->peer, p->label);
+    call->state = p;
+    call->cancel = cancel;
+    p->connecting = true;
+    p->wait.done = connected;
+    node_connect(call->context->node, &p->peer, &p->wait);
+}

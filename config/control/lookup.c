@@ -1,0 +1,178 @@
+#include "config/control/lookup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/text.h"
+
+#define HINT_KNOWN "overlay status lists the peers; overlay peer add PEER_ID --alias NAME adds one"
+
+json_t *lookup_peer(struct command_context *c, const char *text, struct peer_id *out)
+{
+    int err = registry_find_peer(c->registry, text, out);
+
+    if (err == -ENOTUNIQ)
+        return protocol_error(CLI_UNKNOWN, "overlay status",
+                              "'%s' is the beginning of more than one peer's name", text);
+    if (err < 0)
+        return protocol_error(CLI_UNKNOWN, HINT_KNOWN, "unknown peer '%s'", text);
+    if (peer_id_equal(out, c->id))
+        return protocol_error(CLI_USAGE, NULL, "'%s' is this gateway itself", text);
+    return NULL;
+}
+
+const char *peer_label(struct command_context *c, const struct peer_id *id,
+                       char out[static PEER_LABEL_MAX])
+{
+    const struct known_peer *known = registry_peer(c->registry, id);
+
+    if (known && *known->alias)
+        (void)snprintf(out, PEER_LABEL_MAX, "%s", known->alias);
+    else
+        (void)peer_id_print(id, out);
+    return out;
+}
+
+/** Takes ".suffix" (and ".localhost") off the end of a name. */
+static void strip_suffix(const char *suffix, char *text)
+{
+    static const char LOCALHOST[] = ".localhost";
+    size_t len = strlen(text), n = strlen(LOCALHOST);
+
+    if (len > n && strcmp(text + len - n, LOCALHOST) == 0)
+        text[len -= n] = '\0';
+    n = strlen(suffix);
+    if (len > n + 1 && text[len - n - 1] == '.' && strcmp(text + len - n, suffix) == 0)
+        text[len - n - 1] = '\0';
+}
+
+/** 7-cobalt-lemon, overlay:...: what later versions may take. */
+static bool looks_like_invite(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (strncmp(text, "overlay:", 8) == 0)
+        return true;
+    return digits > 0 && digits <= 4 && text[digits] == '-' && strchr(text + digits + 1, '-') &&
+           !strpbrk(text, ".:");
+}
+
+json_t *lookup_place(struct command_context *c, const char *text, struct lookup_place *out)
+{
+    char copy[PROTOCOL_STRING_MAX + 1], *split;
+    const char *peer = copy;
+
+    memset(out, 0, sizeof(*out));
+    (void)snprintf(copy, sizeof(copy), "%s", text);
+    if (registry_find_peer(c->registry, text, &out->peer) == -ENOENT && looks_like_invite(text))
+        return protocol_error(CLI_USAGE, "overlay peer add PEER_ID --alias NAME",
+                              "'%s' is no PEER, SERVICE.PEER or PEER:PORT", text);
+    if ((split = strchr(copy, ':'))) {
+        *split = '\0';
+        if (text_parse_u16(&out->port, split + 1, strlen(split + 1)) < 0 || out->port == 0)
+            return protocol_error(CLI_USAGE, NULL, "'%s' is not a port", split + 1);
+    } else {
+        strip_suffix(c->suffix, copy);
+        if ((split = strchr(copy, '.'))) {
+            *split = '\0';
+            if (!preamble_name_ok(copy))
+                return protocol_error(CLI_UNKNOWN, NULL, "'%s' is not a name of a service", copy);
+            memcpy(out->service, copy, strlen(copy) + 1);
+            peer = split + 1;
+        }
+    }
+    return lookup_peer(c, peer, &out->peer);
+}
+
+const char *place_id(struct command_context *c, const struct peer_id *peer, const char *service,
+                     char out[static PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1])
+{
+    char label[PEER_LABEL_MAX];
+    (void)snprintf(out, PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1, "%.32s.%s", service,
+                   peer_label(c, peer, label));
+    return out;
+}
+
+json_t *save_changes(struct command_context *c)
+{
+    char why[256] = "";
+    int err = registry_save(c->registry);
+
+    if (err < 0) {
+        const char *reason = strerror(-err);
+        if (registry_reload(c->registry, why, sizeof(why)) < 0)
+            return protocol_error(CLI_FAILED, "overlay stop, then look at the home's disk",
+                                  "cannot save %s: %s; nor read it again: %s", REGISTRY_FILE,
+                                  reason, why);
+        return protocol_error(CLI_FAILED, NULL, "cannot save %s: %s; nothing was changed",
+                              REGISTRY_FILE, reason);
+    }
+    if (c->node)
+        node_registry_changed(c->node);
+    return NULL;
+}
+
+json_t *connect_error(const char *peer, int err, const char *why)
+{
+    const char *detail = why && *why ? why : strerror(-err);
+
+    if (err == -EACCES)
+        return protocol_error(CLI_DENIED, "ask its owner to allow your `overlay id`", "%s: %s",
+                              peer, detail);
+    if (err == -ECANCELED)
+        return protocol_error(CLI_FAILED, NULL, "%s: the gateway is stopping", peer);
+    if (err == -EHOSTUNREACH || err == -ETIMEDOUT || err == -ENOTCONN)
+        return protocol_error(CLI_UNREACHABLE, "overlay peer add PEER_ID --address IP:PORT",
+                              "%s cannot be reached: %s", peer, detail);
+    return protocol_error(CLI_FAILED, NULL, "%s: %s", peer, detail);
+}
+
+json_t *answer_error(const char *place, const struct preamble_answer *answer)
+{
+    const char *text = *answer->reason ? answer->reason : preamble_status_text(answer->status);
+
+    switch (answer->status) {
+    case PREAMBLE_DENIED:
+        return protocol_error(CLI_DENIED, "ask its owner to allow your `overlay id`", "%s: %s",
+                              place, text);
+    case PREAMBLE_NO_SERVICE:
+    case PREAMBLE_WRONG_PROTO:
+        return protocol_error(CLI_UNKNOWN, "overlay open PEER lists its services", "%s: %s", place,
+                              text);
+    case PREAMBLE_REFUSED:
+    case PREAMBLE_TIMED_OUT:
+        return protocol_error(CLI_UNREACHABLE, "is the service running there?", "%s: %s", place,
+                              text);
+    case PREAMBLE_OK:
+    case PREAMBLE_BUSY:
+    case PREAMBLE_MALFORMED:
+        break;
+    }
+    return protocol_error(CLI_FAILED, NULL, "%s: %s", place, text);
+}
+
+const char *proto_name(enum service_proto proto)
+{
+    switch (proto) {
+    case SERVICE_TCP:
+        return "tcp";
+    case SERVICE_UDP:
+        return "udp";
+    case SERVICE_BOTH:
+        return "both";
+    }
+    return "?";
+}
+
+json_t *id_json(const struct peer_id *id)
+{
+    char text[PEER_ID_TEXT_MAX];
+    return json_string(peer_id_print(id, text));
+}
+
+json_t *addr_json(const struct addr *a)
+{
+    char text[ADDR_TEXT_MAX];
+    return json_string(addr_print(a, text));
+}

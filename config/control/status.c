@@ -1,0 +1,166 @@
+/* status: what the gateway is doing. The keys are a contract: none goes, unknown is null. */
+#include <stdlib.h>
+
+#include "config/control/commands.h"
+#include "config/control/lookup.h"
+#include "config/control/ports.h"
+
+#define LISTEN_MAX 16
+
+static json_t *addrs_json(const struct addr *at, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count && i < LISTEN_MAX; i++)
+        (void)json_array_append_new(list, addr_json(&at[i]));
+    return list;
+}
+
+static json_t *listens_json(struct command_context *c,
+                            size_t (*listens)(void *arg, struct addr *out, size_t max))
+{
+    struct addr at[LISTEN_MAX];
+    size_t count = listens ? listens(c->services->arg, at, LISTEN_MAX) : 0;
+
+    return addrs_json(at, count);
+}
+
+/** NAT, DHT and relays are not known to this version. */
+static json_t *nat_json(void)
+{
+    return json_pack("{s:s, s:s, s:s, s:n, s:n, s:n}", "class", "unknown", "mapping", "unknown",
+                     "filtering", "unknown", "hairpin", "port_mapping", "public");
+}
+
+static json_t *service_json(const struct service *s)
+{
+    json_t *allow = json_array();
+
+    for (size_t i = 0; i < s->allow_count; i++)
+        (void)json_array_append_new(allow, id_json(&s->allow[i]));
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:b, s:I, s:I, s:I}", "name", s->name, "proto",
+                     proto_name(s->proto), "port", (int)s->port, "target", protocol_text(s->target),
+                     "allow", allow, "public", s->public, "connections", (json_int_t)s->connections,
+                     "rx_bytes", (json_int_t)s->rx_bytes, "tx_bytes", (json_int_t)s->tx_bytes);
+}
+
+static json_t *services_json(struct command_context *c)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < registry_service_count(c->registry); i++)
+        (void)json_array_append_new(list, service_json(registry_service_at(c->registry, i)));
+    return list;
+}
+
+/* ---- peers ---- */
+
+static const char *state_name(enum peer_state state)
+{
+    switch (state) {
+    case PEER_IDLE:
+        return "idle";
+    case PEER_FINDING:
+        return "finding";
+    case PEER_RELAYED:
+        return "relayed";
+    case PEER_DIRECT:
+        return "direct";
+    case PEER_UNREACHABLE:
+        return "unreachable";
+    case PEER_BLOCKED:
+        return "blocked";
+    }
+    return "?";
+}
+
+static json_t *rtt_json(instant rtt)
+{
+    return rtt ? json_real((double)(rtt / 1000) / 1000.0) : json_null();
+}
+
+static json_t *path_json(const struct peer_view *view)
+{
+    if (!view->path.present)
+        return json_null();
+    return json_pack("{s:s, s:o, s:o, s:o}", "kind", view->path.kind, "remote",
+                     addr_json(&view->path.remote), "rtt_ms", rtt_json(view->path.rtt), "mtu",
+                     view->path.mtu ? json_integer(view->path.mtu) : json_null());
+}
+
+static json_t *ports_json(const struct port_list *ports, const struct peer_id *peer)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < ports->count; i++)
+        if (peer_id_equal(&ports->at[i].peer, peer))
+            (void)json_array_append_new(list, port_status_json(&ports->at[i]));
+    return list;
+}
+
+static json_t *offers_json(const struct peer_view *view)
+{
+    json_t *list = json_array();
+
+    if (!view->services_known) {
+        json_decref(list);
+        return json_null();
+    }
+    for (size_t i = 0; i < view->service_count; i++)
+        (void)json_array_append_new(list, json_pack("{s:o, s:s, s:i}", "service",
+                                                    protocol_text(view->services[i].name), "proto",
+                                                    proto_name(view->services[i].proto), "port",
+                                                    (int)view->services[i].port));
+    return list;
+}
+
+static json_t *peer_json(const struct peer_view *view, const struct port_list *ports)
+{
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
+                     id_json(&view->id), "alias", protocol_text(*view->alias ? view->alias : NULL),
+                     "state", state_name(view->state), "path", path_json(view), "why_not_direct",
+                     protocol_text(view->why_not_direct), "rx_bytes", (json_int_t)view->rx_bytes,
+                     "tx_bytes", (json_int_t)view->tx_bytes, "streams", (json_int_t)view->streams,
+                     "ports", ports_json(ports, &view->id), "offers", offers_json(view),
+                     "last_error", protocol_text(view->last_error));
+}
+
+static json_t *peers_json(struct command_context *c)
+{
+    struct port_list ports = ports_of(c, NULL);
+    size_t count = node_peers(c->node, NULL, 0);
+    auto_free struct peer_view *views = calloc(count + 1, sizeof(*views));
+    json_t *list = json_array();
+
+    if (views)
+        count = node_peers(c->node, views, count);
+    for (size_t i = 0; views && i < count; i++)
+        (void)json_array_append_new(list, peer_json(&views[i], &ports));
+    free(ports.at);
+    return list;
+}
+
+json_t *command_status(struct command_context *c, const json_t *request)
+{
+    struct addr udp[LISTEN_MAX];
+    size_t udp_count = node_addresses(c->node, udp, LISTEN_MAX);
+    instant uptime = env_now(c->env) - c->since;
+    (void)request;
+
+    json_t *status =
+        json_pack("{s:o, s:s, s:i, s:I, s:o, s:o, s:o}", "id", id_json(c->id), "version",
+                  c->version, "pid", c->pid, "uptime_s", (json_int_t)(uptime / SEC(1)), "home",
+                  protocol_text(c->home), "udp", addrs_json(udp, udp_count), "nat", nat_json());
+    (void)json_object_set_new(status, "dns",
+                              json_pack("{s:o, s:s}", "listen",
+                                        listens_json(c, c->services->dns_listens), "suffix",
+                                        c->suffix));
+    (void)json_object_set_new(
+        status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
+    (void)json_object_set_new(status, "dht",
+                              json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
+    (void)json_object_set_new(status, "relay", json_pack("{s:n, s:n}", "home", "serving"));
+    (void)json_object_set_new(status, "services", services_json(c));
+    (void)json_object_set_new(status, "peers", peers_json(c));
+    return protocol_ok(status);
+}
