@@ -231,7 +231,7 @@ lint-cppcheck:
 	$(call say,CPPCHK,$(words $(SRC) $(MAIN)) files)
 	@mkdir -p build/lint/cppcheck
 	$Qcppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		--suppress=missingIncludeSystem --cppcheck-build-dir=build/lint/cppcheck -I. $(SRC) $(MAIN)
+		--suppress=missingIncludeSystem --suppress=autoVariables --cppcheck-build-dir=build/lint/cppcheck -I. $(SRC) $(MAIN)
 lint-tidy: $(patsubst %.c,build/lint/%.tidy,$(SRC) $(MAIN))
 build/lint/%.tidy: %.c .clang-tidy | have-libraries
 	$(call say,TIDY,$<)
