@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "adapters/http_guard.h"
+#include "adapters/pages.h"
 #include "adapters/pump.h"
 #include "gateway/base/log.h"
 
@@ -12,11 +14,13 @@ struct conn {
     struct pump pump;
     struct sock *waiting;  /* until there is a session */
     struct node_wait wait; /* linked meanwhile */
+    struct http_guard guard;
 };
 
 static void drop(struct conn *c)
 {
     list_remove(&c->link);
+    guard_deinit(&c->guard);
     free(c);
 }
 
@@ -29,8 +33,8 @@ static void on_refused(struct pump *p, const struct preamble_answer *answer)
 {
     const struct conn *c = container_of(p, struct conn, pump);
     char id[9], reason[LOG_TEXT_MAX];
-    log_info(LOG_OPEN, "%s: %s: %s %s", peer_id_short(&c->target->peer, id), c->target->what.name,
-             preamble_status_text(answer->status),
+    log_info(LOG_OPEN, "%s: %s: %s %s", peer_id_short(&c->target->site.peer, id),
+             c->target->what.name, preamble_status_text(answer->status),
              log_text(reason, answer->reason, strlen(answer->reason)));
 }
 
@@ -43,12 +47,82 @@ static void on_moved(struct pump *p, size_t to_far, size_t from_far)
 
 static const struct pump_handler pump_events = {on_end, on_refused, on_moved};
 
+/* ---- the guard ---- */
+
+static int check(void *arg, const struct http_head *head, char *why)
+{
+    const struct conn *c = arg;
+    return site_check(&c->target->site, head, why);
+}
+
+static size_t on_outgoing(struct pump *p, const struct iovec *area, int count, size_t len)
+{
+    struct http_guard *g = &container_of(p, struct conn, pump)->guard;
+    size_t passed = 0;
+    for (int i = 0; i < count && passed < len && g->state != GUARD_OPEN; i++) {
+        size_t n = area[i].iov_len < len - passed ? area[i].iov_len : len - passed;
+        size_t good = guard_outgoing(g, area[i].iov_base, n);
+        passed += good;
+        if (good < n)
+            return passed;
+    }
+    return g->state == GUARD_OPEN ? len : passed;
+}
+
+static void on_incoming(struct pump *p, const struct iovec *area, int count, size_t len)
+{
+    struct http_guard *g = &container_of(p, struct conn, pump)->guard;
+    for (int i = 0; i < count && len > 0 && g->state != GUARD_OPEN; i++) {
+        size_t n = area[i].iov_len < len ? area[i].iov_len : len;
+        guard_incoming(g, area[i].iov_base, n);
+        len -= n;
+    }
+}
+
+static bool may_stop(struct pump *p)
+{
+    const struct http_guard *g = &container_of(p, struct conn, pump)->guard;
+    return guard_between_answers(g) || g->answers == GUARD_ANSWER_LOST;
+}
+
+static void on_stopped(struct pump *p, struct sock *sock)
+{
+    struct conn *c = container_of(p, struct conn, pump);
+    char text[PAGE_MAX], id[9];
+    struct page page = {.status = 421, .text = guard_why(&c->guard), .close = true};
+    log_info(LOG_OPEN, "%s: %s: refused: %s", peer_id_short(&c->target->site.peer, id),
+             c->target->what.name, page.text);
+    if (guard_between_answers(&c->guard))
+        farewells_say(c->target->farewells, sock, text, page_write(&page, text));
+    else
+        sock_reset(node_env(c->target->node), sock); /* an answer is half-way */
+    drop(c);
+}
+
+static const struct pump_filter guard_events = {on_outgoing, on_incoming, may_stop, on_stopped};
+
+/* The service's owner may say that it is no HTTP, or wants no guard. */
+static bool is_raw(struct conn_target *t)
+{
+    struct peer_view view;
+    if (!node_peer(t->node, &t->site.peer, &view) || !view.services_known)
+        return t->raw;
+    for (size_t i = 0; i < view.service_count; i++) {
+        const struct remote_service *s = &view.services[i];
+        if (t->what.port ? s->port == t->what.port : strcmp(s->name, t->what.name) == 0)
+            t->raw = s->raw;
+    }
+    return t->raw;
+}
+
+/* ---- from accept to the pump ---- */
+
 /* Returns 0, or why there is no stream; then the socket is still ours. */
 static int open_stream(struct conn *c, struct sock *sock)
 {
     struct conn_target *t = c->target;
     struct pipe *pipe;
-    int err = node_open_stream(t->node, &t->peer, &t->what, &pipe);
+    int err = node_open_stream(t->node, &t->site.peer, &t->what, &pipe);
     if (err < 0)
         return err;
     struct pump_options options = {
@@ -57,7 +131,9 @@ static int open_stream(struct conn *c, struct sock *sock)
         .pipe = pipe,
         .take_answer = node_take_answer,
         .handler = &pump_events,
+        .filter = is_raw(t) ? NULL : &guard_events,
     };
+    guard_init(&c->guard, check, c);
     c->waiting = NULL;
     if (pump_start(&c->pump, &options) < 0)
         drop(c);
@@ -67,7 +143,7 @@ static int open_stream(struct conn *c, struct sock *sock)
 static void give_up(struct conn *c, const char *why)
 {
     char id[9];
-    log_info(LOG_OPEN, "%s: %s: %s", peer_id_short(&c->target->peer, id), c->target->what.name,
+    log_info(LOG_OPEN, "%s: %s: %s", peer_id_short(&c->target->site.peer, id), c->target->what.name,
              why);
     sock_reset(node_env(c->target->node), c->waiting);
     drop(c);
@@ -104,7 +180,7 @@ void conn_accept(struct conn_target *t, struct sock *sock, const struct addr *fr
     int err = open_stream(c, sock);
     if (err == -ENOTCONN) {
         c->wait.done = on_connected;
-        node_connect(t->node, &t->peer, &c->wait);
+        node_connect(t->node, &t->site.peer, &c->wait);
     } else if (err < 0) {
         give_up(c, "too many streams are open");
     }

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "adapters/farewell.h"
 #include "adapters/local_users.h"
+#include "adapters/site.h"
 #include "gateway/base/list.h"
 #include "gateway/node/node.h"
 
@@ -18,9 +20,10 @@
 struct conn_target {
     struct node *node;
     const struct local_users *users;
-    struct peer_id peer;
+    struct farewells *farewells;
+    struct site site; /* the peer, and what is its own */
     struct preamble what;
-    bool raw;          /* the peer said: no HTTP guard */
+    bool raw;          /* the peer said: no HTTP guard; asked again when its list is here */
     struct list conns; /* list_init() it */
     uint64_t connections, to_far, from_far;
 };

@@ -19,6 +19,7 @@ struct ports {
     struct list open; /* struct port, in the order of opening */
     uint16_t proxy_port;
     struct timer retry;
+    struct farewells farewells;
 };
 
 struct port {
@@ -70,7 +71,7 @@ static int start_listening(struct port *p)
         struct flows_options options = {
             .node = p->target.node,
             .users = p->target.users,
-            .peer = p->target.peer,
+            .peer = p->target.site.peer,
             .what = p->target.what,
             .to_far = &p->target.to_far,
             .from_far = &p->target.from_far,
@@ -133,6 +134,11 @@ static struct port *find(struct ports *ports, const struct peer_id *peer, const 
     return NULL;
 }
 
+static bool owns_port(void *arg, uint16_t port, const struct peer_id *peer)
+{
+    return ports_belongs_to(arg, port, peer);
+}
+
 static struct port *new_port(struct ports *ports, const struct port_assignment *kept)
 {
     struct port *p = calloc(1, sizeof(*p));
@@ -144,7 +150,8 @@ static struct port *new_port(struct ports *ports, const struct port_assignment *
     p->target = (struct conn_target){
         .node = ports->o.node,
         .users = ports->o.users,
-        .peer = kept->peer,
+        .farewells = &ports->farewells,
+        .site = {ports->o.node, ports->o.suffix, kept->peer, owns_port, ports},
         .what = {.kind = PREAMBLE_TCP, .port = kept->remote_port},
     };
     if (kept->remote_port == 0)
@@ -382,6 +389,7 @@ int ports_new(struct ports **out, const struct ports_options *options)
     ports->env = node_env(options->node);
     ports->retry.fire = on_retry;
     list_init(&ports->open);
+    farewells_init(&ports->farewells, ports->env);
     *out = ports;
     return 0;
 }
@@ -393,6 +401,7 @@ void ports_free(struct ports *ports)
     for (struct list *at = list_first(&ports->open); at; at = list_first(&ports->open))
         free_port(list_entry(at, struct port, link));
     timer_stop(ports->env, &ports->retry);
+    farewells_deinit(&ports->farewells);
     free(ports);
 }
 

@@ -1,0 +1,24 @@
+/**
+ * Last words to a local program before its connection is closed.
+ *
+ * Closing a socket with unread bytes in it makes the kernel send a reset, which can overtake the
+ * words and wipe them at the client. So they are written, followed by the end of data, and what the
+ * client still sends is read and dropped until it has finished too: at most 1 MiB and 2 s.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "gateway/base/env.h"
+#include "gateway/base/list.h"
+
+struct farewells {
+    struct env *env;
+    struct list all;
+};
+
+void farewells_init(struct farewells *f, struct env *env);
+/** Closes all of them at once. */
+void farewells_deinit(struct farewells *f);
+/** Takes the socket. The text is copied; its tail is lost on a client that does not read. */
+void farewells_say(struct farewells *f, struct sock *sock, const void *text, size_t len);

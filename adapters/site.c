@@ -1,0 +1,89 @@
+#include "adapters/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "gateway/base/log.h"
+#include "gateway/node/names.h"
+
+bool site_has_name(const struct site *s, const struct http_host *host)
+{
+    struct name_target target;
+    return !host->is_ip && names_resolve(s->node, s->suffix, host->name, &target) == 0 &&
+           peer_id_equal(&target.peer, &s->peer);
+}
+
+static int refuse(char why[static SITE_WHY_MAX], const char *what, struct http_text value)
+{
+    char shown[LOG_TEXT_MAX];
+    snprintf(why, SITE_WHY_MAX, "%s \"%s\" is not of this peer", what,
+             log_text(shown, value.at, value.len));
+    return -EACCES;
+}
+
+static bool is_host_of(const struct site *s, struct http_text text)
+{
+    struct http_host host;
+    return http_host_read(&host, text) == 0 &&
+           (http_host_is_loopback(&host) || site_has_name(s, &host));
+}
+
+static int check_host(const struct site *s, const struct http_head *head,
+                      char why[static SITE_WHY_MAX])
+{
+    size_t count;
+    const struct http_field *field = http_find(head, "host", &count);
+    if (count == 0 && head->minor == 0)
+        return 0; /* no browser: those always say Host */
+    if (count != 1) {
+        snprintf(why, SITE_WHY_MAX, "the request has %s Host header",
+                 count ? "more than one" : "no");
+        return -EACCES;
+    }
+    return is_host_of(s, field->value) ? 0 : refuse(why, "the Host", field->value);
+}
+
+/* RFC 9112 §3.2: a target may name a host itself, and then Host does not count. */
+static int check_target(const struct site *s, const struct http_head *head,
+                        char why[static SITE_WHY_MAX])
+{
+    struct http_url url;
+    struct http_text target = head->target;
+    if (http_text_is(head->method, "CONNECT"))
+        return is_host_of(s, target) ? 0 : refuse(why, "the target", target);
+    if (target.at[0] == '/' || http_text_is(target, "*"))
+        return 0;
+    if (http_url_read(&url, target) == 0 &&
+        (http_host_is_loopback(&url.host) || site_has_name(s, &url.host)))
+        return 0;
+    return refuse(why, "the target", target);
+}
+
+static bool is_origin_of(const struct site *s, struct http_text text)
+{
+    struct http_url url;
+    if (http_origin_read(&url, text) < 0)
+        return false;
+    if (!http_host_is_loopback(&url.host))
+        return site_has_name(s, &url.host);
+    uint16_t port = url.host.port ? url.host.port : url.https ? 443 : 80;
+    return s->owns_port && s->owns_port(s->arg, port, &s->peer);
+}
+
+int site_check_origin(const struct site *s, const struct http_head *head,
+                      char why[static SITE_WHY_MAX])
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (http_text_is(head->field[i].name, "origin") && !is_origin_of(s, head->field[i].value))
+            return refuse(why, "the Origin", head->field[i].value);
+    }
+    return 0;
+}
+
+int site_check(const struct site *s, const struct http_head *head, char why[static SITE_WHY_MAX])
+{
+    int err = check_target(s, head, why);
+    if (err == 0)
+        err = check_host(s, head, why);
+    return err == 0 ? site_check_origin(s, head, why) : err;
+}
