@@ -152,11 +152,12 @@ void serve_dial_start(struct serve_dial *d, const struct service *service)
     if (err == 0)
         err = begin(d);
     d->target.path = NULL; /* it was the service's */
-    d->error = err;
-    if (err < 0)
-        env_defer(d->env, &d->later);
-    else
+    if (err == 0) {
         timer_set(d->env, &d->timer, env_now(d->env) + SERVE_DIAL_TIMEOUT);
+        return;
+    }
+    d->error = err;
+    env_defer(d->env, &d->later);
 }
 
 void serve_dial_cancel(struct serve_dial *d)
