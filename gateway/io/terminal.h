@@ -1,0 +1,24 @@
+/**
+ * The terminal, and standard input and output as one end of a stream.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+#include "gateway/io/loop.h"
+
+/** Writes all of it. Returns 0 or a negative errno. */
+MUST_USE int terminal_write(int fd, const char *text, size_t len);
+/** Width of the terminal in characters, 0: it is none. */
+unsigned terminal_columns(int fd);
+
+/**
+ * Copies standard input to the socket and the socket to standard output, half-closes kept, until
+ * both have ended; turns the loop meanwhile. `early` was read from the socket already. Takes the
+ * socket. Returns 0, or a negative errno: -ECONNRESET when the other side aborted.
+ */
+MUST_USE int terminal_join(struct io_loop *loop, struct env *env, struct sock *sock,
+                           const uint8_t *early, size_t len);
