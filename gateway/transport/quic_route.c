@@ -1,0 +1,183 @@
+#include "gateway/transport/quic_route.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/crypto/secret.h"
+#include "gateway/transport/quic_table.h"
+#include "gateway/transport/quic_work.h"
+
+static void move_to(struct quic_conn *conn, const struct path *path)
+{
+    bool same = path_equal(&conn->path, path);
+    conn->path = *path;
+    if (same)
+        return;
+    quic_table_moved(conn);
+    quic_work_post_conn(conn, QUIC_CONN_PATH);
+}
+
+/* Call after everything that may have changed the path set. */
+static void follow(struct quic_conn *conn)
+{
+    if (!conn->connected || !path_set_take_switch(conn->paths))
+        return;
+    move_to(conn, path_set_current(conn->paths));
+    conn->kick = true;
+    quic_work_touch(conn);
+}
+
+/* ---- life ---- */
+
+void quic_route_start(struct quic_conn *conn)
+{
+    const struct quic_options *o = &conn->ep->options;
+    struct path_set_options options = {
+        .role = conn->dialled ? PATH_DIALLER : PATH_ACCEPTOR,
+        .first = conn->path,
+        .random = o->random,
+        .arg = o->arg,
+    };
+    if (quic_tls_export(conn->tls, PATH_SET_EXPORT_LABEL, options.secret, sizeof(options.secret)) <
+        0)
+        return;
+    conn->paths = malloc(sizeof(*conn->paths));
+    if (conn->paths) {
+        path_set_init(conn->paths, conn->ep->now, &options);
+        conn->token = path_set_token(conn->paths);
+        if (quic_table_add_token(conn) < 0)
+            quic_route_stop(conn);
+    }
+    secret_wipe(options.secret, sizeof(options.secret));
+}
+
+void quic_route_stop(struct quic_conn *conn)
+{
+    if (!conn->paths)
+        return;
+    path_set_wipe(conn->paths);
+    free(conn->paths);
+    conn->paths = NULL;
+}
+
+/* ---- in ---- */
+
+void quic_route_probe(struct quic_endpoint *ep, const struct path *path, const uint8_t *data,
+                      size_t len)
+{
+    uint64_t token;
+    if (probe_token(data, len, &token) < 0)
+        return;
+    struct quic_conn *conn = quic_table_find_token(ep, token);
+    if (!conn || !conn->quic)
+        return;
+    if (path_set_input(conn->paths, ep->now, path, data, len) < 0)
+        return;
+    if (path_equal(path, &conn->path))
+        conn->path.local = path->local;
+    follow(conn);
+    quic_work_touch(conn);
+}
+
+bool quic_route_is_foreign(const struct quic_conn *conn)
+{
+    return conn->connected && !(conn->paths && path_set_speaks_probes(conn->paths));
+}
+
+static void set_path(ngtcp2_path *out, struct addr *local, struct addr *remote)
+{
+    *out = (ngtcp2_path){
+        .local = {.addr = &local->sa, .addrlen = addr_len(local)},
+        .remote = {.addr = &remote->sa, .addrlen = addr_len(remote)},
+    };
+}
+
+bool quic_route_in(struct quic_conn *conn, const struct path *path, ngtcp2_path *out,
+                   struct addr *scratch)
+{
+    bool same = path_equal(path, &conn->path);
+    if (!conn->connected && !same)
+        return false; /* the limits of the handshake count for this address */
+    if (same)
+        conn->path.local = path->local;
+    if (quic_route_is_foreign(conn)) {
+        *scratch = path->remote;
+        conn->foreign = true;
+        set_path(out, &conn->virtual_local, scratch);
+        return true;
+    }
+    if (conn->foreign) { /* it was until now: go on with what ngtcp2 has come to believe */
+        const ngtcp2_path *believed = ngtcp2_conn_get_path(conn->quic);
+        conn->virtual_remote = addr_from_sockaddr(believed->remote.addr);
+        conn->foreign = false;
+    }
+    set_path(out, &conn->virtual_local, &conn->virtual_remote);
+    return true;
+}
+
+void quic_route_heard(struct quic_conn *conn, const struct path *path)
+{
+    if (!conn->paths || !conn->connected)
+        return;
+    if (conn->authentic)
+        path_set_heard(conn->paths, conn->ep->now, path);
+    if (!path_equal(path, path_set_current(conn->paths)))
+        path_set_hint(conn->paths, conn->ep->now, path);
+    follow(conn);
+}
+
+/* ---- out ---- */
+
+struct path quic_route_out(const struct quic_conn *conn, const ngtcp2_path *to)
+{
+    struct path path = conn->path;
+    struct addr remote = addr_from_sockaddr(to->remote.addr);
+    if (!addr_is_none(&remote) && !addr_equal(&remote, &path.remote)) {
+        path.remote = remote;
+        path.local = (struct addr){0};
+    }
+    return path;
+}
+
+size_t quic_route_output(struct quic_conn *conn, struct path *to, uint8_t out[static PROBE_MAX])
+{
+    if (!conn->paths || !conn->connected)
+        return 0;
+    size_t len = path_set_output(conn->paths, conn->ep->now, to, out);
+    follow(conn);
+    return len;
+}
+
+void quic_route_waiting(struct quic_conn *conn)
+{
+    if (quic_route_is_foreign(conn)) {
+        struct path path = quic_route_out(conn, ngtcp2_conn_get_path(conn->quic));
+        move_to(conn, &path);
+    }
+    if (!conn->paths)
+        return;
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
+    path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0);
+    follow(conn);
+}
+
+/* ---- the owner's wishes ---- */
+
+void quic_conn_probe(struct quic_conn *conn)
+{
+    if (!conn->quic || !conn->paths)
+        return;
+    path_set_kick(conn->paths, conn->ep->now);
+    conn->kick = true;
+    quic_work_touch(conn);
+}
+
+void quic_conn_add_path(struct quic_conn *conn, const struct path *path)
+{
+    if (!conn->quic || !conn->paths)
+        return;
+    if (path_set_add(conn->paths, conn->ep->now, path) < 0)
+        log_debug(LOG_PATH, "too many paths for one session, one was left out");
+    quic_work_touch(conn);
+}
