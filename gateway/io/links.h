@@ -7,7 +7,15 @@
 #include "gateway/base/env.h"
 #include "gateway/io/loop.h"
 
-#define LINKS_MAX 256 /* addresses that are compared to see a change */
-
 /** As env_interfaces(). */
 MUST_USE int links_list(struct interface *out, int max);
+
+struct links;
+
+/**
+ * Calls `on_change` from the loop, some 300 ms after the last of a burst of changes (at most 2 s
+ * after the first), when the addresses or a default route are not what they were before.
+ */
+MUST_USE int links_watch(struct links **out, struct io_loop *loop, void (*on_change)(void *arg),
+                         void *arg);
+void links_free(struct links *l);

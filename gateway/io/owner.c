@@ -13,7 +13,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#define ANSWER_MAX 8192 /* bytes */
+#define ANSWER_MAX 1024 /* bytes */
 #define MAX_STALE  16   /* answers to older questions that are skipped */
 
 struct question {
@@ -102,7 +102,7 @@ static int ask(struct owner *o, struct question *q, struct inet_diag_msg *out)
     if (err < 0)
         return err;
     q->head.nlmsg_seq = ++o->sequence;
-    if (send(o->fd, q, sizeof(*q), 0) < 0)
+    if (send(o->fd, q, sizeof(*q), MSG_NOSIGNAL) < 0)
         err = -errno;
     for (unsigned n = 0; err == 0; n++)
         err = n < MAX_STALE ? read_answer(o, q->head.nlmsg_seq, out) : -EBADMSG;
