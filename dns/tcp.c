@@ -66,7 +66,10 @@ static void on_idle(struct timer *timer)
         struct tcp_client *c = list_entry(oldest, struct tcp_client, link);
         if (c->active + TCP_IDLE > now)
             break;
-        drop(c);
+        if (c->expected > 0)
+            note_activity(c); /* it waits for us, and not for ever */
+        else
+            drop(c);
     }
     set_idle_timer(s);
 }

@@ -1,0 +1,177 @@
+/* What DNS clients are told of peers, services and ports; and who is dialled for it. */
+#include "dns/zone.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "tests/support/fake_node.h"
+
+static struct node node;
+static struct predial predial;
+static struct zone zone;
+static struct answer_host host;
+static struct answer_port port;
+
+static int build(void **state)
+{
+    (void)state;
+    fake_node_init(&node);
+    predial_init(&predial, &node);
+    fake_node_cancelled = &node;
+    zone = (struct zone){.node = &node, .suffix = "overlay", .predial = &predial};
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    predial_deinit(&predial);
+    fake_node_deinit(&node);
+    return 0;
+}
+
+static int find_host(const char *name)
+{
+    memset(&host, 0xff, sizeof(host));
+    return zone_source.find_host(&zone, name, &host);
+}
+
+static int find_port(const char *name, const char *service, bool udp)
+{
+    memset(&port, 0xff, sizeof(port));
+    return zone_source.find_port(&zone, name, service, udp, &port);
+}
+
+static void assign(const char *service, uint16_t number, const char *at)
+{
+    struct port_assignment a = {.peer = node.alice, .port = number, .proto = SERVICE_TCP};
+    (void)snprintf(a.service, sizeof(a.service), "%s", service);
+    if (at)
+        assert_int_equal(addr_parse(&a.at, at), 0);
+    assert_int_equal(registry_port_put(node.registry, &a), 0);
+}
+
+static void hosts_are_on_loopback(void **state)
+{
+    (void)state;
+    char text[96], id[PEER_ID_TEXT_MAX];
+    assert_int_equal(find_host("web.alice.overlay"), 0);
+    assert_true(host.has_v4);
+    assert_false(host.has_v6);
+    assert_memory_equal(host.v4, "\177\0\0\1", 4);
+    (void)snprintf(text, sizeof(text), "id=%s", peer_id_print(&node.alice, id));
+    assert_string_equal(host.text[0], text);
+    assert_string_equal(host.text[1], "path=idle");
+    zone.loopback_v6 = true;
+    node.view.known = true;
+    node.view.state = PEER_DIRECT;
+    assert_int_equal(find_host("alice.overlay"), 0);
+    assert_true(host.has_v6);
+    assert_int_equal(host.v6[15], 1);
+    assert_string_equal(host.text[1], "path=direct");
+    assert_int_equal(find_host("bob.overlay"), -ENOENT);
+}
+
+static void a_port_is_found_under_service_and_peer(void **state)
+{
+    (void)state;
+    assert_int_equal(find_port("web.alice.overlay", "http", false), -ENOENT);
+    assign("web", 20080, NULL);
+    assert_int_equal(find_port("web.alice.overlay", "http", false), 0);
+    assert_int_equal(port.port, 20080);
+    assert_string_equal(port.label, "");
+    assert_int_equal(find_port("web.alice.overlay", "http", true), -ENOENT);
+    assert_int_equal(find_port("alice.overlay", "web", false), 0);
+    assert_string_equal(port.label, "web");
+    assert_int_equal(find_port("alice.overlay", "http", false), 0); /* a web server's usual name */
+    assert_int_equal(port.port, 20080);
+    assert_string_equal(port.label, "web");
+    assert_int_equal(find_port("alice.overlay", "ssh", false), -ENOENT);
+    assert_int_equal(find_port("bob.overlay", "http", false), -ENOENT);
+    assign("http", 20081, NULL);
+    assert_int_equal(find_port("alice.overlay", "http", false), 0);
+    assert_int_equal(port.port, 20081);
+}
+
+static void a_service_put_elsewhere_is_found_there(void **state)
+{
+    (void)state;
+    assign("web", 20080, "127.0.0.5:8080");
+    assert_int_equal(find_host("web.alice.overlay"), 0);
+    assert_memory_equal(host.v4, "\177\0\0\5", 4);
+    assert_int_equal(find_port("web.alice.overlay", "http", false), 0);
+    assert_int_equal(port.port, 8080);
+    assign("web", 20080, "[::1]:8080");
+    assert_int_equal(find_host("web.alice.overlay"), 0);
+    assert_false(host.has_v4);
+    assert_true(host.has_v6);
+}
+
+static void an_alias_is_dialled_ahead_once_in_a_while(void **state)
+{
+    (void)state;
+    assert_int_equal(find_host("alice.overlay"), 0);
+    assert_int_equal(find_host("web.alice.overlay"), 0);
+    assert_int_equal(node.connects, 1);
+    assert_true(peer_id_equal(&node.connect_to, &node.alice));
+    node.wait->done(node.wait, -ETIMEDOUT, "");
+    assert_int_equal(find_host("alice.overlay"), 0);
+    assert_int_equal(node.connects, 1);
+    fake_env_advance(&node.fake, PREDIAL_AGAIN);
+    assert_int_equal(find_host("alice.overlay"), 0);
+    assert_int_equal(node.connects, 2);
+}
+
+static void a_bare_id_is_never_dialled(void **state)
+{
+    (void)state;
+    char name[100], id[PEER_ID_TEXT_MAX];
+    (void)snprintf(name, sizeof(name), "%s.overlay", peer_id_print(&node.alice, id));
+    assert_int_equal(find_host(name), 0);
+    (void)snprintf(name, sizeof(name), "web.%s.overlay", peer_id_print(&node.bob, id));
+    assert_int_equal(find_host(name), 0);
+    assert_int_equal(node.connects, 0);
+}
+
+static void connected_and_blocked_peers_are_left_alone(void **state)
+{
+    (void)state;
+    static const enum peer_state states[] = {PEER_DIRECT, PEER_RELAYED, PEER_FINDING, PEER_BLOCKED};
+    node.view.known = true;
+    for (size_t i = 0; i < 4; i++) {
+        node.view.state = states[i];
+        predial_peer(&predial, &node.alice);
+    }
+    predial_peer(&predial, &node.me);
+    assert_int_equal(node.connects, 0);
+    node.view.state = PEER_UNREACHABLE;
+    predial_peer(&predial, &node.alice);
+    assert_int_equal(node.connects, 1);
+}
+
+static void only_so_many_are_dialled_at_a_time(void **state)
+{
+    (void)state;
+    for (uint8_t i = 20; i < 60; i++) {
+        struct peer_id id = fake_peer_id(i);
+        predial_peer(&predial, &id);
+    }
+    assert_int_equal(node.connects, PREDIAL_MAX);
+    predial_deinit(&predial);
+    assert_int_equal(node.cancels, PREDIAL_MAX);
+    predial_init(&predial, &node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hosts_are_on_loopback, build, end),
+        cmocka_unit_test_setup_teardown(a_port_is_found_under_service_and_peer, build, end),
+        cmocka_unit_test_setup_teardown(a_service_put_elsewhere_is_found_there, build, end),
+        cmocka_unit_test_setup_teardown(an_alias_is_dialled_ahead_once_in_a_while, build, end),
+        cmocka_unit_test_setup_teardown(a_bare_id_is_never_dialled, build, end),
+        cmocka_unit_test_setup_teardown(connected_and_blocked_peers_are_left_alone, build, end),
+        cmocka_unit_test_setup_teardown(only_so_many_are_dialled_at_a_time, build, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
