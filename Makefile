@@ -186,7 +186,7 @@ check-tsan:
 	else echo 'check-tsan: nothing to do, no source starts a thread (the gateway is one loop).'; fi
 check-valgrind:
 	$(sub) MODE=debug TEST_TIMES=10 run-unit \
-		RUN='valgrind -q --leak-check=full --show-leak-kinds=all --error-exitcode=9'
+		RUN='env UNDER_VALGRIND=1 valgrind -q --leak-check=full --show-leak-kinds=all --error-exitcode=9'
 run-unit run-scenario run-replay: export RUN := $(RUN)
 run-unit run-scenario run-replay: export TEST_TIMES := $(TEST_TIMES)
 

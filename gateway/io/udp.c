@@ -329,7 +329,7 @@ static size_t chunk_len(const struct udp_tx *tx, size_t segment)
 
 int io_udp_send(struct udp_socket *s, const struct udp_tx *tx)
 {
-    _Alignas(struct cmsghdr) uint8_t control[TX_CONTROL];
+    _Alignas(struct cmsghdr) uint8_t control[TX_CONTROL] = {0}; /* padding goes out too */
     size_t segment = tx->segment == 0 || tx->segment > tx->len ? tx->len : tx->segment;
     size_t chunk = segment > 0 ? chunk_len(tx, segment) : 0;
     struct msghdr msg = describe(tx, control);
