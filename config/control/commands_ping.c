@@ -5,7 +5,7 @@
 #include "config/control/commands.h"
 #include "config/control/lookup.h"
 
-enum { COUNT_DEFAULT = 4, COUNT_UNTIL_DIRECT = 30, COUNT_MAX = 1000000 };
+enum { COUNT_DEFAULT = 4, COUNT_UNTIL_DIRECT = 30, COUNT_MAX = 1000000, REPLIES_MAX = 1000 };
 
 #define INTERVAL SEC(1)
 
@@ -20,6 +20,7 @@ struct pinging {
     bool connecting, asking, until_direct, got_direct;
     int64_t count, sent, received;
     double least, most, sum; /* ms */
+    json_t *replies;         /* the first REPLIES_MAX, null for none */
 };
 
 static void pinging_free(struct pinging *p)
@@ -31,6 +32,7 @@ static void pinging_free(struct pinging *p)
     if (p->asking)
         node_ping_cancel(c->node, &p->ping);
     timer_stop(c->env, &p->timer);
+    json_decref(p->replies);
     p->call->state = NULL;
     free(p);
 }
@@ -51,10 +53,11 @@ static void sum_up(struct pinging *p)
         finish(p, protocol_error(CLI_FAILED, "overlay status says why",
                                  "%s answered, but never directly", p->label));
     } else {
-        finish(p, protocol_ok(json_pack(
-                      "{s:o, s:I, s:I, s:f, s:f, s:f}", "peer", protocol_text(p->label), "sent",
-                      (json_int_t)p->sent, "received", (json_int_t)p->received, "min_ms", p->least,
-                      "avg_ms", p->sum / (double)p->received, "max_ms", p->most)));
+        finish(p, protocol_ok(json_pack("{s:o, s:I, s:I, s:f, s:f, s:f, s:O}", "peer",
+                                        protocol_text(p->label), "sent", (json_int_t)p->sent,
+                                        "received", (json_int_t)p->received, "min_ms", p->least,
+                                        "avg_ms", p->sum / (double)p->received, "max_ms", p->most,
+                                        "replies_ms", p->replies)));
     }
 }
 
@@ -83,6 +86,8 @@ static void answered(struct node_ping *ping, int err, instant rtt)
         p->sum += ms;
         p->received++;
     }
+    if (json_array_size(p->replies) < REPLIES_MAX)
+        (void)json_array_append_new(p->replies, err == 0 ? json_real(ms) : json_null());
     p->call->emit(p->call, event_of(p, err, ms));
     if (p->sent >= p->count || (p->until_direct && p->got_direct) || err == -ENOTCONN)
         sum_up(p);
@@ -129,6 +134,7 @@ void command_ping(struct call *call, const json_t *request)
     }
     p->call = call;
     p->timer.fire = ask;
+    p->replies = json_array();
     p->until_direct = protocol_bool(request, "until_direct");
     p->count =
         protocol_number(request, "count", p->until_direct ? COUNT_UNTIL_DIRECT : COUNT_DEFAULT);

@@ -15,6 +15,8 @@
 
 #include "gateway/base/attr.h"
 
+#define CONTROL_SOCKET "control.sock" /* in the home */
+
 /** Exit codes of the program, a contract; "code" of an error is one of them. */
 enum cli_exit {
     CLI_OK = 0,

@@ -8,11 +8,10 @@
  */
 #pragma once
 
+#include "config/control/protocol.h"
 #include "config/control/services.h"
 #include "gateway/base/attr.h"
 #include "gateway/node/node.h"
-
-#define CONTROL_SOCKET "control.sock"
 
 struct control_options {
     const char *home;    /* absolute path */

@@ -10,6 +10,7 @@ static const struct verb_option GLOBAL[] = {
     {"quiet", 'q', VALUE_NONE, NULL, false, "Print errors only"},
     {"verbose", 'v', VALUE_NONE, NULL, true, "Say more"},
     {"help", 'h', VALUE_NONE, NULL, false, "Explain a command"},
+    {"version", 0, VALUE_NONE, NULL, false, "Print the version"},
     {NULL},
 };
 

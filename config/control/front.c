@@ -1,0 +1,202 @@
+#include "config/control/front.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/settings/parse.h"
+
+#define CONFIG_FILE "overlay.conf"
+
+/* ---- saying things ---- */
+
+static void write_text(const struct front *f, int fd, const char *text)
+{
+    (void)f->host->write(f->host->arg, fd, text, strlen(text));
+}
+
+static char *format_text(const char *format, va_list args)
+{
+    char *text = NULL;
+    return vasprintf(&text, format, args) < 0 ? NULL : text;
+}
+
+void front_data(const struct front *f, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    auto_free char *text = format_text(format, args);
+    va_end(args);
+    if (text)
+        write_text(f, 1, text);
+}
+
+void front_say(const struct front *f, const char *format, ...)
+{
+    va_list args;
+
+    if (f->quiet)
+        return;
+    va_start(args, format);
+    auto_free char *text = format_text(format, args);
+    va_end(args);
+    if (text)
+        write_text(f, 2, text);
+}
+
+int front_fail_json(const struct front *f, const json_t *answer)
+{
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    const char *hint = json_string_value(json_object_get(answer, "hint"));
+    json_int_t code = json_integer_value(json_object_get(answer, "code"));
+    auto_free char *text = NULL;
+
+    if (f->json) {
+        size_t len;
+        text = protocol_line(answer, &len);
+    } else if (asprintf(&text, "overlay: %s\n%s%s%s", error ? error : "malformed answer",
+                        hint ? "  next: " : "", hint ? hint : "", hint ? "\n" : "") < 0) {
+        text = NULL;
+    }
+    if (text)
+        write_text(f, 2, text);
+    return code >= CLI_FAILED && code <= CLI_UNREACHABLE ? (int)code : CLI_FAILED;
+}
+
+int front_fail(const struct front *f, enum cli_exit code, const char *hint, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    auto_free char *text = format_text(format, args);
+    va_end(args);
+    json_t *answer = protocol_error(code, hint, "%s", text ? text : "out of memory");
+    int result = front_fail_json(f, answer);
+    json_decref(answer);
+    return result;
+}
+
+void front_json(const struct front *f, const json_t *value)
+{
+    size_t len;
+    auto_free char *line = value ? protocol_line(value, &len) : NULL;
+
+    if (line)
+        write_text(f, 1, line);
+}
+
+/* ---- home and configuration ---- */
+
+static const char *variable(const struct front *f, const char *name)
+{
+    const char *value = f->host->getenv(f->host->arg, name);
+    return value && *value ? value : NULL;
+}
+
+/** The home as written or by default; the caller frees it. NULL: nothing says where. */
+static char *choose_home(const struct front *f)
+{
+    const char *given = args_value(&f->args, "home"), *base;
+    char *path = NULL;
+
+    if (!given)
+        given = variable(f, "OVERLAY_HOME");
+    if (given)
+        return strdup(given);
+    /* systemd separates several by colons; the first is the unit's own. */
+    if ((base = variable(f, "STATE_DIRECTORY")))
+        return strndup(base, strcspn(base, ":"));
+    if ((base = variable(f, "XDG_STATE_HOME")))
+        return asprintf(&path, "%s/overlay", base) < 0 ? NULL : path;
+    if ((base = variable(f, "HOME")))
+        return asprintf(&path, "%s/.local/state/overlay", base) < 0 ? NULL : path;
+    return NULL;
+}
+
+int front_find_home(struct front *f)
+{
+    const char *config = args_value(&f->args, "config");
+    auto_free char *home = choose_home(f);
+
+    if (!home || !*home)
+        return front_fail(f, CLI_FAILED, "overlay --home DIR ...",
+                          "no home: neither HOME nor OVERLAY_HOME is set");
+    f->home = f->host->absolute(f->host->arg, home);
+    if (config)
+        f->config =
+            strcmp(config, "-") == 0 ? strdup("-") : f->host->absolute(f->host->arg, config);
+    if (!f->home || (config && !f->config))
+        return front_fail(f, CLI_FAILED, NULL, "out of memory");
+    return CLI_OK;
+}
+
+int front_open_home(struct front *f, bool create)
+{
+    if (f->env)
+        return CLI_OK;
+    int err = f->host->open_home(f->host->arg, f->home, create, &f->env);
+    if (err == -ENOENT && !create)
+        return CLI_UNKNOWN;
+    if (err < 0)
+        return front_fail(f, CLI_FAILED, "overlay --home DIR ...", "%s: %s", f->home,
+                          strerror(-err));
+    return CLI_OK;
+}
+
+const char *front_config_name(const struct front *f)
+{
+    if (!f->config)
+        return CONFIG_FILE;
+    return strcmp(f->config, "-") == 0 ? "standard input" : f->config;
+}
+
+/** Reads the file once; standard input cannot be read again. */
+static int load_config(struct front *f)
+{
+    auto_free char *standard = NULL;
+    const char *path = f->config;
+
+    if (f->config_text)
+        return CLI_OK;
+    if (!path && asprintf(&standard, "%s/%s", f->home, CONFIG_FILE) < 0)
+        return front_fail(f, CLI_FAILED, NULL, "out of memory");
+    int err =
+        f->host->read_text(f->host->arg, path ? path : standard, &f->config_text, &f->config_len);
+    if (err == -ENOENT && !path) {
+        f->config_text = strdup("");
+        f->config_len = 0;
+        return f->config_text ? CLI_OK : front_fail(f, CLI_FAILED, NULL, "out of memory");
+    }
+    if (err < 0)
+        return front_fail(f, CLI_FAILED, NULL, "%s: %s", path ? front_config_name(f) : standard,
+                          strerror(-err));
+    return CLI_OK;
+}
+
+int front_read_config(struct front *f, struct settings *s)
+{
+    char why[512];
+    int code = load_config(f);
+    int err = settings_init(s);
+
+    if (code != CLI_OK)
+        return code;
+    if (err == 0)
+        err = settings_parse(s, front_config_name(f), f->config_text, f->config_len, why,
+                             sizeof(why));
+    if (err == -ENOMEM)
+        return front_fail(f, CLI_FAILED, NULL, "out of memory");
+    if (err < 0)
+        return front_fail(f, CLI_FAILED, "overlay config --print-default shows every option", "%s",
+                          why);
+    return CLI_OK;
+}
+
+void front_deinit(struct front *f)
+{
+    free(f->home);
+    free(f->config);
+    free(f->config_text);
+}

@@ -1,0 +1,52 @@
+/**
+ * One command line being carried out: what was asked, where the home is, how to say things.
+ *
+ * Shared by the files behind cli.h; nobody else needs it.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config/control/host.h"
+#include "config/control/protocol.h"
+#include "config/settings/args.h"
+#include "config/settings/settings.h"
+#include "gateway/base/attr.h"
+
+struct front {
+    const struct cli_host *host;
+    struct args args;
+    bool json, quiet;
+    int verbosity;
+    char *home;        /* absolute, or NULL before front_find_home() */
+    char *config;      /* absolute path, "-", or NULL: HOME/overlay.conf if there is one */
+    char *config_text; /* once it was read; NULL: there is none */
+    size_t config_len;
+    struct env *env; /* once front_open_home() was called */
+};
+
+/** Writes to standard output: data. */
+void front_data(const struct front *f, const char *format, ...) PRINTF_LIKE(2, 3);
+/** Writes prose to standard error, unless --quiet. */
+void front_say(const struct front *f, const char *format, ...) PRINTF_LIKE(2, 3);
+/** Says what went wrong and what to try next (`hint` may be NULL). Returns `code`. */
+MUST_USE int front_fail(const struct front *f, enum cli_exit code, const char *hint,
+                        const char *format, ...) PRINTF_LIKE(4, 5);
+/** As front_fail(), from an {"error": ..} answer. */
+MUST_USE int front_fail_json(const struct front *f, const json_t *answer);
+/** Prints JSON on one line. */
+void front_json(const struct front *f, const json_t *value);
+
+/** Finds the home and the configuration file's place. An exit code. */
+MUST_USE int front_find_home(struct front *f);
+/** Opens it; with `create` it is made if need be. Returns an exit code, CLI_UNKNOWN standing for
+ *  "there is none" where `create` is false. */
+MUST_USE int front_open_home(struct front *f, bool create);
+/** Reads and parses the configuration file into `s`, which the caller deinits in any case. */
+MUST_USE int front_read_config(struct front *f, struct settings *s);
+/** The configuration's name for messages. */
+const char *front_config_name(const struct front *f);
+void front_deinit(struct front *f);

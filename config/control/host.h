@@ -1,0 +1,97 @@
+/**
+ * What the command line needs of the world, as functions: files, standard streams, locks, other
+ * processes. main.c fills them in; a test its own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/settings/settings.h"
+#include "gateway/base/addr.h"
+#include "gateway/base/env.h"
+
+/** A gateway to be run in this process until it is told to stop. */
+struct cli_daemon {
+    const char *home; /* absolute path */
+    struct env *env;  /* open_home() gave it; its loop is not running yet */
+    struct settings *settings;
+    const char *config; /* absolute path of the file that `settings` came from, "-", or NULL */
+    int verbosity;      /* -1: quiet, 0: as usual, 1 or more: debug */
+    bool foreground;    /* `-f`: no sd_notify, a command of the terminal */
+    /**
+     * Everything listens and the control socket answers: call this once, from the loop. May be
+     * NULL. sd_notify(READY=1) comes before it.
+     */
+    void (*ready)(void *arg);
+    void *ready_arg;
+};
+
+/** A gateway to be started in the background. */
+struct cli_spawn {
+    const char *home;   /* absolute path */
+    const char *config; /* absolute path, "-" (then `input` is its text), or NULL */
+    const char *input;
+    size_t input_len;
+    int verbosity;
+};
+
+struct cli_host {
+    const char *version;
+    void *arg; /* of every function below */
+
+    /** As getenv(3). */
+    const char *(*getenv)(void *arg, const char *name);
+    /** Makes a path absolute by the working directory. The caller frees it; NULL: no memory. */
+    char *(*absolute)(void *arg, const char *path);
+    /** Writes all of it to standard output (1) or standard error (2). 0 or -errno. */
+    int (*write)(void *arg, int fd, const char *text, size_t len);
+    bool (*is_terminal)(void *arg, int fd);
+    /** Width of the terminal at standard output in characters, 0: none. */
+    unsigned (*columns)(void *arg);
+
+    /** Reads a file whole, "-" being standard input. The caller frees `*text`, which has a NUL
+     *  behind its `*len` bytes. -ENOENT, -EACCES, -EFBIG (over 1 MiB), ... */
+    int (*read_text)(void *arg, const char *path, char **text, size_t *len);
+
+    /**
+     * Opens a home, with `create` making it (mode 0700) if need be, and gives the environment whose
+     * files are in it. Called at most once; the environment lives as long as the program.
+     */
+    int (*open_home)(void *arg, const char *home, bool create, struct env **env);
+    /** Runs the loop of that environment until loop_stop() is called from it. */
+    void (*loop_run)(void *arg);
+    void (*loop_stop)(void *arg);
+
+    /** Becomes the running gateway of the home until the process ends. Never waits: -EBUSY, and
+     *  `*pid` is that of the one that is (0: not known). */
+    int (*lock)(void *arg, int *pid);
+    /** Locks the registry for one edit while no gateway runs: waits for other edits. -EBUSY as
+     *  lock(). */
+    int (*edit_begin)(void *arg, int *pid);
+    void (*edit_end)(void *arg);
+
+    /** Runs a gateway here; the lock is held. Returns an exit code; with other than 0, `why` has
+     *  a line for people. */
+    int (*daemon)(void *arg, const struct cli_daemon *daemon, char *why, size_t why_len);
+    /**
+     * Starts a gateway in the background (this program: `overlay --home HOME [--config FILE]
+     * daemon`, its own session, its log to HOME/overlay.log) and waits until it listens or has
+     * ended. 0, or -errno and the last line it wrote in `why`.
+     */
+    int (*spawn)(void *arg, const struct cli_spawn *spawn, char *why, size_t why_len);
+
+    /**
+     * Copies standard input to the socket and the socket to standard output, half-closes kept,
+     * until both have ended. `early` was read from the socket already and comes first. Takes the
+     * socket. Called outside loop_run(), may block. 0 or -errno (-ECONNRESET: aborted by the other
+     * side).
+     */
+    int (*join_stdio)(void *arg, struct sock *sock, const uint8_t *early, size_t len);
+    /** The proxy auto-configuration file for names under `suffix` and a proxy there. The caller
+     *  frees it; NULL: no memory. */
+    char *(*pac)(void *arg, const char *suffix, const struct addr *proxy);
+    /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
+    int (*browse)(void *arg, const char *url);
+};
