@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/random.h"
+
 static struct fake_env *self(struct env *env)
 {
     return (struct fake_env *)(void *)env;
@@ -23,17 +25,9 @@ static int64_t wall_of(struct env *env)
     return self(env)->wall_us + (int64_t)(self(env)->now / 1000);
 }
 
-/* splitmix64: every bit of the seed counts, and a test may print and repeat it. */
 static void draw(struct env *env, void *out, size_t len)
 {
-    struct fake_env *f = self(env);
-    uint8_t *at = out;
-    for (size_t i = 0; i < len; i++) {
-        uint64_t z = f->seed += UINT64_C(0x9e3779b97f4a7c15);
-        z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-        at[i] = (uint8_t)(z >> 56);
-    }
+    random_fill(&self(env)->seed, out, len);
 }
 
 static void set_timer(struct env *env, struct timer *timer, instant due)
@@ -90,47 +84,10 @@ static int owner(struct env *env, const struct addr *client, const struct addr *
     return f->owner_error;
 }
 
-static struct fake_file *file_of(struct fake_env *f, const char *name)
-{
-    struct fake_file *empty = NULL;
-    for (size_t i = 0; i < FAKE_FILES_MAX; i++) {
-        if (f->file[i].data && strcmp(f->file[i].name, name) == 0)
-            return &f->file[i];
-        if (!f->file[i].data && !empty)
-            empty = &f->file[i];
-    }
-    assert_non_null(empty);
-    assert_true(strlen(name) <= ENV_HOME_NAME_MAX);
-    strcpy(empty->name, name);
-    return empty;
-}
-
-static void put(struct fake_env *f, const char *name, const void *data, size_t len)
-{
-    struct fake_file *file = file_of(f, name);
-    uint8_t *copy = malloc(len + 1);
-    assert_non_null(copy);
-    if (len > 0)
-        memcpy(copy, data, len);
-    copy[len] = '\0';
-    free(file->data);
-    file->data = copy;
-    file->len = len;
-}
-
 static int load(struct env *env, const char *name, uint8_t **data, size_t *len)
 {
     struct fake_env *f = self(env);
-    struct fake_file *file = file_of(f, name);
-    if (f->load_error < 0)
-        return f->load_error;
-    if (!file->data)
-        return -ENOENT;
-    *data = malloc(file->len + 1);
-    assert_non_null(*data);
-    memcpy(*data, file->data, file->len + 1);
-    *len = file->len;
-    return 0;
+    return f->load_error < 0 ? f->load_error : fake_file_load(f->file, name, data, len);
 }
 
 static int save(struct env *env, const char *name, const uint8_t *data, size_t len)
@@ -138,7 +95,7 @@ static int save(struct env *env, const char *name, const uint8_t *data, size_t l
     struct fake_env *f = self(env);
     if (f->save_error < 0)
         return f->save_error;
-    put(f, name, data, len);
+    fake_file_put(f->file, name, data, len);
     f->saves++;
     return 0;
 }
@@ -200,8 +157,7 @@ void fake_env_deinit(struct fake_env *f)
     assert_null(f->deferred);
     assert_int_equal(f->timers.count, 0);
     heap_deinit(&f->timers);
-    for (size_t i = 0; i < FAKE_FILES_MAX; i++)
-        free(f->file[i].data);
+    fake_files_free(f->file);
     free(f->sent);
 }
 
@@ -237,19 +193,14 @@ void fake_env_advance(struct fake_env *f, instant by)
 
 void fake_env_put_file(struct fake_env *f, const char *name, const char *text)
 {
-    if (text) {
-        put(f, name, text, strlen(text));
-        return;
-    }
-    struct fake_file *file = file_of(f, name);
-    free(file->data);
-    file->data = NULL;
+    if (text)
+        fake_file_put(f->file, name, text, strlen(text));
+    else
+        fake_file_remove(f->file, name);
 }
 
 const char *fake_env_file(const struct fake_env *f, const char *name)
 {
-    for (size_t i = 0; i < FAKE_FILES_MAX; i++)
-        if (f->file[i].data && strcmp(f->file[i].name, name) == 0)
-            return (const char *)f->file[i].data;
-    return NULL;
+    const struct fake_file *file = fake_file_find(f->file, name);
+    return file ? (const char *)file->data : NULL;
 }

@@ -15,17 +15,11 @@
 #include "gateway/base/env.h"
 #include "gateway/base/heap.h"
 #include "gateway/base/list.h"
+#include "tests/support/fake_files.h"
 
-#define FAKE_FILES_MAX      16
 #define FAKE_SENT_MAX       256
 #define FAKE_DATAGRAM_MAX   2048
 #define FAKE_INTERFACES_MAX 8
-
-struct fake_file {
-    char name[ENV_HOME_NAME_MAX + 1];
-    uint8_t *data; /* NULL: none */
-    size_t len;
-};
 
 /** One datagram that was sent. */
 struct fake_sent {
