@@ -1,0 +1,449 @@
+/* TCP and unix sockets between the programs of one simulated host, as the Linux kernel does them:
+ * a close with unread data is a reset, an error is told once, then the end of data. */
+#include "tests/sim/sim_env.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/bytebuf.h"
+
+#define FIRST_FREE_PORT 1024 /* lower ones are root's */
+#define WRITER_WAKES_AT (SIM_SOCK_BUFFER / 3 * 2)
+
+struct sock_listener {
+    struct list link; /* in host->listeners */
+    struct sim_host *host;
+    struct addr local; /* none: a unix socket */
+    char path[256];
+    const struct listen_handler *handler;
+    void *arg;
+    struct list backlog; /* of struct sock */
+    struct deferred accept;
+};
+
+struct sock {
+    struct list link; /* in host->socks or listener->backlog */
+    struct sim_host *host;
+    struct sock *peer; /* NULL: gone, or not there yet */
+    struct addr local, remote;
+    bool is_unix, connecting;
+    uint32_t uid;
+    const struct sock_handler *handler;
+    void *arg;
+    struct deferred tell, report;
+    int result; /* of connecting */
+    struct bytebuf in;
+    bool ended;     /* nothing comes after `in` */
+    bool finished;  /* we said so */
+    bool broken;    /* an error was told */
+    bool want_room; /* a write was short */
+    int error;      /* to be told */
+};
+
+static void wake(struct sock *s)
+{
+    sim_defer(s->host->world, &s->tell);
+}
+
+static void on_tell(struct deferred *work)
+{
+    struct sock *s = container_of(work, struct sock, tell);
+    if (s->handler && !s->connecting)
+        s->handler->on_ready(s->arg);
+}
+
+static void on_report(struct deferred *work)
+{
+    struct sock *s = container_of(work, struct sock, report);
+    s->connecting = false;
+    s->handler->on_connect(s->arg, s->result);
+}
+
+static struct sock *new_sock(struct sim_host *h)
+{
+    struct sock *s = calloc(1, sizeof(*s));
+    assert_non_null(s);
+    s->host = h;
+    s->uid = h->uid;
+    s->tell.run = on_tell;
+    s->report.run = on_report;
+    return s;
+}
+
+static void free_sock(struct sock *s)
+{
+    sim_undefer(s->host->world, &s->tell);
+    sim_undefer(s->host->world, &s->report);
+    list_remove(&s->link);
+    bytebuf_free(&s->in);
+    free(s);
+}
+
+/* ---- listening ---- */
+
+static struct sock_listener *listener_for(struct sim_host *h, const struct addr *a)
+{
+    struct sock_listener *any = NULL;
+    list_each(node, &h->listeners)
+    {
+        struct sock_listener *l = list_entry(node, struct sock_listener, link);
+        if (addr_is_none(&l->local) || addr_is_v6(&l->local) != addr_is_v6(a) ||
+            addr_port(&l->local) != addr_port(a))
+            continue;
+        if (addr_same_ip(&l->local, a))
+            return l;
+        if (addr_is_unspecified(&l->local))
+            any = l;
+    }
+    return any;
+}
+
+static struct sock_listener *listener_at(struct sim_host *h, const char *path)
+{
+    list_each(node, &h->listeners)
+    {
+        struct sock_listener *l = list_entry(node, struct sock_listener, link);
+        if (addr_is_none(&l->local) && strcmp(l->path, path) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+/* One caller at a time, because the handler may close the listener. */
+static void on_accept(struct deferred *work)
+{
+    struct sock_listener *l = container_of(work, struct sock_listener, accept);
+    struct list *node = list_first(&l->backlog);
+    if (!node || sim_take_socket(l->host) < 0)
+        return; /* a socket that closes tries again */
+    struct sock *s = list_entry(node, struct sock, link);
+    list_remove(&s->link);
+    list_append(&l->host->socks, &s->link);
+    if (!list_is_empty(&l->backlog))
+        sim_defer(l->host->world, &l->accept);
+    l->handler->on_accept(l->arg, s, &s->remote);
+}
+
+static void give_back_socket(struct sim_host *h)
+{
+    h->sockets--;
+    list_each(node, &h->listeners)
+    {
+        struct sock_listener *l = list_entry(node, struct sock_listener, link);
+        if (!list_is_empty(&l->backlog))
+            sim_defer(h->world, &l->accept);
+    }
+}
+
+static struct sock_listener *new_listener(struct sim_host *h, const struct listen_handler *handler,
+                                          void *arg)
+{
+    struct sock_listener *l = calloc(1, sizeof(*l));
+    assert_non_null(l);
+    l->host = h;
+    l->handler = handler;
+    l->arg = arg;
+    l->accept.run = on_accept;
+    list_init(&l->backlog);
+    list_append(&h->listeners, &l->link);
+    return l;
+}
+
+static bool is_taken(struct sim_host *h, const struct addr *local)
+{
+    list_each(node, &h->listeners)
+    {
+        const struct sock_listener *l = list_entry(node, struct sock_listener, link);
+        if (addr_is_none(&l->local) || addr_is_v6(&l->local) != addr_is_v6(local) ||
+            addr_port(&l->local) != addr_port(local))
+            continue;
+        if (addr_same_ip(&l->local, local) || addr_is_unspecified(&l->local) ||
+            addr_is_unspecified(local))
+            return true;
+    }
+    return false;
+}
+
+static int listen_op(struct env *env, struct sock_listener **out, const struct addr *local,
+                     const struct listen_handler *handler, void *arg)
+{
+    struct sim_host *h = sim_host_of(env);
+    struct addr bound = *local;
+    if (!addr_is_unspecified(local) && !sim_interface_of(h, local))
+        return -EADDRNOTAVAIL;
+    if (addr_port(local) != 0 && addr_port(local) < FIRST_FREE_PORT && h->uid != 0)
+        return -EACCES;
+    if (addr_port(local) == 0)
+        do
+            addr_set_port(&bound, sim_next_port(h));
+        while (is_taken(h, &bound));
+    if (is_taken(h, &bound))
+        return -EADDRINUSE;
+    int err = sim_take_socket(h);
+    if (err < 0)
+        return err;
+    *out = new_listener(h, handler, arg);
+    (*out)->local = bound;
+    return 0;
+}
+
+static int listen_unix_op(struct env *env, struct sock_listener **out, const char *path,
+                          const struct listen_handler *handler, void *arg)
+{
+    struct sim_host *h = sim_host_of(env);
+    if (strlen(path) >= sizeof((*out)->path))
+        return -ENAMETOOLONG;
+    if (listener_at(h, path))
+        return -EADDRINUSE;
+    int err = sim_take_socket(h);
+    if (err < 0)
+        return err;
+    *out = new_listener(h, handler, arg);
+    strcpy((*out)->path, path);
+    return 0;
+}
+
+static struct addr listener_local_op(const struct sock_listener *l)
+{
+    return l->local;
+}
+
+/* ---- ending ---- */
+
+/* The other end is gone: it hears of it as an end of data or as an error. */
+static void leave(struct sock *s, int error)
+{
+    struct sock *peer = s->peer;
+    if (!peer)
+        return;
+    s->peer = peer->peer = NULL;
+    if (error < 0)
+        peer->error = error;
+    peer->ended = true;
+    wake(peer);
+}
+
+static void close_op(struct sock *s)
+{
+    struct sim_host *h = s->host;
+    leave(s, s->in.len > 0 ? -ECONNRESET : 0);
+    free_sock(s);
+    give_back_socket(h);
+}
+
+static void reset_op(struct sock *s)
+{
+    struct sim_host *h = s->host;
+    leave(s, s->is_unix ? 0 : -ECONNRESET);
+    free_sock(s);
+    give_back_socket(h);
+}
+
+static void listener_close_op(struct sock_listener *l)
+{
+    struct sim_host *h = l->host;
+    for (struct list *node; (node = list_first(&l->backlog));) {
+        struct sock *s = list_entry(node, struct sock, link);
+        leave(s, -ECONNRESET);
+        free_sock(s);
+    }
+    sim_undefer(h->world, &l->accept);
+    list_remove(&l->link);
+    free(l);
+    give_back_socket(h);
+}
+
+/* ---- connecting ---- */
+
+/* Joins a new socket to a listener, or has it refused. */
+static void call(struct sock *s, struct sock_listener *l, int otherwise)
+{
+    s->connecting = true;
+    s->result = l ? 0 : otherwise;
+    sim_defer(s->host->world, &s->report);
+    if (!l)
+        return;
+    struct sock *t = new_sock(s->host);
+    t->is_unix = s->is_unix;
+    t->local = s->remote;
+    t->remote = s->local;
+    t->peer = s;
+    s->peer = t;
+    list_append(&l->backlog, &t->link);
+    sim_defer(s->host->world, &l->accept);
+}
+
+static int connect_any(struct env *env, struct sock **out, const struct sock_handler *handler,
+                       void *arg)
+{
+    struct sim_host *h = sim_host_of(env);
+    int err = sim_take_socket(h);
+    if (err < 0)
+        return err;
+    struct sock *s = new_sock(h);
+    s->handler = handler;
+    s->arg = arg;
+    list_append(&h->socks, &s->link);
+    *out = s;
+    return 0;
+}
+
+static int connect_op(struct env *env, struct sock **out, const struct addr *remote,
+                      const struct sock_handler *handler, void *arg)
+{
+    struct sim_host *h = sim_host_of(env);
+    int err = connect_any(env, out, handler, arg);
+    if (err < 0)
+        return err;
+    struct sock *s = *out;
+    bool here = sim_interface_of(h, remote) != NULL;
+    s->remote = s->local = *remote;
+    addr_set_port(&s->local, sim_next_port(h));
+    call(s, here ? listener_for(h, remote) : NULL, here ? -ECONNREFUSED : -EHOSTUNREACH);
+    return 0;
+}
+
+static int connect_unix_op(struct env *env, struct sock **out, const char *path,
+                           const struct sock_handler *handler, void *arg)
+{
+    struct sim_host *h = sim_host_of(env);
+    int err = connect_any(env, out, handler, arg);
+    if (err < 0)
+        return err;
+    (*out)->is_unix = true;
+    call(*out, listener_at(h, path), -ENOENT);
+    return 0;
+}
+
+/* ---- reading and writing ---- */
+
+static void attach_op(struct sock *s, const struct sock_handler *handler, void *arg)
+{
+    s->handler = handler;
+    s->arg = arg;
+    wake(s);
+}
+
+/* What stands behind the last byte. The error is told once. */
+static int end_of(struct sock *s)
+{
+    int error = s->error;
+    if (error < 0) {
+        s->error = 0;
+        s->broken = true;
+        return error;
+    }
+    return s->ended || s->broken ? 0 : -EAGAIN;
+}
+
+static ssize_t readv_op(struct sock *s, const struct iovec *area, int count)
+{
+    size_t total = 0, room = 0;
+    for (int i = 0; i < count; i++) {
+        room += area[i].iov_len;
+        total += bytebuf_take(&s->in, area[i].iov_base, area[i].iov_len);
+    }
+    if (s->peer && s->peer->want_room && s->in.len <= WRITER_WAKES_AT) {
+        s->peer->want_room = false;
+        wake(s->peer);
+    }
+    /* A short read counts as -EAGAIN, so what is behind it is told again. */
+    if (total > 0 && total < room && (s->ended || s->error < 0))
+        wake(s);
+    return total > 0 || room == 0 ? (ssize_t)total : end_of(s);
+}
+
+/* Nobody is there to take it. What TCP sends then is answered by a reset. */
+static ssize_t write_to_nobody(struct sock *s, const struct iovec *area, int count)
+{
+    size_t total = 0;
+    if (s->is_unix)
+        return -EPIPE;
+    for (int i = 0; i < count; i++)
+        total += area[i].iov_len;
+    s->error = -EPIPE;
+    wake(s);
+    return (ssize_t)total;
+}
+
+static ssize_t writev_op(struct sock *s, const struct iovec *area, int count)
+{
+    size_t total = 0;
+    assert_false(s->finished);
+    if (s->connecting)
+        return -EAGAIN;
+    if (s->error < 0)
+        return end_of(s);
+    if (s->broken)
+        return -EPIPE;
+    if (!s->peer)
+        return write_to_nobody(s, area, count);
+    for (int i = 0; i < count; i++) {
+        size_t room = SIM_SOCK_BUFFER - s->peer->in.len;
+        size_t n = area[i].iov_len < room ? area[i].iov_len : room;
+        bytebuf_put(&s->peer->in, area[i].iov_base, n);
+        total += n;
+        if (n < area[i].iov_len) {
+            s->want_room = true;
+            break;
+        }
+    }
+    if (total > 0)
+        wake(s->peer);
+    return total == 0 && s->want_room ? -EAGAIN : (ssize_t)total;
+}
+
+static void finish_op(struct sock *s)
+{
+    if (s->finished)
+        return;
+    s->finished = true;
+    if (!s->peer)
+        return;
+    s->peer->ended = true;
+    wake(s->peer);
+}
+
+static struct addr local_op(const struct sock *s)
+{
+    return s->local;
+}
+
+static int owner_op(struct env *env, const struct addr *client, const struct addr *server,
+                    uint32_t *uid)
+{
+    list_each(node, &sim_host_of(env)->socks)
+    {
+        const struct sock *s = list_entry(node, struct sock, link);
+        if (s->is_unix || !addr_equal(&s->local, client) || !addr_equal(&s->remote, server))
+            continue;
+        if (s->finished || s->broken || s->connecting)
+            return -ENOENT;
+        *uid = s->uid;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+void sim_sock_ops(struct env_ops *ops)
+{
+    ops->sock_listen = listen_op;
+    ops->sock_listen_unix = listen_unix_op;
+    ops->listener_local = listener_local_op;
+    ops->listener_close = listener_close_op;
+    ops->sock_connect = connect_op;
+    ops->sock_connect_unix = connect_unix_op;
+    ops->sock_attach = attach_op;
+    ops->sock_readv = readv_op;
+    ops->sock_writev = writev_op;
+    ops->sock_finish = finish_op;
+    ops->sock_close = close_op;
+    ops->sock_reset = reset_op;
+    ops->sock_local = local_op;
+    ops->owner_of_tcp = owner_op;
+}

@@ -1,0 +1,518 @@
+/* Datagrams between simulated hosts: uplink, network, downlink, receive queue. */
+#include "tests/sim/sim_env.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GROUPS_MAX   16
+#define BATCH_MAX    64 /* datagrams told at once, as UDP_GRO does */
+#define DEFAULT_MTU  1500
+#define AGAIN_FOR    MSEC(1)
+#define REORDER_MORE 4 /* so many times the jitter (or 5 ms) late */
+
+struct udp_socket {
+    struct list link; /* in host->udp */
+    struct sim_host *host;
+    struct addr local;
+    unsigned flags;
+    uint32_t uid;
+    const struct udp_handler *handler;
+    void *arg;
+    struct {
+        struct addr group;
+        unsigned ifindex;
+    } joined[GROUPS_MAX];
+    unsigned joined_count;
+    struct list arrived; /* of struct packet */
+    size_t arrived_bytes;
+    struct deferred read;
+    struct timer writable; /* after -EAGAIN */
+};
+
+struct packet {
+    struct list link;      /* in world->flying, then in socket->arrived */
+    struct timer timer;    /* its next stage */
+    struct sim_host *host; /* where it is: the sender, then the receiver */
+    struct sim_world *world;
+    unsigned network;
+    bool many; /* multicast or broadcast */
+    struct addr from, to;
+    size_t len;
+    uint8_t data[];
+};
+
+static void on_uplink_end(struct timer *timer);
+static void on_downlink_end(struct timer *timer);
+
+/* ---- lines ---- */
+
+static size_t ip_len(const struct packet *p)
+{
+    return p->len + 8 + (addr_is_v6(&p->to) ? 40 : 20);
+}
+
+/* When the packet leaves the line, or INSTANT_NEVER: it is lost there. */
+static instant through(struct sim_world *w, struct sim_link *l, const struct packet *p)
+{
+    instant out = w->now;
+    if (l->down || ip_len(p) > (l->mtu > 0 ? l->mtu : DEFAULT_MTU) || sim_happens(w, l->loss))
+        return INSTANT_NEVER;
+    if (l->bandwidth > 0) {
+        size_t queue = l->queue > 0 ? l->queue : l->bandwidth / 10;
+        out = l->free_at > out ? l->free_at : out;
+        if ((out - w->now) * l->bandwidth / SEC(1) > queue)
+            return INSTANT_NEVER;
+        out += SEC(ip_len(p)) / l->bandwidth;
+        l->free_at = out;
+    }
+    out += l->delay + (l->jitter > 0 ? sim_chance(w, l->jitter) : 0);
+    if (sim_happens(w, l->reorder))
+        return out + REORDER_MORE * (l->jitter > 0 ? l->jitter : MSEC(5));
+    /* Lines keep the order; the heap would not, for equal instants. */
+    out = out > l->last ? out : l->last + 1;
+    l->last = out;
+    return out;
+}
+
+static struct packet *copy_of(const struct packet *p)
+{
+    struct packet *copy = malloc(sizeof(*p) + p->len);
+    assert_non_null(copy);
+    memcpy(copy, p, sizeof(*p) + p->len);
+    copy->link = (struct list){0};
+    copy->timer = (struct timer){0};
+    return copy;
+}
+
+static void fly(struct packet *p, struct sim_link *line, void (*at_end)(struct timer *timer))
+{
+    instant out = through(p->world, line, p);
+    if (out == INSTANT_NEVER) {
+        p->host->lost++;
+        free(p);
+        return;
+    }
+    p->timer.fire = at_end;
+    list_append(&p->world->flying, &p->link);
+    sim_set_timer(p->world, &p->timer, out);
+}
+
+/* The packet that has come to the end of its line. */
+static struct packet *landed(struct timer *timer)
+{
+    struct packet *p = container_of(timer, struct packet, timer);
+    list_remove(&p->link);
+    return p;
+}
+
+void sim_udp_forget(struct sim_host *h)
+{
+    struct list *node = h->world->flying.next;
+    while (node != &h->world->flying) {
+        struct packet *p = list_entry(node, struct packet, link);
+        node = node->next;
+        if (p->host != h)
+            continue;
+        sim_stop_timer(h->world, &p->timer);
+        list_remove(&p->link);
+        free(p);
+    }
+}
+
+/* Sends a packet into a line, maybe twice, and takes it. */
+static void enter(struct packet *p, struct sim_link *line, void (*at_end)(struct timer *timer))
+{
+    struct sim_world *w = p->world;
+    if (sim_happens(w, line->repeat))
+        fly(copy_of(p), line, at_end);
+    fly(p, line, at_end);
+}
+
+/* ---- at the receiver ---- */
+
+static bool joined(const struct udp_socket *s, const struct packet *p)
+{
+    for (unsigned i = 0; i < s->joined_count; i++)
+        if (addr_same_ip(&s->joined[i].group, &p->to) && s->joined[i].ifindex == 2 + p->network)
+            return true;
+    return false;
+}
+
+static bool takes(const struct udp_socket *s, const struct packet *p)
+{
+    if (addr_is_v6(&s->local) != addr_is_v6(&p->to) || addr_port(&s->local) != addr_port(&p->to))
+        return false;
+    if (addr_is_multicast(&p->to))
+        return joined(s, p);
+    if (p->many)
+        return addr_is_unspecified(&s->local);
+    if (addr_is_unspecified(&s->local))
+        return true;
+    size_t len;
+    return memcmp(addr_ip(&s->local, &len), addr_ip(&p->to, &len), addr_is_v6(&p->to) ? 16 : 4) ==
+           0;
+}
+
+static void queue_for(struct udp_socket *s, struct packet *p)
+{
+    size_t room = s->flags & UDP_BULK ? SIM_UDP_BULK_BUFFER : SIM_UDP_BUFFER;
+    if (s->arrived_bytes + p->len > room) {
+        s->host->lost++;
+        free(p);
+        return;
+    }
+    s->arrived_bytes += p->len;
+    s->host->received++;
+    list_append(&s->arrived, &p->link);
+    sim_defer(p->world, &s->read);
+}
+
+static void note(const struct packet *p)
+{
+    sim_world_note(p->world, p->world->now);
+    sim_world_note(p->world, (uint64_t)addr_port(&p->from) << 32 | addr_port(&p->to));
+    sim_world_note(p->world, p->len);
+}
+
+/* Gives the packet to whoever listens, and takes it. A bound address beats a wildcard. */
+static void deliver(struct packet *p)
+{
+    struct udp_socket *taker = NULL;
+    note(p);
+    list_each(node, &p->host->udp)
+    {
+        struct udp_socket *s = list_entry(node, struct udp_socket, link);
+        if (!takes(s, p))
+            continue;
+        if (p->many)
+            queue_for(s, copy_of(p));
+        else if (!taker || addr_is_unspecified(&taker->local))
+            taker = s;
+    }
+    if (taker)
+        queue_for(taker, p);
+    else
+        free(p);
+}
+
+static void on_downlink_end(struct timer *timer)
+{
+    struct packet *p = landed(timer);
+    /* It may have moved away meanwhile. */
+    if (!p->many && !sim_interface_of(p->host, &p->to)) {
+        p->host->lost++;
+        free(p);
+        return;
+    }
+    deliver(p);
+}
+
+/* ---- in the network ---- */
+
+static bool is_on(const struct sim_host *h, unsigned network, bool v6)
+{
+    for (unsigned i = 0; i < h->interface_count; i++)
+        if (h->interface[i].network == network && addr_is_v6(&h->interface[i].is.addr) == v6)
+            return true;
+    return false;
+}
+
+static void on_uplink_end(struct timer *timer)
+{
+    struct packet *p = landed(timer);
+    list_each(node, &p->world->hosts)
+    {
+        struct sim_host *h = list_entry(node, struct sim_host, link);
+        if (p->many && is_on(h, p->network, addr_is_v6(&p->to))) {
+            struct packet *copy = copy_of(p);
+            copy->host = h;
+            enter(copy, &h->down, on_downlink_end);
+        }
+        const struct sim_interface *i = sim_interface_of(h, &p->to);
+        if (p->many || !i || i->network != p->network)
+            continue;
+        p->host = h;
+        enter(p, &h->down, on_downlink_end);
+        return;
+    }
+    if (!p->many)
+        p->host->lost++;
+    free(p);
+}
+
+/* ---- at the sender ---- */
+
+static bool is_broadcast(const struct sim_host *h, const struct addr *to)
+{
+    static const uint8_t everybody[4] = {255, 255, 255, 255};
+    struct addr all = addr_v4(everybody, 0);
+    if (addr_same_ip(to, &all))
+        return true;
+    for (unsigned i = 0; i < h->interface_count; i++)
+        if (!addr_is_none(&h->interface[i].is.broadcast) &&
+            addr_same_ip(&h->interface[i].is.broadcast, to))
+            return true;
+    return false;
+}
+
+/* How well an interface suits: 0 not at all. Nearer networks beat the internet. */
+static unsigned suits(const struct sim_host *h, const struct sim_interface *i,
+                      const struct udp_tx *tx)
+{
+    const struct addr *to = tx->to;
+    struct addr_prefix prefix = {.addr = i->is.addr, .bits = i->is.prefix_bits};
+    if (addr_is_v6(&i->is.addr) != addr_is_v6(to) || i->is.loopback)
+        return 0;
+    if (tx->ifindex != 0 && i->is.index != tx->ifindex)
+        return 0;
+    if (addr_is_v6(to) && to->v6.sin6_scope_id != 0 && to->v6.sin6_scope_id != i->is.index)
+        return 0;
+    if (tx->from && !addr_is_unspecified(tx->from) && !addr_is_none(tx->from) &&
+        !addr_same_ip(tx->from, &i->is.addr))
+        return 0;
+    if (addr_prefix_contains(&prefix, to))
+        return 3;
+    if (i->network == INTERNET)
+        return 2;
+    return addr_is_multicast(to) || is_broadcast(h, to) ? 1 : 0;
+}
+
+static const struct sim_interface *route(const struct sim_host *h, const struct udp_tx *tx)
+{
+    const struct sim_interface *best = NULL;
+    unsigned best_suits = 0;
+    for (unsigned i = 0; i < h->interface_count; i++) {
+        unsigned how = suits(h, &h->interface[i], tx);
+        if (how > best_suits) {
+            best = &h->interface[i];
+            best_suits = how;
+        }
+    }
+    return best;
+}
+
+static struct packet *packet_of(struct udp_socket *s, const struct udp_tx *tx, size_t at,
+                                size_t len)
+{
+    struct packet *p = calloc(1, sizeof(*p) + len);
+    assert_non_null(p);
+    p->host = s->host;
+    p->world = s->host->world;
+    p->to = *tx->to;
+    p->len = len;
+    memcpy(p->data, tx->data + at, len);
+    return p;
+}
+
+/* Sends one datagram that is ready but for its way. */
+static void send_one(struct udp_socket *s, const struct udp_tx *tx, struct packet *p)
+{
+    struct sim_host *h = s->host;
+    h->sent++;
+    if (sim_interface_of(h, &p->to)) {
+        /* To ourselves, from the address it is sent to unless bound otherwise. */
+        p->from = addr_is_unspecified(&s->local) ? p->to : s->local;
+        addr_set_port(&p->from, addr_port(&s->local));
+        enter(p, &h->lo, on_downlink_end);
+        return;
+    }
+    const struct sim_interface *out = route(h, tx);
+    if (!out) {
+        h->lost++;
+        free(p);
+        return;
+    }
+    p->network = out->network;
+    p->many = addr_is_multicast(&p->to) || is_broadcast(h, &p->to);
+    p->from = addr_is_unspecified(&s->local) ? out->is.addr : s->local;
+    addr_set_port(&p->from, addr_port(&s->local));
+    if (p->many &&
+        (p->network == INTERNET || (!addr_is_multicast(&p->to) && !(s->flags & UDP_BROADCAST)))) {
+        h->lost++;
+        free(p);
+        return;
+    }
+    enter(p, &h->up, on_uplink_end);
+}
+
+static int send_op(struct udp_socket *s, const struct udp_tx *tx)
+{
+    if (s->writable.slot != 0 || sim_happens(s->host->world, s->host->send_again)) {
+        sim_set_timer(s->host->world, &s->writable, s->host->world->now + AGAIN_FOR);
+        return -EAGAIN;
+    }
+    size_t segment = tx->segment > 0 ? tx->segment : tx->len;
+    size_t at = 0;
+    assert_true(tx->len <= 65535 && !addr_is_none(tx->to));
+    do {
+        size_t len = tx->len - at < segment ? tx->len - at : segment;
+        assert_true(len <= SIM_DATAGRAM_MAX);
+        send_one(s, tx, packet_of(s, tx, at, len));
+        at += len;
+    } while (at < tx->len);
+    return 0;
+}
+
+/* ---- sockets ---- */
+
+/* Tells datagrams that lie one behind the other from one address, all as long as the first but for
+ * a shorter last one. Returns how many there were. */
+static unsigned take_batch(struct udp_socket *s, uint8_t *data, struct udp_rx *rx)
+{
+    unsigned count = 0;
+    for (struct list *node; (node = list_first(&s->arrived)) && count < BATCH_MAX;) {
+        struct packet *p = list_entry(node, struct packet, link);
+        if (count == 0) {
+            *rx = (struct udp_rx){.data = data, .segment = p->len, .from = p->from, .to = p->to};
+            rx->ifindex = p->many || !addr_is_loopback(&p->to) ? 2 + p->network : 1;
+        }
+        bool fits = p->len <= rx->segment && p->len > 0 && rx->len % rx->segment == 0 &&
+                    rx->len + p->len <= 65535 && addr_equal(&p->from, &rx->from) &&
+                    addr_same_ip(&p->to, &rx->to);
+        if (count > 0 && (!fits || !(s->flags & UDP_BULK)))
+            break;
+        memcpy(data + rx->len, p->data, p->len);
+        rx->len += p->len;
+        s->arrived_bytes -= p->len;
+        list_remove(&p->link);
+        free(p);
+        count++;
+    }
+    return count;
+}
+
+static void on_read(struct deferred *work)
+{
+    struct udp_socket *s = container_of(work, struct udp_socket, read);
+    struct udp_rx rx;
+    uint8_t data[65536]; /* on the stack, so that a stale pointer into it is caught */
+    if (take_batch(s, data, &rx) == 0)
+        return;
+    if (!list_is_empty(&s->arrived))
+        sim_defer(s->host->world, &s->read);
+    rx.now = s->host->world->now;
+    if (rx.segment == 0)
+        rx.segment = 1; /* an empty datagram */
+    if (!(s->flags & UDP_PKTINFO)) {
+        memset(&rx.to, 0, sizeof(rx.to));
+        rx.ifindex = 0;
+    }
+    s->handler->on_datagrams(s->arg, &rx);
+}
+
+static void on_writable(struct timer *timer)
+{
+    struct udp_socket *s = container_of(timer, struct udp_socket, writable);
+    if (s->handler->on_writable)
+        s->handler->on_writable(s->arg);
+}
+
+static bool is_taken(const struct sim_host *h, const struct addr *local, unsigned flags)
+{
+    list_each(node, &h->udp)
+    {
+        const struct udp_socket *s = list_entry(node, struct udp_socket, link);
+        bool same_ip = addr_same_ip(&s->local, local) || addr_is_unspecified(&s->local) ||
+                       addr_is_unspecified(local);
+        bool both_shared = (s->flags & flags & UDP_SHARED) != 0;
+        if (addr_is_v6(&s->local) == addr_is_v6(local) && same_ip && !both_shared &&
+            addr_port(&s->local) == addr_port(local))
+            return true;
+    }
+    return false;
+}
+
+static int open_op(struct env *env, struct udp_socket **out, const struct addr *local,
+                   unsigned flags, const struct udp_handler *handler, void *arg)
+{
+    struct sim_host *h = sim_host_of(env);
+    struct addr bound = *local;
+    if (!addr_is_unspecified(local) && !addr_is_multicast(local) && !sim_interface_of(h, local))
+        return -EADDRNOTAVAIL;
+    if (addr_port(local) == 0)
+        do
+            addr_set_port(&bound, sim_next_port(h));
+        while (is_taken(h, &bound, flags));
+    if (is_taken(h, &bound, flags))
+        return -EADDRINUSE;
+    int err = sim_take_socket(h);
+    if (err < 0)
+        return err;
+    struct udp_socket *s = calloc(1, sizeof(*s));
+    assert_non_null(s);
+    s->host = h;
+    s->local = bound;
+    s->flags = flags;
+    s->uid = h->uid;
+    s->handler = handler;
+    s->arg = arg;
+    s->read.run = on_read;
+    s->writable.fire = on_writable;
+    list_init(&s->arrived);
+    list_append(&h->udp, &s->link);
+    *out = s;
+    return 0;
+}
+
+static int join_op(struct udp_socket *s, const struct addr *group, unsigned ifindex)
+{
+    if (!addr_is_multicast(group) || s->joined_count == GROUPS_MAX)
+        return -EINVAL;
+    for (unsigned i = 0; i < s->joined_count; i++)
+        if (addr_same_ip(&s->joined[i].group, group) && s->joined[i].ifindex == ifindex)
+            return -EADDRINUSE;
+    s->joined[s->joined_count].group = *group;
+    s->joined[s->joined_count++].ifindex = ifindex;
+    return 0;
+}
+
+static struct addr local_op(const struct udp_socket *s)
+{
+    return s->local;
+}
+
+static void close_op(struct udp_socket *s)
+{
+    for (struct list *node; (node = list_first(&s->arrived));) {
+        list_remove(node);
+        free(list_entry(node, struct packet, link));
+    }
+    sim_undefer(s->host->world, &s->read);
+    sim_stop_timer(s->host->world, &s->writable);
+    s->host->sockets--;
+    list_remove(&s->link);
+    free(s);
+}
+
+static int owner_op(struct env *env, const struct addr *client, const struct addr *server,
+                    uint32_t *uid)
+{
+    (void)server;
+    list_each(node, &sim_host_of(env)->udp)
+    {
+        const struct udp_socket *s = list_entry(node, struct udp_socket, link);
+        if (addr_is_v6(&s->local) != addr_is_v6(client) ||
+            addr_port(&s->local) != addr_port(client))
+            continue;
+        if (!addr_is_unspecified(&s->local) && !addr_same_ip(&s->local, client))
+            continue;
+        *uid = s->uid;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+void sim_udp_ops(struct env_ops *ops)
+{
+    ops->udp_open = open_op;
+    ops->udp_send = send_op;
+    ops->udp_join = join_op;
+    ops->udp_local = local_op;
+    ops->udp_close = close_op;
+    ops->owner_of_udp = owner_op;
+}
