@@ -36,14 +36,14 @@ for name in "$@"; do
     case $name in build*) break ;; esac
   fi
 done
-passed=0 failed=0
-while read -r _ p f; do
-  passed=$((passed + p)) failed=$((failed + f))
+passed=0 failed=0 skipped=0
+while read -r _ p f s; do
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done <"$TEST_RESULTS"
 echo
 if [ -n "$bad" ]; then
   echo "FAILED:$bad"
   [ "$failed" -gt 0 ] || failed=1
 fi
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ -z "$bad" ]
