@@ -189,7 +189,7 @@ static void take_addresses(struct resolve *q, const struct ares_addrinfo *result
     }
 }
 
-/* Comes from inside ares_getaddrinfo() too, for addresses and names of the hosts file. */
+/* Comes from inside ares_getaddrinfo() too, for names of the hosts file. */
 static void on_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
     struct resolve *q = arg;
@@ -236,6 +236,20 @@ static void on_timeout(struct timer *t)
     io_loop_defer(q->resolver->loop, &q->finish);
 }
 
+/* c-ares 1.18 sends a query even for an address, and adds what it is told. */
+static void look_up(struct resolve *q, const char *host)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
+    if (addr_parse_ip(&q->found[0], host, q->port) == 0) {
+        q->count = 1;
+        io_loop_defer(q->resolver->loop, &q->finish);
+        return;
+    }
+    q->asked = true;
+    ares_getaddrinfo(q->resolver->channel, host, NULL, &hints, on_addresses, q);
+    set_timer(q->resolver);
+}
+
 int resolve_start(struct resolve **out, struct resolver *r, const char *host, uint16_t port,
                   instant timeout,
                   void (*done)(void *arg, int err, const struct addr *list, int count), void *arg)
@@ -251,17 +265,14 @@ int resolve_start(struct resolve **out, struct resolver *r, const char *host, ui
         .done = done,
         .arg = arg,
         .port = port,
-        .asked = true,
         .timeout.fire = on_timeout,
         .finish.run = finish,
     };
     list_append(&r->running, &q->link);
     io_loop_timer_set(r->loop, &q->timeout,
                       io_loop_now(r->loop) + (timeout ? timeout : DEFAULT_TIMEOUT));
-    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
     *out = q;
-    ares_getaddrinfo(r->channel, host, NULL, &hints, on_addresses, q);
-    set_timer(r);
+    look_up(q, host);
     return 0;
 }
 
