@@ -38,8 +38,8 @@ static void anything_else_is_refused(void **state)
     (void)state;
     static const char *const bad[] = {
         "",       "0",         "65536",      "-1",        "3000x",       "unix:",  "unix:x",
-        "unix:/", "localhost", "localhost:", "127.0.0.1", "127.0.0.1:0", "::1:80", "1.2.3:80", "-x:80", "a_b:80", "nas:0",
-        "+80",    " 80"};
+        "unix:/", "localhost", "localhost:", "127.0.0.1", "127.0.0.1:0", "::1:80", "1.2.3:80",
+        "-x:80",  "a_b:80",    "nas:0",      "+80",       " 80"};
     struct share_target t;
     char longer[400];
 
