@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/log.h"
 #include "gateway/transport/quic_datagram.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_stream.h"
@@ -103,6 +104,12 @@ static instant shell_time(struct quic_conn *conn, bool wanted)
     return 3 * ngtcp2_conn_get_pto(conn->quic);
 }
 
+static void start_clock(struct quic_conn *conn, instant due)
+{
+    if (heap_set(&conn->ep->timers, &conn->timer, due) < 0)
+        log_debug(LOG_QUIC, "no memory for a timer"); /* cannot be: it was in the heap before */
+}
+
 /* Ends the connection, with CONNECTION_CLOSE if there is an error to tell. `drain`: the other side
  * said it is over, so only its late packets are to be swallowed. */
 static void end(struct quic_conn *conn, enum quic_end why, const ngtcp2_ccerr *error, bool drain)
@@ -122,8 +129,9 @@ static void end(struct quic_conn *conn, enum quic_end why, const ngtcp2_ccerr *e
         conn->farewell_due = false;
         quic_table_forget(conn);
     }
-    if (heap_set(&ep->timers, &conn->timer, ep->now + shell) < 0)
-        quic_table_forget(conn);
+    /* quic_close() comes at any time, when ours may be old: the farewell starts the clock. */
+    conn->shell_time = shell;
+    start_clock(conn, conn->farewell_due ? INSTANT_NEVER - 1 : ep->now + shell);
     quic_work_touch(conn);
 
     /* A caller that the owner never heard of goes unsung. */
@@ -264,6 +272,8 @@ bool quic_end_farewell(struct quic_conn *conn, struct quic_tx *tx)
     if (!conn->farewell_due)
         return false;
     conn->farewell_due = false;
+    if (conn->timer.due == INSTANT_NEVER - 1)
+        start_clock(conn, conn->ep->now + conn->shell_time);
     memcpy(conn->ep->single, conn->farewell, conn->farewell_len);
     *tx = (struct quic_tx){
         .path = conn->path,

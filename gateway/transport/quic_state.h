@@ -153,8 +153,9 @@ struct quic_conn {
     instant since, heard;
 
     struct quic_ended ended;
-    bool is_shell;     /* counted in ep->shells */
-    uint8_t *farewell; /* a shell's: CONNECTION_CLOSE, to be repeated */
+    bool is_shell;      /* counted in ep->shells */
+    instant shell_time; /* how long it stays one after its farewell */
+    uint8_t *farewell;  /* a shell's: CONNECTION_CLOSE, to be repeated */
     size_t farewell_len;
     bool farewell_due;
     unsigned farewell_heard, farewell_next; /* packets since, and when to repeat: 1, 2, 4... */
