@@ -13,34 +13,68 @@ check "who knows an id finds its gateway without any address" ov b open echo.a
 check "and is served" prints hi client b ask 127.0.0.1 "$(port_of b echo.a)" hi
 check "directly" status_is b "s['peers'][0]['state']" direct
 
-# Two contacts, one of them new on the network, and a stranger who listens.
-listen() {
-  timeout 12 ip netns exec "$PREFIX-c" "$PYTHON" - "$@" <<'END'
-import socket, struct, sys, time
-raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
-raw.settimeout(10)
-end, seen, ids = time.time() + 8, 0, [x.encode() for x in sys.argv[1:]]
-prefixes = {}
+# A stranger listens to everything on the wire while b's gateway comes up anew.
+stranger() {
+  on c timeout 20 "$PYTHON" - "$@" <<'END'
+import collections, socket, struct, sys, time
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+wire.settimeout(1)
+end, ids, beginnings = time.time() + 6, [i.encode() for i in sys.argv[1:]], collections.Counter()
+print("listening", flush=True)
 while time.time() < end:
     try:
-        packet = raw.recv(65536)
+        packet = wire.recv(65536)
     except TimeoutError:
-        break
-    if packet[12:14] != b"\x08\x00" or packet[23] != 17 or packet[30] < 224 and packet[33] != 255:
         continue
-    if struct.unpack("!H", packet[36:38])[0] in (5353, 67, 68):
-        print("mDNS or DHCP"); sys.exit(1)
-    body = packet[42:]
-    seen += 1
-    for i in ids:
-        if i in body: print("an id in the clear"); sys.exit(1)
-    prefixes.setdefault(body[:2], 0)
-    prefixes[body[:2]] += 1
-print(seen, "beacons", len(prefixes), "beginnings")
-sys.exit(not (seen >= 2 and len(prefixes) >= seen - 1))
+    if packet[12:14] != b"\x08\x00" or packet[23] != 17:
+        continue
+    port, = struct.unpack("!H", packet[36:38])
+    if not packet[30] & 0xE0 == 0xE0 and packet[33] != 255:
+        continue  # neither multicast nor broadcast
+    if port in (53, 5353, 67, 68) or any(i in packet for i in ids):
+        sys.exit(f"{packet[42:]} to port {port}")
+    beginnings[packet[42:44]] += 1
+seen = sum(beginnings.values())
+print(seen, "beacons,", len(beginnings), "beginnings")
+sys.exit(seen < 2 or len(beginnings) < seen - 1)
 END
 }
-( sleep 1; kill_gateway b; gateway b ) >/dev/null 2>&1 &
-check "a stranger sees datagrams that begin at random and name nobody" listen "${IDS[a]}" "${IDS[b]}"
+{
+  sleep 0.5
+  kill_gateway b
+  gateway b
+} >/dev/null 2>&1 &
+check "a stranger sees datagrams that begin at random and name nobody" \
+  stranger "${IDS[a]}" "${IDS[b]}"
 wait %1 2>/dev/null
+
+browse() {
+  on c timeout 10 "$PYTHON" - "$@" <<'END'
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("192.0.2.3"))
+s.settimeout(1)
+query = struct.pack("!6H", 7, 0, 1, 0, 0, 0) + b"\x08_overlay\x04_udp\x05local\0" + b"\0\x0c\0\x01"
+for _ in range(4):
+    s.sendto(query, ("224.0.0.251", 5353))
+    try:
+        answer, sender = s.recvfrom(9000)
+    except TimeoutError:
+        continue
+    print(sender, answer)
+    sys.exit(not (sys.argv[1].encode() in answer and struct.pack("!H", int(sys.argv[2])) in answer))
+sys.exit("no answer")
+END
+}
+check "nobody answers DNS-SD in private mode" fails browse "${IDS[a]}" "$(udp_port a)"
+kill_gateway a
+printf '[lan]\nmode = public\n' >"$T/a/overlay.conf"
+gateway a
+check "in public mode DNS-SD names the id and the port" browse "${IDS[a]}" "$(udp_port a)"
+kill_gateway a
+printf '[lan]\nmode = off\n' >"$T/a/overlay.conf"
+gateway a
+kill_gateway b
+gateway b
+check "with mode = off it is not found" exits 5 -- ov b ping "${IDS[a]}" -c 1
 finish
