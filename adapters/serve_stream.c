@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "adapters/peer_header.h"
 #include "adapters/proxy_header.h"
 #include "adapters/pump.h"
 #include "gateway/node/linger.h"
@@ -10,7 +11,7 @@
 struct stream {
     struct serve_use use;
     struct pipe *pipe;
-    bool proxy_protocol;
+    bool proxy_protocol, peer_header;
     struct serve_dial *dial; /* heap; NULL when the pump runs */
     struct pump pump;
 };
@@ -86,6 +87,12 @@ static void join(struct stream *s, struct sock *sock)
     struct pump_options options = {
         .env = s->use.parts->env, .sock = sock, .pipe = s->pipe, .handler = &handler};
     node_answer(s->pipe, PREAMBLE_OK, "");
+    if (s->peer_header && peer_header_new(&options.pipe, options.env, s->pipe, &s->use.peer) < 0) {
+        s->pipe->ops->reset(s->pipe, PIPE_RESET_LIMIT);
+        sock_close(options.env, sock);
+        forget(s);
+        return;
+    }
     if (pump_start(&s->pump, &options) < 0)
         forget(s);
 }
@@ -133,6 +140,7 @@ void serve_stream_begin(struct serve_parts *parts, const struct peer_id *peer,
     }
     s->pipe = pipe;
     s->proxy_protocol = service->proxy_protocol;
+    s->peer_header = service->peer_header;
     serve_use_init(&s->use, parts, peer, service);
     list_append(&parts->streams, &s->use.link);
     dial(s, service);
