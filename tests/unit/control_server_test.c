@@ -1,0 +1,657 @@
+/* The control socket: every command, against a fake node. */
+#include "config/control/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "tests/support/control_stage.h"
+#include "tests/support/local_world.h"
+
+static struct stage stage;
+
+static int set_up(void **state)
+{
+    (void)state;
+    stage_init(&stage);
+    stage_serve(&stage);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    stage_deinit(&stage);
+    return 0;
+}
+
+/** The answer holds this text. */
+static void says(const char *line, const char *part)
+{
+    const char *answer = stage_ask(&stage, line);
+
+    if (!strstr(answer, part))
+        fail_msg("%s\n answered %s\n expected %s", line, answer, part);
+}
+
+static void named(const char *format, const char *id, const char *part)
+{
+    char line[512];
+
+    (void)snprintf(line, sizeof(line), format, id);
+    says(line, part);
+}
+
+/* ---- protocol ---- */
+
+static void malformed_requests_are_told_so(void **state)
+{
+    (void)state;
+
+    says("", "\"code\":2");
+    says("{", "not JSON");
+    says("[]", "a request is an object");
+    says("{\"cmd\":3}", "a request is an object");
+    says("{\"cmd\":\"id\",\"cmd\":\"id\"}", "not JSON");
+    says("{\"cmd\":\"fly\"}", "unknown command 'fly'");
+    says("{\"cmd\":\"id\",\"x\":1}", "unknown argument \\\"x\\\"");
+    says("{\"cmd\":\"block\"}", "\\\"peer\\\" is missing");
+    says("{\"cmd\":\"block\",\"peer\":3}", "is not what it should be");
+    says("{\"cmd\":\"block\",\"peer\":\"\"}", "is not what it should be");
+    says("{\"cmd\":\"block\",\"peer\":\"a\\nb\"}", "is not what it should be");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"port\":-1}", "is not what it should be");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"to\":[1]}", "is not what it should be");
+}
+
+static void several_requests_are_answered_in_order(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_say(caller, "{\"cmd\":\"id\"}\n{\"cmd\":\"fly\"}\n{\"cmd\":\"id\"}");
+    const char *answer = stage_heard(&stage, caller);
+    assert_int_equal(strncmp(answer, "{\"ok\":true", 10), 0);
+    assert_non_null(strstr(answer, "}\n{\"error\":\"unknown command"));
+    assert_non_null(strstr(answer, "\"hint\":null}\n{\"ok\":true"));
+    stage_leave(caller);
+    assert_true(fake_sock_closed(caller));
+}
+
+static void a_request_may_arrive_byte_by_byte(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+    const char *line = "{\"cmd\":\"id\"}\n";
+
+    for (const char *c = line; *c; c++) {
+        assert_string_equal(stage_heard(&stage, caller), "");
+        fake_sock_says(caller, c, 1);
+    }
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"ok\":true"));
+    stage_leave(caller);
+}
+
+static void a_truncated_request_changes_nothing(void **state)
+{
+    (void)state;
+    const char *line = "{\"cmd\":\"share\",\"target\":\"3000\"}";
+
+    for (size_t len = 0; len < strlen(line); len++) {
+        struct sock *caller = stage_call(&stage);
+        fake_sock_says(caller, line, len);
+        fake_sock_ends(caller);
+        assert_string_equal(stage_heard(&stage, caller), "");
+        assert_true(fake_sock_closed(caller));
+    }
+    assert_int_equal(registry_service_count(stage.registry), 0);
+}
+
+static void a_line_of_more_than_a_mebibyte_ends_the_caller(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+    char block[1 << 14];
+
+    memset(block, 'x', sizeof(block));
+    for (int i = 0; i < 63; i++)
+        fake_sock_says(caller, block, sizeof(block));
+    assert_false(fake_sock_closed(caller));
+    fake_sock_says(caller, block, sizeof(block));
+    assert_true(fake_sock_closed(caller));
+}
+
+static void the_33rd_caller_is_refused_and_the_others_stay(void **state)
+{
+    (void)state;
+    struct sock *caller[32];
+
+    for (int i = 0; i < 32; i++)
+        caller[i] = stage_call(&stage);
+
+    struct sock_listener *l = fake_listener_on_path(&stage.env, STAGE_SOCKET);
+    struct sock *more = fake_accept(&stage.env, l, NULL);
+    assert_non_null(strstr(stage_heard(&stage, more), "too many callers"));
+    assert_true(fake_sock_closed(more));
+    stage_say(caller[0], "{\"cmd\":\"id\"}");
+    assert_non_null(strstr(stage_heard(&stage, caller[0]), "\"ok\":true"));
+    for (int i = 0; i < 32; i++)
+        stage_leave(caller[i]);
+    says("{\"cmd\":\"id\"}", "\"ok\":true");
+}
+
+static void a_caller_that_reads_nothing_does_not_grow_without_bound(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    fake_sock_room(caller, 0);
+    for (int i = 0; i < 200000 && !fake_sock_closed(caller); i++)
+        fake_sock_says(caller, "{\"cmd\":\"fly\"}\n", 14);
+    assert_true(fake_sock_closed(caller));
+}
+
+/* ---- registry commands ---- */
+
+static void peers_are_added_named_and_unnamed(void **state)
+{
+    (void)state;
+
+    named("{\"cmd\":\"peer\",\"id\":\"%s\",\"alias\":\"alice\",\"addresses\":[\"192.0.2.7:4433\"]}",
+          stage.alice_text, "\"192.0.2.7:4433\"");
+    assert_int_equal(stage.node.changed, 1);
+    assert_non_null(strstr(fake_env_file(&stage.env, REGISTRY_FILE), stage.alice_text));
+    named("{\"cmd\":\"peer\",\"id\":\"%s\",\"addresses\":[\"192.0.2.8\"]}", stage.alice_text,
+          "'192.0.2.8' is not IP:PORT");
+    named("{\"cmd\":\"name\",\"alias\":\"alice\",\"id\":\"%s\"}", stage.bob_text, "\"code\":1");
+    named("{\"cmd\":\"name\",\"alias\":\"Bob!\",\"id\":\"%s\"}", stage.bob_text, "\"code\":2");
+    named("{\"cmd\":\"name\",\"alias\":\"bob\",\"id\":\"%s\"}", stage.bob_text, "\"ok\":true");
+    says("{\"cmd\":\"name\",\"alias\":\"carol\",\"id\":\"abc\"}", "is not a peer id");
+    says("{\"cmd\":\"resolve\",\"name\":\"bob\"}", stage.bob_text);
+    says("{\"cmd\":\"resolve\",\"name\":\"web.bob.overlay\"}", "\"service\":\"web\"");
+    says("{\"cmd\":\"resolve\",\"name\":\"nobody.overlay\"}", "\"code\":3");
+    says("{\"cmd\":\"complete\",\"what\":\"peers\"}", "\"result\":[\"alice\",\"bob\"]");
+    says("{\"cmd\":\"unname\",\"alias\":\"bob\"}", "\"ok\":true");
+    says("{\"cmd\":\"unname\",\"alias\":\"bob\"}", "\"code\":3");
+}
+
+static void nothing_changes_when_saving_fails(void **state)
+{
+    (void)state;
+
+    stage.env.save_error = -ENOSPC;
+    named("{\"cmd\":\"name\",\"alias\":\"alice\",\"id\":\"%s\"}", stage.alice_text,
+          "No space left on device");
+    stage.env.save_error = 0;
+    assert_null(registry_peer_by_alias(stage.registry, "alice"));
+    says("{\"cmd\":\"resolve\",\"name\":\"alice\"}", "\"code\":3");
+}
+
+static void allow_deny_and_block_change_the_registry(void **state)
+{
+    (void)state;
+
+    named("{\"cmd\":\"name\",\"alias\":\"alice\",\"id\":\"%s\"}", stage.alice_text, "ok");
+    says("{\"cmd\":\"allow\",\"peer\":\"alice\",\"service\":\"web\"}", "unknown service 'web'");
+    says("{\"cmd\":\"share\",\"target\":\"3000\"}", "ok");
+    says("{\"cmd\":\"allow\",\"peer\":\"nobody\",\"service\":\"web\"}", "unknown peer 'nobody'");
+    says("{\"cmd\":\"allow\",\"peer\":\"al\",\"service\":\"web\"}", "ok");
+    assert_true(
+        registry_may_use(stage.registry, registry_service(stage.registry, "web"), &stage.alice, 0));
+    says("{\"cmd\":\"deny\",\"peer\":\"alice\",\"service\":\"web\"}", "ok");
+    assert_false(
+        registry_may_use(stage.registry, registry_service(stage.registry, "web"), &stage.alice, 0));
+    says("{\"cmd\":\"block\",\"peer\":\"alice\"}", "\"blocked\":true");
+    assert_true(registry_is_blocked(stage.registry, &stage.alice));
+    says("{\"cmd\":\"unblock\",\"peer\":\"alice\"}", "\"blocked\":false");
+    assert_false(registry_is_blocked(stage.registry, &stage.alice));
+}
+
+/* ---- share, ls, close ---- */
+
+static void share_names_services_by_their_port(void **state)
+{
+    (void)state;
+
+    says("{\"cmd\":\"share\",\"target\":\"3000\"}", "\"service\":\"web\"");
+    says("{\"cmd\":\"share\",\"target\":\"3000\"}", "\"service\":\"web\"");
+    says("{\"cmd\":\"share\",\"target\":\"8080\"}", "\"service\":\"p8080\"");
+    says("{\"cmd\":\"share\",\"target\":\"22\"}", "\"service\":\"ssh\"");
+    says("{\"cmd\":\"share\",\"target\":\"7\"}", "\"service\":\"p7\"");
+    says("{\"cmd\":\"share\",\"target\":\"4000\"}", "\"service\":\"p4000\"");
+    says("{\"cmd\":\"share\",\"target\":\"5000\",\"as\":\"app\"}", "\"service\":\"app\"");
+    says("{\"cmd\":\"share\",\"target\":\"unix:/a\",\"port\":5432,\"as\":\"db\"}",
+         "\"target\":\"unix:/a\"");
+    assert_int_equal(registry_service_count(stage.registry), 7);
+}
+
+static void share_says_what_is_wrong(void **state)
+{
+    (void)state;
+
+    says("{\"cmd\":\"share\",\"target\":\"x\"}", "is not a target");
+    says("{\"cmd\":\"share\",\"target\":\"192.0.2.1:80\"}", "is not an address of this machine");
+    says("{\"cmd\":\"share\",\"target\":\"169.254.169.254:80\",\"off_host\":true}",
+         "must not be shared");
+    says("{\"cmd\":\"share\",\"target\":\"unix:/a\"}", "needs a port");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"port\":70000}", "--port is a number");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"port\":0}", "--port is a number");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"udp\":true,\"both\":true}", "contradict");
+    says("{\"cmd\":\"share\",\"target\":\"unix:/a\",\"port\":1,\"udp\":true}", "TCP only");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"for\":\"soon\"}", "is not a time");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"as\":\"A b\"}", "is not a name");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"to\":[\"nobody\"]}", "\"code\":3");
+    assert_int_equal(registry_service_count(stage.registry), 0);
+    says("{\"cmd\":\"share\",\"target\":\"3000\"}", "ok");
+    says("{\"cmd\":\"share\",\"target\":\"4000\",\"port\":3000,\"as\":\"app\"}",
+         "port 3000 is shared as 'web' already");
+    says("{\"cmd\":\"share\",\"target\":\"3000\",\"as\":\"game\",\"udp\":true}", "ok");
+}
+
+static void share_for_a_time_and_to_peers(void **state)
+{
+    (void)state;
+
+    named("{\"cmd\":\"name\",\"alias\":\"alice\",\"id\":\"%s\"}", stage.alice_text, "ok");
+    named("{\"cmd\":\"name\",\"alias\":\"bob\",\"id\":\"%s\"}", stage.bob_text, "ok");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"as\":\"a\",\"to\":[\"alice\"],\"for\":\"2h\"}",
+         "\"expires_s\":7200");
+    says("{\"cmd\":\"share\",\"target\":\"1\",\"as\":\"a\",\"to\":[\"bob\"]}", stage.alice_text);
+    const struct service *s = registry_service(stage.registry, "a");
+    assert_int_equal(s->allow_count, 2);
+    assert_int_equal(s->expires_us, 0);
+}
+
+static void a_held_share_goes_with_its_caller(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_say(caller, "{\"cmd\":\"share\",\"target\":\"3000\",\"hold\":true}");
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"event\":\"shared\""));
+    assert_non_null(registry_service(stage.registry, "web"));
+    stage_leave(caller);
+    assert_null(registry_service(stage.registry, "web"));
+}
+
+static void ls_lists_and_close_closes(void **state)
+{
+    (void)state;
+    static const struct remote_service offer = {.name = "web", .proto = SERVICE_TCP, .port = 80};
+    struct sock *caller = stage_call(&stage);
+
+    says("{\"cmd\":\"ls\"}", "{\"services\":[],\"open\":[]}");
+    stage_alice_offers(&stage, &offer, 1);
+    stage_say(caller, "{\"cmd\":\"open\",\"place\":\"alice\"}");
+    fake_node_connected(&stage.node, 0, "");
+    stage_leave(caller);
+    says("{\"cmd\":\"share\",\"target\":\"3000\",\"as\":\"mine\"}", "ok");
+    says("{\"cmd\":\"ls\"}", "\"id\":\"mine\"");
+    says("{\"cmd\":\"ls\"}", "\"id\":\"web.alice\"");
+    says("{\"cmd\":\"complete\",\"what\":\"services\"}", "\"mine\"");
+    says("{\"cmd\":\"close\",\"id\":\"mine\"}", "ok");
+    says("{\"cmd\":\"close\",\"id\":\"mine\"}", "\"code\":3");
+    says("{\"cmd\":\"close\",\"id\":\"web.alice.overlay\"}", "ok");
+    says("{\"cmd\":\"close\",\"id\":\"web.alice\"}", "'web.alice' is not open");
+    says("{\"cmd\":\"close\",\"id\":\"alice\"}", "nothing is called 'alice'");
+}
+
+/* ---- open ---- */
+
+static const struct remote_service OFFERS[] = {
+    {.name = "web", .proto = SERVICE_TCP, .port = 80},
+    {.name = "game", .proto = SERVICE_BOTH, .port = 3478},
+    {.name = "voice", .proto = SERVICE_UDP, .port = 5060},
+};
+
+/** `open` with these further arguments, the connection being made. */
+static const char *opens(const char *arguments)
+{
+    struct sock *caller = stage_call(&stage);
+    char line[256];
+
+    (void)snprintf(line, sizeof(line), "{\"cmd\":\"open\",%s}", arguments);
+    stage_say(caller, line);
+    fake_node_connected(&stage.node, 0, "");
+    (void)stage_heard(&stage, caller);
+    stage_leave(caller);
+    return stage.answer;
+}
+
+static void open_opens_all_or_the_one_that_is_named(void **state)
+{
+    (void)state;
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    assert_non_null(strstr(opens("\"place\":\"alice\""), "\"name\":\"game.alice.overlay\""));
+    assert_int_equal(stage.port_count, 3);
+    stage.port_count = 0;
+    assert_non_null(strstr(opens("\"place\":\"web.alice\""), "\"url\":\"http://web.alice."));
+    assert_int_equal(stage.port_count, 1);
+    (void)opens("\"place\":\"alice:3478\"");
+    assert_string_equal(stage.ports[1].service, "game");
+    assert_int_equal(stage.ports[1].proto, SERVICE_BOTH);
+    (void)opens("\"place\":\"alice:5060\",\"udp\":true");
+    assert_string_equal(stage.ports[2].service, "voice");
+    assert_non_null(strstr(stage.answer, "\"url\":null"));
+    (void)opens("\"place\":\"web.alice.overlay\",\"at\":\"9000\"");
+    assert_int_equal(stage.port_count, 3);
+}
+
+static void open_says_what_is_not_there(void **state)
+{
+    (void)state;
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    assert_non_null(strstr(opens("\"place\":\"db.alice\""), "\"code\":3"));
+    assert_non_null(strstr(opens("\"place\":\"alice:81\""), "\"code\":3"));
+    assert_non_null(strstr(opens("\"place\":\"alice:5060\""), "add --udp"));
+    assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"9000\""), "\"code\":2"));
+    assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"192.0.2.1:1\""), "\"code\":2"));
+    assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"x\""), "\"code\":2"));
+    assert_non_null(strstr(opens("\"place\":\"nobody\""), "\"code\":3"));
+    assert_non_null(strstr(opens("\"place\":\"7-cobalt-lemon\""), "\"code\":2"));
+    assert_non_null(strstr(opens("\"place\":\"alice:x\""), "\"code\":2"));
+    stage_alice_offers(&stage, OFFERS, 0);
+    assert_non_null(strstr(opens("\"place\":\"alice\""), "shares nothing with us"));
+    assert_int_equal(stage.port_count, 0);
+}
+
+static void open_tells_how_connecting_failed(void **state)
+{
+    (void)state;
+    static const struct {
+        int err;
+        const char *code;
+    } CASES[] = {{-ETIMEDOUT, "\"code\":5"},
+                 {-EHOSTUNREACH, "\"code\":5"},
+                 {-EACCES, "\"code\":4"},
+                 {-ECANCELED, "\"code\":1"}};
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct sock *caller = stage_call(&stage);
+        stage_say(caller, "{\"cmd\":\"open\",\"place\":\"alice\"}");
+        assert_non_null(strstr(stage_heard(&stage, caller), "\"event\":\"finding\""));
+        fake_node_connected(&stage.node, CASES[i].err, "peer id mismatch");
+        assert_non_null(strstr(stage_heard(&stage, caller), CASES[i].code));
+        stage_leave(caller);
+    }
+    assert_int_equal(stage.port_count, 0);
+}
+
+static void open_takes_back_what_it_opened_when_the_next_one_fails(void **state)
+{
+    (void)state;
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage.open_error = -EADDRINUSE;
+    stage.open_error_after = 2;
+    assert_non_null(strstr(opens("\"place\":\"alice\""), "the test says no"));
+    assert_int_equal(stage.port_count, 0);
+}
+
+static void a_held_open_is_closed_with_its_caller(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    (void)opens("\"place\":\"web.alice\"");
+    stage_say(caller, "{\"cmd\":\"open\",\"place\":\"alice\",\"hold\":true}");
+    fake_node_connected(&stage.node, 0, "");
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"event\":\"opened\""));
+    assert_int_equal(stage.port_count, 3);
+    stage_leave(caller);
+    assert_int_equal(stage.port_count, 1);
+    assert_string_equal(stage.ports[0].service, "web");
+}
+
+static void a_caller_may_leave_while_we_connect(void **state)
+{
+    (void)state;
+    static const char *const LINES[] = {
+        "{\"cmd\":\"open\",\"place\":\"alice\"}", "{\"cmd\":\"ping\",\"peer\":\"alice\"}",
+        "{\"cmd\":\"bench\",\"peer\":\"alice\"}", "{\"cmd\":\"pipe\",\"place\":\"web.alice\"}"};
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    for (size_t i = 0; i < sizeof(LINES) / sizeof(LINES[0]); i++) {
+        struct sock *caller = stage_call(&stage);
+        stage_say(caller, LINES[i]);
+        assert_non_null(stage.node.wait);
+        stage.node.wait = NULL;
+        stage_leave(caller);
+        assert_true(fake_sock_closed(caller));
+    }
+}
+
+/* ---- ping ---- */
+
+static void ping_asks_once_a_second_and_sums_up(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"count\":3}");
+    fake_node_connected(&stage.node, 0, "");
+    fake_node_pong(&stage.node, 0, MSEC(10));
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"rtt_ms\":10.0"));
+    assert_null(stage.node.ping);
+    fake_env_advance(&stage.env, SEC(1));
+    fake_node_pong(&stage.node, -ETIMEDOUT, 0);
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"rtt_ms\":null"));
+    fake_env_advance(&stage.env, SEC(1));
+    fake_node_pong(&stage.node, 0, MSEC(30));
+    const char *answer = stage_heard(&stage, caller);
+    assert_non_null(strstr(answer, "\"sent\":3,\"received\":2,\"min_ms\":10.0,\"avg_ms\":20.0"));
+    assert_non_null(strstr(answer, "\"replies_ms\":[10.0,null,30.0]"));
+    stage_leave(caller);
+}
+
+static void ping_fails_when_nobody_answers_or_never_directly(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"count\":1}");
+    fake_node_connected(&stage.node, 0, "");
+    fake_node_pong(&stage.node, -ETIMEDOUT, 0);
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"code\":5"));
+
+    stage.node.view.state = PEER_RELAYED;
+    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"count\":1,\"until_direct\":true}");
+    fake_node_connected(&stage.node, 0, "");
+    fake_node_pong(&stage.node, 0, MSEC(5));
+    assert_non_null(strstr(stage_heard(&stage, caller), "never directly"));
+
+    stage.node.view.state = PEER_DIRECT;
+    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"until_direct\":true}");
+    fake_node_connected(&stage.node, 0, "");
+    fake_node_pong(&stage.node, 0, MSEC(5));
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"sent\":1"));
+    says("{\"cmd\":\"ping\",\"peer\":\"alice\",\"count\":0}", "\"code\":2");
+    stage_leave(caller);
+}
+
+/* ---- pipe ---- */
+
+static void pipe_joins_the_callers_socket_and_the_stream(void **state)
+{
+    (void)state;
+    struct fake_pipe *far = calloc(1, sizeof(*far));
+    struct sock *caller = stage_call(&stage);
+
+    assert_non_null(far);
+    fake_pipe_init(far);
+    stage.node.pipe = &far->pipe;
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage_say(caller, "{\"cmd\":\"pipe\",\"place\":\"alice:22\"}");
+    fake_sock_says(caller, "SSH-2.0", 7);
+    fake_node_connected(&stage.node, 0, "");
+    assert_int_equal(stage.node.asked.port, 22);
+    assert_string_equal(stage_heard(&stage, caller), "");
+    stage.node.answered = true;
+    fake_pipe_say(far, "");
+    assert_string_equal(stage_heard(&stage, caller), "{\"ok\":true,\"result\":null}\n");
+    fake_env_settle(&stage.env);
+    assert_ptr_equal(stage.joined, caller);
+    assert_ptr_equal(stage.joined_pipe, &far->pipe);
+    assert_string_equal(stage.joined_early, "SSH-2.0");
+    sock_close(&stage.env.env, caller);
+    free(far);
+}
+
+static void pipe_tells_what_the_far_side_said(void **state)
+{
+    (void)state;
+    static const struct {
+        enum preamble_status status;
+        const char *code;
+    } CASES[] = {{PREAMBLE_DENIED, "\"code\":4"},     {PREAMBLE_NO_SERVICE, "\"code\":3"},
+                 {PREAMBLE_REFUSED, "\"code\":5"},    {PREAMBLE_TIMED_OUT, "\"code\":5"},
+                 {PREAMBLE_BUSY, "\"code\":1"},       {PREAMBLE_MALFORMED, "\"code\":1"},
+                 {PREAMBLE_WRONG_PROTO, "\"code\":3"}};
+    struct fake_pipe *far = calloc(1, sizeof(*far));
+
+    assert_non_null(far);
+    stage_alice_offers(&stage, OFFERS, 3);
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct sock *caller = stage_call(&stage);
+        fake_pipe_init(far);
+        stage.node.pipe = &far->pipe;
+        stage.node.answered = true;
+        stage.node.answer.status = CASES[i].status;
+        stage_say(caller, "{\"cmd\":\"pipe\",\"place\":\"web.alice\"}");
+        fake_node_connected(&stage.node, 0, "");
+        fake_pipe_say(far, "");
+        assert_non_null(strstr(stage_heard(&stage, caller), CASES[i].code));
+        assert_true(fake_pipe_is_over(far));
+        stage_leave(caller);
+    }
+    says("{\"cmd\":\"pipe\",\"place\":\"alice\"}", "which service");
+    free(far);
+}
+
+static void bench_measures_both_ways(void **state)
+{
+    (void)state;
+    struct fake_pipe *down = calloc(1, sizeof(*down)), *up = calloc(1, sizeof(*up));
+    struct sock *caller = stage_call(&stage);
+    static const char DATA[1000];
+
+    assert_true(down && up);
+    fake_pipe_init(down);
+    fake_pipe_init(up);
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage.node.pipe = &down->pipe;
+    stage.node.answered = true;
+    stage_say(caller, "{\"cmd\":\"bench\",\"peer\":\"alice\"}");
+    fake_node_connected(&stage.node, 0, "");
+    assert_int_equal(stage.node.asked.kind, PREAMBLE_BENCH);
+    assert_memory_equal(down->sent, "\0\4\0\0\0\0\0\0", 8);
+    fake_pipe_say(down, "");
+    fake_pipe_send(down, DATA, sizeof(DATA));
+    stage.node.pipe = &up->pipe;
+    fake_env_advance(&stage.env, SEC(5));
+    assert_true(down->reset);
+    assert_memory_equal(up->sent, "\0\0\0\0\0\0\0\0", 8);
+    fake_pipe_say(up, "");
+    assert_true(up->sent_len > 100000);
+    fake_env_advance(&stage.env, SEC(5));
+    assert_true(up->finished);
+    fake_pipe_take(up);
+    fake_env_advance(&stage.env, MSEC(20));
+    const char *answer = stage_heard(&stage, caller);
+    assert_non_null(strstr(answer, "\"down_bps\":1600.0"));
+    assert_non_null(strstr(answer, "\"up_bps\":"));
+    assert_true(up->reset);
+    stage_leave(caller);
+    free(down);
+    free(up);
+}
+
+/* ---- status, reload, stop ---- */
+
+static void status_has_every_key_of_the_contract(void **state)
+{
+    (void)state;
+    static const char *const KEYS[] = {"id",    "version",  "pid",  "uptime_s", "home",
+                                       "udp",   "nat",      "dns",  "proxy",    "dht",
+                                       "relay", "services", "peers"};
+    static const char *const PEER_KEYS[] = {"id",      "alias",    "state",
+                                            "path",    "rx_bytes", "tx_bytes",
+                                            "streams", "ports",    "why_not_direct"};
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    (void)opens("\"place\":\"web.alice\"");
+    says("{\"cmd\":\"share\",\"target\":\"3000\",\"public\":true}", "ok");
+    fake_env_advance(&stage.env, SEC(7));
+    json_t *answer = json_loads(stage_ask(&stage, "{\"cmd\":\"status\"}"), 0, NULL);
+    json_t *status = json_object_get(answer, "result");
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++)
+        assert_non_null(json_object_get(status, KEYS[i]));
+    assert_int_equal(json_integer_value(json_object_get(status, "uptime_s")), 7);
+    assert_int_equal(json_integer_value(json_object_get(status, "pid")), 77);
+    json_t *peer = json_array_get(json_object_get(status, "peers"), 0);
+    for (size_t i = 0; i < sizeof(PEER_KEYS) / sizeof(PEER_KEYS[0]); i++)
+        assert_non_null(json_object_get(peer, PEER_KEYS[i]));
+    assert_string_equal(json_string_value(json_object_get(peer, "state")), "direct");
+    assert_true(json_is_null(json_object_get(peer, "why_not_direct")));
+    json_t *port = json_array_get(json_object_get(peer, "ports"), 0);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(port, "listen"), 0)),
+                        "127.0.0.1:20001");
+    json_t *service = json_array_get(json_object_get(status, "services"), 0);
+    assert_true(json_is_true(json_object_get(service, "public")));
+    assert_string_equal(json_string_value(json_object_get(json_object_get(status, "nat"), "class")),
+                        "unknown");
+    json_decref(answer);
+}
+
+static void reload_and_stop_reach_the_program(void **state)
+{
+    (void)state;
+
+    says("{\"cmd\":\"reload\"}", "ok");
+    stage.reload_error = -EBADMSG;
+    says("{\"cmd\":\"reload\"}", "overlay.conf:3: the test says no");
+    assert_false(stage.stopped);
+    says("{\"cmd\":\"stop\"}", "\"pid\":77");
+    assert_true(stage.stopped);
+}
+
+#define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STAGE(malformed_requests_are_told_so),
+        WITH_STAGE(several_requests_are_answered_in_order),
+        WITH_STAGE(a_request_may_arrive_byte_by_byte),
+        WITH_STAGE(a_truncated_request_changes_nothing),
+        WITH_STAGE(a_line_of_more_than_a_mebibyte_ends_the_caller),
+        WITH_STAGE(the_33rd_caller_is_refused_and_the_others_stay),
+        WITH_STAGE(a_caller_that_reads_nothing_does_not_grow_without_bound),
+        WITH_STAGE(peers_are_added_named_and_unnamed),
+        WITH_STAGE(nothing_changes_when_saving_fails),
+        WITH_STAGE(allow_deny_and_block_change_the_registry),
+        WITH_STAGE(share_names_services_by_their_port),
+        WITH_STAGE(share_says_what_is_wrong),
+        WITH_STAGE(share_for_a_time_and_to_peers),
+        WITH_STAGE(a_held_share_goes_with_its_caller),
+        WITH_STAGE(ls_lists_and_close_closes),
+        WITH_STAGE(open_opens_all_or_the_one_that_is_named),
+        WITH_STAGE(open_says_what_is_not_there),
+        WITH_STAGE(open_tells_how_connecting_failed),
+        WITH_STAGE(open_takes_back_what_it_opened_when_the_next_one_fails),
+        WITH_STAGE(a_held_open_is_closed_with_its_caller),
+        WITH_STAGE(a_caller_may_leave_while_we_connect),
+        WITH_STAGE(ping_asks_once_a_second_and_sums_up),
+        WITH_STAGE(ping_fails_when_nobody_answers_or_never_directly),
+        WITH_STAGE(pipe_joins_the_callers_socket_and_the_stream),
+        WITH_STAGE(pipe_tells_what_the_far_side_said),
+        WITH_STAGE(bench_measures_both_ways),
+        WITH_STAGE(status_has_every_key_of_the_contract),
+        WITH_STAGE(reload_and_stop_reach_the_program),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
