@@ -25,7 +25,6 @@ struct sock_listener {
     struct timer retry;
     struct addr local; /* none for a unix socket */
     char *path;        /* of a unix socket that we made, else NULL */
-    bool *closed;      /* set while a handler runs: tells us that it closed the listener */
     uint64_t refused;  /* callers, for want of descriptors */
 };
 
@@ -74,36 +73,30 @@ static bool is_exhausted(int err)
     return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
 }
 
-static void accept_some(struct sock_listener *l)
+static void on_ready(struct io_watch *w, uint32_t events)
 {
-    bool closed = false;
-    l->closed = &closed;
+    struct sock_listener *l = container_of(w, struct sock_listener, watch);
+    const struct io_loop *loop = l->loop;
+    (void)events;
     for (unsigned n = 0; n < ACCEPTS_A_TURN; n++) {
         int err = accept_one(l);
-        if (closed)
+        if (!io_watch_survived(loop))
             return;
         if (err == -EAGAIN || err == -EINVAL) /* EINVAL: shut down from elsewhere */
-            goto done;
+            return;
         if (is_exhausted(err)) {
             io_loop_timer_set(l->loop, &l->retry, io_loop_now(l->loop) + RETRY_WAIT);
-            goto done;
+            return;
         }
         /* Anything else is the trouble of one caller, who is gone. */
     }
     io_watch_again(l->loop, &l->watch);
-done:
-    l->closed = NULL;
-}
-
-static void on_ready(struct io_watch *w, uint32_t events)
-{
-    (void)events;
-    accept_some(container_of(w, struct sock_listener, watch));
 }
 
 static void on_retry(struct timer *t)
 {
-    accept_some(container_of(t, struct sock_listener, retry));
+    struct sock_listener *l = container_of(t, struct sock_listener, retry);
+    io_watch_again(l->loop, &l->watch);
 }
 
 /* ---- opening ---- */
@@ -213,8 +206,6 @@ void io_listener_close(struct sock_listener *l)
 {
     if (!l)
         return;
-    if (l->closed)
-        *l->closed = true;
     io_loop_timer_stop(l->loop, &l->retry);
     if (l->path) /* before it stops to answer, so that it cannot be a successor's by now */
         (void)unlink(l->path);

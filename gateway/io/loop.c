@@ -25,7 +25,8 @@ struct io_loop {
     instant last;  /* what the clock said last */
     instant armed; /* when the timerfd goes off, INSTANT_NEVER if it will not */
     struct heap timers;
-    struct list again; /* watches that want another turn */
+    struct list again;        /* watches that want another turn */
+    struct io_watch *telling; /* whose ready() runs, NULL once it was stopped */
     struct deferred *work, **work_end;
     size_t work_count; /* queued */
     size_t round_left; /* of them, still to run in this round */
@@ -188,6 +189,13 @@ static void forget(struct io_loop *l, struct io_watch *w)
     if (w->slot > 0)
         l->batch[w->slot - 1].data.ptr = NULL;
     w->slot = 0;
+    if (l->telling == w)
+        l->telling = NULL;
+}
+
+bool io_watch_survived(const struct io_loop *l)
+{
+    return l->telling != NULL;
 }
 
 void io_watch_stop(struct io_loop *l, struct io_watch *w)
@@ -222,6 +230,13 @@ static int wait_ms(struct io_loop *l, instant deadline)
     return ms >= 0 && (instant)ms < left ? ms : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
+static void tell(struct io_loop *l, struct io_watch *w, uint32_t events)
+{
+    l->telling = w;
+    w->ready(w, events);
+    l->telling = NULL;
+}
+
 /* Those that ask again while they are told are left for the next turn. */
 static void tell_again(struct io_loop *l)
 {
@@ -232,7 +247,7 @@ static void tell_again(struct io_loop *l)
     for (struct list *node; (node = list_first(&l->again)) != &end;) {
         struct io_watch *w = list_entry(node, struct io_watch, again);
         list_remove(node);
-        w->ready(w, 0);
+        tell(l, w, 0);
     }
     list_remove(&end);
 }
@@ -246,7 +261,7 @@ static void tell_batch(struct io_loop *l, int count)
         if (!w)
             continue;
         w->slot = 0;
-        w->ready(w, l->batch[i].events);
+        tell(l, w, l->batch[i].events);
     }
 }
 

@@ -74,6 +74,11 @@ MUST_USE int io_watch_start(struct io_loop *l, struct io_watch *w, int fd, uint3
 void io_watch_change(struct io_loop *l, struct io_watch *w, uint32_t events);
 /** Asks for another turn: not everything was done. Also for a watch that was not started. */
 void io_watch_again(struct io_loop *l, struct io_watch *w);
+/**
+ * Is the watch whose ready() runs now still there? For after a call that may have closed it: its
+ * memory may be gone then.
+ */
+bool io_watch_survived(const struct io_loop *l);
 /** Stops and leaves the descriptor open. */
 void io_watch_stop(struct io_loop *l, struct io_watch *w);
 /** Stops and closes. For descriptors that no other process shares. */

@@ -140,7 +140,7 @@ static bool same(const struct addr *a, const struct addr *b)
 int owner_of_tcp(struct owner *o, const struct addr *client, const struct addr *server,
                  uint32_t *uid)
 {
-    struct inet_diag_msg found;
+    struct inet_diag_msg found = {0};
     /* A v6 socket that speaks to a v4 address is filed under v4. */
     const struct addr from = addr_unmapped(*client), to = addr_unmapped(*server);
     if (addr_is_none(&from) || from.sa.sa_family != to.sa.sa_family)
@@ -174,7 +174,7 @@ static bool may_send(const struct inet_diag_msg *m, const struct addr *from, con
 int owner_of_udp(struct owner *o, const struct addr *client, const struct addr *server,
                  uint32_t *uid)
 {
-    struct inet_diag_msg found;
+    struct inet_diag_msg found = {0};
     const struct addr from = addr_unmapped(*client), to = addr_unmapped(*server);
     if (addr_is_none(&from) || from.sa.sa_family != to.sa.sa_family)
         return -ENOENT;

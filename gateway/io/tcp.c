@@ -16,7 +16,6 @@ struct sock {
     struct io_loop *loop;
     const struct sock_handler *handler;
     void *arg;
-    bool *closed; /* set while a handler runs: tells us that it closed the socket */
     bool connecting;
     bool watched;
     bool ended;         /* end of data or an error was seen: tell again after a short read */
@@ -52,15 +51,11 @@ static bool finish_connecting(struct sock *s, uint32_t events)
 {
     if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
         return false;
-    bool closed = false;
+    const struct io_loop *l = s->loop;
     int err = connect_result(s);
     s->connecting = false;
-    s->closed = &closed;
     s->handler->on_connect(s->arg, err);
-    if (closed)
-        return false;
-    s->closed = NULL;
-    return err == 0 && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    return io_watch_survived(l) && err == 0 && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP);
 }
 
 static void on_ready(struct io_watch *w, uint32_t events)
@@ -217,8 +212,6 @@ void io_sock_close(struct sock *s)
 {
     if (!s)
         return;
-    if (s->closed)
-        *s->closed = true;
     io_watch_close(s->loop, &s->watch);
     free(s);
 }

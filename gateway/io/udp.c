@@ -24,7 +24,6 @@ struct udp_socket {
     void *arg;
     struct addr local;
     instant gso_from; /* UDP_SEGMENT is used from this time on */
-    bool *closed;     /* set while a handler runs: tells us that it closed the socket */
     bool want_write;
 };
 
@@ -125,26 +124,40 @@ int io_udp_open(struct io_loop *l, struct udp_socket **out, const struct addr *l
 /* ---- receiving ---- */
 
 /* Control data is aligned for its header alone, so it is copied out. */
+static void take_pktinfo(const struct udp_socket *s, const struct cmsghdr *c, struct udp_rx *rx)
+{
+    struct in_pktinfo info;
+    memcpy(&info, CMSG_DATA(c), sizeof(info));
+    rx->to = addr_v4((const uint8_t *)&info.ipi_addr, addr_port(&s->local));
+    rx->ifindex = (unsigned)info.ipi_ifindex;
+}
+
+static void take_pktinfo6(const struct udp_socket *s, const struct cmsghdr *c, struct udp_rx *rx)
+{
+    struct in6_pktinfo info;
+    memcpy(&info, CMSG_DATA(c), sizeof(info));
+    uint32_t scope = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+    rx->to = addr_v6((const uint8_t *)&info.ipi6_addr, addr_port(&s->local), scope);
+    rx->ifindex = info.ipi6_ifindex;
+}
+
+static void take_segment(const struct cmsghdr *c, struct udp_rx *rx)
+{
+    int segment = 0;
+    memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+    if (segment > 0)
+        rx->segment = (size_t)segment;
+}
+
 static void read_control(const struct udp_socket *s, struct msghdr *msg, struct udp_rx *rx)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-            int segment = 0;
-            memcpy(&segment, CMSG_DATA(c), sizeof(segment));
-            if (segment > 0)
-                rx->segment = (size_t)segment;
-        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof(info));
-            rx->to = addr_v4((const uint8_t *)&info.ipi_addr, addr_port(&s->local));
-            rx->ifindex = (unsigned)info.ipi_ifindex;
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof(info));
-            uint32_t scope = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
-            rx->to = addr_v6((const uint8_t *)&info.ipi6_addr, addr_port(&s->local), scope);
-            rx->ifindex = info.ipi6_ifindex;
-        }
+        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+            take_segment(c, rx);
+        else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
+            take_pktinfo(s, c, rx);
+        else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
+            take_pktinfo6(s, c, rx);
     }
 }
 
@@ -177,21 +190,18 @@ static int receive(struct udp_socket *s, struct udp_rx *rx)
 /* Returns false when the handler closed the socket, which is then gone. */
 static bool tell_datagrams(struct udp_socket *s)
 {
-    bool closed = false;
-    s->closed = &closed;
+    const struct io_loop *l = s->loop;
     for (unsigned n = 0; n < READS_A_TURN; n++) {
         struct udp_rx rx;
         int got = receive(s, &rx);
         if (got == -EAGAIN)
-            goto done;
+            return true;
         if (got > 0)
             s->handler->on_datagrams(s->arg, &rx);
-        if (closed)
+        if (!io_watch_survived(l))
             return false;
     }
     io_watch_again(s->loop, &s->watch); /* more may wait, and the edge is used up */
-done:
-    s->closed = NULL;
     return true;
 }
 
@@ -370,8 +380,6 @@ void io_udp_close(struct udp_socket *s)
 {
     if (!s)
         return;
-    if (s->closed)
-        *s->closed = true;
     io_watch_close(s->loop, &s->watch);
     free(s);
 }
