@@ -148,6 +148,66 @@ static void recovers_from_a_dead_path_when_another_is_known(void **state)
     assert_true(s->ended && !s->wrong);
 }
 
+static bool no_probes(struct quic_link *l, int from, uint8_t *data, size_t *len)
+{
+    (void)l;
+    (void)from;
+    (void)len;
+    return data[0] != 4;
+}
+
+static void a_foreign_dialler_that_moves_is_validated_by_quic(void **state)
+{
+    struct quic_conn_info info;
+    (void)state;
+    link_deinit(&link);
+    link_init(&link, 3, NULL);
+    link.filter = no_probes; /* for all that they know, the other is no gateway */
+    link.side[1].mode = LINK_ECHO;
+    link_connect(&link);
+    struct link_stream *s = link_open(&link, 0, 4 << 20, true);
+    link_run(&link, MSEC(100));
+    assert_true(s->received < 4 << 20);
+    move(0);
+    link_run(&link, SEC(10));
+    quic_conn_info(link.side[1].conn, &info);
+    assert_false(info.speaks_probes);
+    assert_true(addr_equal(&info.path.remote, &link.side[0].addr));
+    assert_int_equal(s->received, 4 << 20);
+    assert_true(s->ended && !s->wrong);
+}
+
+static void probes_that_come_late_end_the_foreign_way(void **state)
+{
+    struct quic_conn_info info;
+    (void)state;
+    link_deinit(&link);
+    link_init(&link, 3, NULL);
+    link.filter = no_probes;
+    link.side[1].mode = LINK_ECHO;
+    link_connect(&link);
+    link_run(&link, SEC(1));
+    move(0);
+    (void)link_open(&link, 0, 1000, true);
+    link_run(&link, SEC(1));
+    link.filter = NULL;
+    quic_conn_probe(link.side[0].conn);
+    quic_conn_probe(link.side[1].conn);
+    link_run(&link, SEC(5));
+    quic_conn_info(link.side[1].conn, &info);
+    assert_true(info.speaks_probes);
+    assert_true(addr_equal(&info.path.remote, &link.side[0].addr));
+    struct link_stream *s = link_open(&link, 0, 100000, true);
+    link_run(&link, SEC(5));
+    assert_int_equal(s->received, 100000);
+    static const uint8_t ip[4] = {10, 0, 5, 5};
+    link.side[0].addr = addr_v4(ip, 5555);
+    s = link_open(&link, 0, 100000, true);
+    link_run(&link, SEC(10));
+    assert_int_equal(s->received, 100000);
+    assert_int_equal(link.side[0].ended + link.side[1].ended, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -160,6 +220,8 @@ int main(void)
         T(packets_copied_from_elsewhere_move_nobody),
         T(before_the_handshake_ends_other_sources_are_not_heard),
         T(a_kick_sends_at_once_on_the_new_path),
+        T(a_foreign_dialler_that_moves_is_validated_by_quic),
+        T(probes_that_come_late_end_the_foreign_way),
         T(recovers_from_a_dead_path_when_another_is_known),
     };
     return cmocka_run_group_tests_name("quic_path", tests, NULL, NULL);
