@@ -76,7 +76,7 @@ static const char *state_name(enum peer_state state)
 
 static json_t *rtt_json(instant rtt)
 {
-    return rtt ? json_real((double)(rtt / 1000) / 1000.0) : json_null();
+    return rtt ? json_real((double)rtt / 1e6) : json_null();
 }
 
 static json_t *path_json(const struct peer_view *view)

@@ -276,8 +276,11 @@ static int set_number(uint64_t *field, const char *rule, const char *text,
 {
     uint64_t min = 0, max = UINT64_MAX, n;
 
-    if (*rule)
-        (void)sscanf(rule, "%" SCNu64 "-%" SCNu64, &min, &max);
+    if (*rule) { /* "1-65535", our own text */
+        char *dash;
+        min = strtoull(rule, &dash, 10);
+        max = strtoull(dash + 1, NULL, 10);
+    }
     if (!*text) {
         *field = 0;
         return 0;

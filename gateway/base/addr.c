@@ -133,7 +133,7 @@ static size_t print_ip(const struct addr *a, char *out, size_t room)
 const char *addr_print(const struct addr *a, char out[static ADDR_TEXT_MAX])
 {
     if (addr_is_none(a))
-        return strcpy(out, "none");
+        return memcpy(out, "none", sizeof("none"));
     size_t at = 0;
     if (addr_is_v6(a))
         out[at++] = '[';
@@ -145,7 +145,7 @@ const char *addr_print(const struct addr *a, char out[static ADDR_TEXT_MAX])
 const char *addr_print_ip(const struct addr *a, char out[static ADDR_TEXT_MAX])
 {
     if (addr_is_none(a))
-        return strcpy(out, "none");
+        return memcpy(out, "none", sizeof("none"));
     (void)print_ip(a, out, ADDR_TEXT_MAX);
     return out;
 }

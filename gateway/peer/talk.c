@@ -1,5 +1,6 @@
 #include "gateway/peer/talk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 size_t talk_write(struct pipe *p, const uint8_t *data, size_t len)
@@ -50,7 +51,7 @@ void talk_answer(struct pipe *pipe, enum preamble_status status, const char *rea
     uint8_t out[PREAMBLE_ANSWER_MAX];
 
     if (reason)
-        strncpy(answer.reason, reason, sizeof(answer.reason) - 1);
+        (void)snprintf(answer.reason, sizeof(answer.reason), "%s", reason);
     /* A fresh stream has room for it; one that was reset meanwhile does not mind. */
     (void)talk_write(pipe, out, preamble_answer_write(&answer, out));
 }
