@@ -6,11 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -28,7 +31,8 @@ struct end {
     unsigned batches, datagrams, writable;
     size_t largest; /* segment */
     struct udp_rx last;
-    bool closes; /* itself, at the first batch */
+    bool closes;   /* itself, at the first batch */
+    bool discards; /* what comes */
 };
 
 struct world {
@@ -41,6 +45,8 @@ struct world {
 static void on_datagrams(void *arg, const struct udp_rx *rx)
 {
     struct end *e = arg;
+    if (e->discards)
+        return;
     e->batches++;
     e->last = *rx;
     size_t at = 0;
@@ -370,9 +376,6 @@ static void refuses_a_port_that_is_taken(void **state)
     assert_null(second);
 }
 
-/* A unix socket pair's buffer would fill; on loopback a datagram is the receiver's at once, so the
- * send buffer is filled with what a queue holds back: fragments that wait for memory do not exist,
- * hence this only shows that no write is ever reported that was not asked for. */
 static void reports_no_writability_that_nobody_waits_for(void **state)
 {
     struct world *w = *state;
@@ -381,6 +384,43 @@ static void reports_no_writability_that_nobody_waits_for(void **state)
         assert_int_equal(send_from(w, &w->a, &w->b.at, 1000, 0), 0);
     assert_true(spin_until(w->loop, &w->b.datagrams, 50));
     assert_int_equal(w->a.writable, 0);
+}
+
+/* A slow network card: a network namespace whose loopback has a queue that lets 800 Mbit/s pass. */
+static int fill_a_slow_link(struct world *w)
+{
+    if (unshare(CLONE_NEWNET) < 0 ||
+        system("ip link set lo up && tc qdisc add dev lo root tbf rate "
+               "800mbit burst 64kb limit 20mb") != 0)
+        return 2;
+    open_both(w, false, UDP_BULK);
+    fill_pattern();
+    w->b.discards = true;
+    size_t sent = 0;
+    for (unsigned round = 0; round < 3; round++) {
+        while (send_from(w, &w->a, &w->b.at, 12000, 1200) == 0)
+            sent += 12000;
+        if (send_from(w, &w->a, &w->b.at, 1200, 0) != -EAGAIN)
+            return 3; /* as long as it is full, it says so */
+        if (!spin_until(w->loop, &w->a.writable, round + 1))
+            return 4;
+    }
+    spin_for(w->loop, MSEC(20));
+    return w->a.writable == 3 && sent > 100000 ? 0 : 5;
+}
+
+static void says_when_the_link_is_full_and_when_no_longer(void **state)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(fill_a_slow_link(*state));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+        print_message("no network namespace with tc here\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
 }
 
 int main(void)
@@ -404,6 +444,7 @@ int main(void)
         TEST(receives_a_group_it_joined),
         TEST(refuses_a_port_that_is_taken),
         TEST(reports_no_writability_that_nobody_waits_for),
+        TEST(says_when_the_link_is_full_and_when_no_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
