@@ -1,0 +1,610 @@
+/* Whole command lines: exit codes and output, with and without a gateway. */
+#include "config/control/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "config/settings/parse.h"
+#include "tests/support/control_stage.h"
+
+enum { PAIRS_MAX = 64, OUTPUT_MAX = 1 << 16, WORDS_MAX = 32 };
+
+/** The program's surroundings: standard streams, files, a loop, a machine with one socket path. */
+static struct surroundings {
+    struct stage stage;
+    struct cli_host host;
+    struct pair {
+        struct sock *client, *server;
+    } pairs[PAIRS_MAX];
+    size_t pair_count;
+    bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere;
+    unsigned spawned, daemons, browsed, turns;
+    char out[OUTPUT_MAX], err[OUTPUT_MAX];
+    const char *config, *input;
+    const char *variable, *value;
+    struct sock *joined;
+    int join_result;
+    void (*while_daemon_runs)(void);
+} s;
+
+/* ---- struct cli_host ---- */
+
+static const char *host_getenv(void *arg, const char *name)
+{
+    (void)arg;
+    if (s.variable && strcmp(name, s.variable) == 0)
+        return s.value;
+    return NULL;
+}
+
+static char *host_absolute(void *arg, const char *path)
+{
+    char *out;
+    (void)arg;
+
+    if (path[0] == '/')
+        return strdup(path);
+    return asprintf(&out, "/cwd/%s", path) < 0 ? NULL : out;
+}
+
+static int host_write(void *arg, int fd, const char *text, size_t len)
+{
+    char *to = fd == 1 ? s.out : s.err;
+    (void)arg;
+
+    assert_true(strlen(to) + len < OUTPUT_MAX);
+    strncat(to, text, len);
+    return 0;
+}
+
+static bool host_is_terminal(void *arg, int fd)
+{
+    (void)arg;
+    (void)fd;
+    return s.terminal;
+}
+
+static int host_read_text(void *arg, const char *path, char **text, size_t *len)
+{
+    const char *content = strcmp(path, "-") == 0 ? s.input : s.config;
+    (void)arg;
+
+    if (!content)
+        return -ENOENT;
+    *text = strdup(content);
+    *len = strlen(content);
+    return 0;
+}
+
+static int host_open_home(void *arg, const char *home, bool create, struct env **env)
+{
+    (void)arg;
+    assert_string_equal(home, STAGE_HOME);
+    if (s.no_home && !create)
+        return -ENOENT;
+    *env = &s.stage.env.env;
+    return 0;
+}
+
+/** Connects what wants to connect. */
+static bool bridge_connect(void)
+{
+    struct sock *client = fake_last_connect(&s.stage.env);
+    struct sock_listener *l = fake_listener_on_path(&s.stage.env, STAGE_SOCKET);
+
+    if (!client)
+        return false;
+    assert_string_equal(fake_sock_path(client), STAGE_SOCKET);
+    if (l) {
+        assert_true(s.pair_count < PAIRS_MAX);
+        s.pairs[s.pair_count++] = (struct pair){client, fake_accept(&s.stage.env, l, NULL)};
+    }
+    fake_sock_connected(client, l ? 0 : -ECONNREFUSED);
+    return true;
+}
+
+static bool carry(struct sock *from, struct sock *to)
+{
+    static char buffer[OUTPUT_MAX];
+    size_t len = fake_sock_heard(from, buffer, sizeof(buffer));
+
+    if (len > 0 && !fake_sock_closed(to))
+        fake_sock_says(to, buffer, len);
+    if (len == 0 && fake_sock_closed(from) && !fake_sock_closed(to)) {
+        fake_sock_ends(to);
+        return fake_sock_closed(to);
+    }
+    return len > 0;
+}
+
+static bool bridge(void)
+{
+    bool moved = bridge_connect();
+
+    for (size_t i = 0; i < s.pair_count; i++) {
+        moved |= carry(s.pairs[i].client, s.pairs[i].server);
+        moved |= carry(s.pairs[i].server, s.pairs[i].client);
+    }
+    return moved;
+}
+
+static void host_loop_run(void *arg)
+{
+    (void)arg;
+    for (s.stop = false; !s.stop; s.turns++) {
+        assert_true(s.turns < 100000);
+        fake_env_settle(&s.stage.env);
+        if (s.stop || bridge())
+            continue;
+        if (s.stage.node.wait)
+            fake_node_connected(&s.stage.node, 0, "");
+        else if (s.stage.node.ping)
+            fake_node_pong(&s.stage.node, 0, MSEC(12));
+        else
+            fake_env_advance(&s.stage.env, MSEC(10));
+    }
+}
+
+static void host_loop_stop(void *arg)
+{
+    (void)arg;
+    s.stop = true;
+}
+
+static int host_lock(void *arg, int *pid)
+{
+    (void)arg;
+    *pid = 77;
+    return s.stage.server || s.gateway_runs_elsewhere ? -EBUSY : 0;
+}
+
+static void host_edit_end(void *arg)
+{
+    (void)arg;
+}
+
+static void serve_in(void)
+{
+    if (!s.stage.server)
+        stage_serve(&s.stage);
+}
+
+static void stop_serving(void)
+{
+    control_server_free(s.stage.server);
+    s.stage.server = NULL;
+}
+
+static int host_daemon(void *arg, const struct cli_daemon *daemon, char *why, size_t why_len)
+{
+    (void)arg;
+    s.daemons++;
+    assert_string_equal(daemon->home, STAGE_HOME);
+    if (s.spawn_fails) {
+        (void)snprintf(why, why_len, "the test says no");
+        return CLI_FAILED;
+    }
+    serve_in();
+    if (daemon->ready)
+        daemon->ready(daemon->ready_arg);
+    for (int i = 0; i < 1000 && !s.stage.stopped; i++) {
+        fake_env_settle(&s.stage.env);
+        if (!bridge() && s.stage.node.wait)
+            fake_node_connected(&s.stage.node, -ETIMEDOUT, "nobody there");
+        else if (i == 500 && s.while_daemon_runs)
+            s.while_daemon_runs();
+        fake_env_advance(&s.stage.env, MSEC(1));
+    }
+    stop_serving();
+    for (int i = 0; i < 10; i++)
+        (void)bridge();
+    return CLI_OK;
+}
+
+static int host_spawn(void *arg, const struct cli_spawn *spawn, char *why, size_t why_len)
+{
+    (void)arg;
+    assert_string_equal(spawn->home, STAGE_HOME);
+    s.spawned++;
+    if (s.spawn_fails) {
+        (void)snprintf(why, why_len, "the test says no");
+        return -ECHILD;
+    }
+    serve_in();
+    return 0;
+}
+
+static int host_join_stdio(void *arg, struct sock *sock, const uint8_t *early, size_t len)
+{
+    (void)arg;
+    (void)early;
+    (void)len;
+    s.joined = sock;
+    sock_close(&s.stage.env.env, sock);
+    return s.join_result;
+}
+
+static char *host_pac(void *arg, const char *suffix, const struct addr *proxy)
+{
+    char text[ADDR_TEXT_MAX], *out;
+    (void)arg;
+
+    return asprintf(&out, "PAC %s %s\n", suffix, addr_print(proxy, text)) < 0 ? NULL : out;
+}
+
+static int host_browse(void *arg, const char *url)
+{
+    (void)arg;
+    assert_non_null(strstr(url, "http://"));
+    s.browsed++;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&s, 0, sizeof(s));
+    stage_init(&s.stage);
+    s.host = (struct cli_host){.version = "1.2.3",
+                               .getenv = host_getenv,
+                               .absolute = host_absolute,
+                               .write = host_write,
+                               .is_terminal = host_is_terminal,
+                               .read_text = host_read_text,
+                               .open_home = host_open_home,
+                               .loop_run = host_loop_run,
+                               .loop_stop = host_loop_stop,
+                               .lock = host_lock,
+                               .edit_begin = host_lock,
+                               .edit_end = host_edit_end,
+                               .daemon = host_daemon,
+                               .spawn = host_spawn,
+                               .join_stdio = host_join_stdio,
+                               .pac = host_pac,
+                               .browse = host_browse};
+    s.variable = "OVERLAY_HOME";
+    s.value = STAGE_HOME;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (s.joined)
+        for (int i = 0; i < 10; i++)
+            (void)bridge();
+    if (s.stage.joined)
+        sock_close(&s.stage.env.env, s.stage.joined);
+    stage_deinit(&s.stage);
+    return 0;
+}
+
+/** Runs a command line, words split at blanks. */
+static int run(const char *line)
+{
+    static char words[1024];
+    char *argv[WORDS_MAX];
+    int argc = 0;
+
+    (void)snprintf(words, sizeof(words), "overlay %s", line);
+    for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    s.out[0] = s.err[0] = '\0';
+    int code = cli_run(argc, argv, &s.host);
+    for (int i = 0; i < 10; i++)
+        (void)bridge();
+    return code;
+}
+
+static void gives(const char *line, int code, const char *out, const char *err)
+{
+    int got = run(line);
+
+    if (got != code || !strstr(s.out, out) || !strstr(s.err, err))
+        fail_msg("overlay %s\n exit %d, expected %d\n stdout: %s\n stderr: %s", line, got, code,
+                 s.out, s.err);
+}
+
+/* ---- no gateway needed ---- */
+
+static void usage_is_explained(void **state)
+{
+    (void)state;
+
+    gives("", 2, "", "usage: overlay COMMAND");
+    gives("--help", 0, "usage: overlay COMMAND", "");
+    gives("help", 0, "Commands:", "");
+    gives("help share", 0, "usage: overlay share TARGET", "");
+    gives("share --help", 0, "usage: overlay share TARGET", "");
+    gives("-h share", 0, "usage: overlay share TARGET", "");
+    gives("help fly", 2, "", "unknown command 'fly'");
+    gives("fly", 2, "", "overlay: unknown command 'fly'\n  next: overlay help\n");
+    gives("share", 2, "", "next: overlay help share");
+    gives("version", 0, "overlay 1.2.3\n", "");
+    gives("--version", 0, "overlay 1.2.3\n", "");
+    gives("version --json", 0, "{\"version\":\"1.2.3\"}\n", "");
+    gives("completion bash", 0, "complete -F _overlay overlay", "");
+    gives("manual options", 0, ".Ss [gateway]", "");
+    gives("--json fly", 2, "", "{\"error\":\"unknown command 'fly'\",\"code\":2,\"hint\":");
+}
+
+static void the_home_is_found_in_this_order(void **state)
+{
+    (void)state;
+
+    s.variable = NULL;
+    gives("id", 1, "", "no home: neither HOME nor OVERLAY_HOME is set");
+    gives("--home " STAGE_HOME " id", 0, "", "");
+    s.variable = "STATE_DIRECTORY";
+    s.value = STAGE_HOME ":/other";
+    gives("id", 0, "", "");
+}
+
+static void id_makes_and_prints_the_identity(void **state)
+{
+    (void)state;
+    char first[64];
+
+    gives("id", 0, "\n", "");
+    assert_int_equal(strlen(s.out), PEER_ID_TEXT_LEN + 1);
+    assert_non_null(fake_env_file(&s.stage.env, KEYS_FILE));
+    memcpy(first, s.out, PEER_ID_TEXT_LEN + 2);
+    gives("id", 0, first, "");
+    gives("id --json", 0, "{\"id\":\"", "");
+    fake_env_put_file(&s.stage.env, KEYS_FILE, "rubbish\n");
+    gives("id", 1, "", "identity.key:1");
+}
+
+static void the_registry_is_edited_without_a_gateway(void **state)
+{
+    (void)state;
+    char line[256];
+
+    (void)snprintf(line, sizeof(line), "peer add %s --alias alice --address 192.0.2.7:4433",
+                   s.stage.alice_text);
+    gives(line, 0, "", "alice is ");
+    gives("resolve alice", 0, s.stage.alice_text, "");
+    gives("resolve web.alice.overlay --json", 0, "\"service\":\"web\"", "");
+    gives("complete peers", 0, "alice\n", "");
+    gives("block alice", 0, "", "alice is blocked.");
+    gives("unblock alice -q", 0, "", "");
+    assert_string_equal(s.err, "");
+    gives("allow alice web", 3, "", "unknown service 'web'\n  next: overlay share TARGET");
+    gives("unname alice", 0, "", "");
+    gives("resolve alice", 3, "", "unknown peer 'alice'");
+    gives("name alice nonsense", 2, "", "is not a peer id");
+    assert_int_equal(s.spawned, 0);
+    fake_env_put_file(&s.stage.env, REGISTRY_FILE, "{\n rubbish");
+    gives("resolve alice", 1, "", "registry.json:2");
+    assert_string_equal(fake_env_file(&s.stage.env, REGISTRY_FILE), "{\n rubbish");
+}
+
+static void peers_of_the_configuration_file_count_too(void **state)
+{
+    (void)state;
+    char config[256];
+
+    (void)snprintf(config, sizeof(config), "[peer carol]\nid = %s\n", s.stage.alice_text);
+    s.config = config;
+    gives("resolve carol", 0, s.stage.alice_text, "");
+    s.config = "[peer]\n";
+    gives("resolve carol", 1, "", "overlay.conf:1: unknown section [peer]");
+}
+
+static void commands_for_a_running_gateway_say_that_there_is_none(void **state)
+{
+    (void)state;
+
+    gives("status", 1, "", "no gateway is running");
+    gives("ls", 1, "", "no gateway is running");
+    gives("close web", 1, "", "no gateway is running");
+    gives("stop", 1, "", "no gateway is running");
+    gives("config reload", 1, "", "no gateway is running");
+    gives("status --watch", 1, "", "no gateway is running");
+    s.no_home = true;
+    gives("status", 1, "", "no gateway is running");
+    assert_int_equal(s.spawned, 0);
+}
+
+/* ---- the configuration ---- */
+
+static void config_check_and_print_default(void **state)
+{
+    (void)state;
+
+    gives("config --print-default", 0, "[gateway]", "");
+    gives("config", 2, "", "check, reload or --print-default?");
+    gives("config check", 0, "", "overlay.conf is good: 0 services, 0 peers.");
+    s.config = "[dns]\nsuffix = x\n[service web]\ntarget = 3000\n";
+    gives("config check", 0, "", "1 services");
+    s.config = "[dns]\n\nport = 53\n";
+    gives("config check", 1, "", "overlay.conf:3: unknown option 'port' in [dns]");
+    gives("config check --config x.conf", 1, "", "/cwd/x.conf:3: unknown option");
+    s.config = "[service web]\ntarget = 3000\nallow = nobody\n";
+    gives("config check", 1, "", "overlay.conf:1: [service web]: 'nobody' in 'allow' is no peer");
+    s.config = NULL;
+    gives("config check --config x.conf", 1, "", "/cwd/x.conf: No such file or directory");
+    s.input = "[lan]\nmode = loud\n";
+    gives("config check --config -", 1, "", "standard input:2: mode: 'loud' is none of");
+}
+
+static void proxy_prints_a_pac_file(void **state)
+{
+    (void)state;
+
+    gives("proxy", 2, "", "nothing to do");
+    gives("proxy --print-pac", 0, "PAC overlay 127.0.0.1:7777\n", "");
+    s.config = "[proxy]\nlisten = [::1]:9999\n[dns]\nsuffix = lab\n";
+    gives("proxy --print-pac", 0, "PAC lab [::1]:9999\n", "");
+    serve_in();
+    gives("proxy --print-pac", 0, "PAC overlay 127.0.0.1:7777\n", "");
+    stop_serving();
+    s.config = "[proxy]\nlisten =\n";
+    gives("proxy --print-pac", 1, "", "there is no proxy");
+}
+
+/* ---- with a gateway ---- */
+
+static const struct remote_service OFFERS[] = {{.name = "web", .proto = SERVICE_TCP, .port = 80},
+                                               {.name = "voice", .proto = SERVICE_UDP, .port = 5}};
+
+static void share_and_ls_and_close(void **state)
+{
+    (void)state;
+
+    gives("share 3000", 0, "web\n", "web shares localhost:3000 with nobody yet.");
+    assert_int_equal(s.spawned, 1);
+    gives("share 4000 --as app --public --json", 0, "\"service\":\"app\"", "");
+    gives("share unix:x.sock --port 5000", 0, "p5000\n", "/cwd/x.sock");
+    gives("share nonsense", 2, "", "is not a target");
+    gives("share 5 --port x", 2, "", "--port: 'x' is not a number");
+    gives("ls", 0, "app                      shared  tcp    4000 -> localhost:4000  for everybody",
+          "");
+    gives("ls --json", 0, "{\"services\":[{\"id\":\"app\"", "");
+    gives("close app", 0, "", "app is closed.");
+    gives("close app", 3, "", "nothing is called 'app'\n  next: overlay ls");
+    assert_int_equal(s.spawned, 1);
+}
+
+static void open_prints_a_line_for_each_service(void **state)
+{
+    (void)state;
+
+    serve_in();
+    stage_alice_offers(&s.stage, OFFERS, 2);
+    gives("open alice", 0,
+          "http://web.alice.overlay.localhost:7777/\t127.0.0.1:20001\tweb.alice.overlay\n"
+          "-\t127.0.0.1:20002\tvoice.alice.overlay\n",
+          "");
+    assert_string_equal(s.err, "");
+    gives("open alice --at 9000", 2, "", "--at is for one service");
+    gives("open web.alice --json", 0, "[{\"service\":\"web\",\"proto\":\"tcp\",\"listen\":\"127",
+          "");
+    gives("open web.alice --browse", 0, "", "");
+    assert_int_equal(s.browsed, 1);
+    s.terminal = true;
+    gives("open web.alice", 0, "http", "finding web.alice ...\ndirect 23.0 ms\n");
+    gives("ls", 0, "web.alice                open", "");
+    gives("status", 0, "alice", "");
+    assert_non_null(strstr(s.out, "\033[32mdirect"));
+    s.variable = "NO_COLOR";
+    s.value = "1";
+    gives("--home " STAGE_HOME " status", 0, "direct      ", "");
+}
+
+static void ping_prints_each_answer(void **state)
+{
+    (void)state;
+
+    serve_in();
+    stage_alice_offers(&s.stage, OFFERS, 2);
+    gives("ping alice -c 2", 0, "alice: 12.00 ms, direct, 127.0.0.1:4433\nalice: 12.00",
+          "2 sent, 2 answered");
+    gives("ping alice -c 1 --json", 0, "{\"peer\":\"alice\",\"sent\":1", "");
+    gives("ping nobody", 3, "", "unknown peer 'nobody'");
+}
+
+static void pipe_joins_the_standard_streams(void **state)
+{
+    (void)state;
+
+    serve_in();
+    stage_alice_offers(&s.stage, OFFERS, 2);
+    gives("pipe alice", 2, "", "which service of alice?");
+    gives("pipe nobody:22", 3, "", "unknown peer");
+    gives("pipe alice:22 --config -", 2, "", "standard input cannot be both");
+    assert_null(s.joined);
+}
+
+static void status_is_for_people_and_programs(void **state)
+{
+    (void)state;
+
+    serve_in();
+    gives("status", 0, "overlay 1.2.3, process 77, up 0 s\n", "");
+    gives("status --json", 0, "{\"id\":\"", "");
+    gives("config reload", 0, "", "The configuration was read again.");
+    s.stage.reload_error = -EBADMSG;
+    gives("config reload", 1, "", "overlay.conf:3: the test says no");
+}
+
+static void a_gateway_that_does_not_answer_is_named(void **state)
+{
+    (void)state;
+
+    s.gateway_runs_elsewhere = true;
+    gives("id", 1, "", "the gateway with process id 77 does not answer");
+    gives("daemon", 1, "", "a gateway runs on " STAGE_HOME " already, process 77");
+}
+
+static void what_the_daemon_says_at_its_start_is_passed_on(void **state)
+{
+    (void)state;
+
+    s.spawn_fails = true;
+    gives("share 3000", 1, "", "cannot start a gateway: the test says no");
+    gives("daemon", 1, "", "overlay: the test says no");
+    s.config = "[x]\n";
+    gives("share 3000", 1, "", "overlay.conf:1: unknown section [x]");
+    gives("daemon", 1, "", "overlay.conf:1: unknown section [x]");
+    assert_int_equal(s.spawned, 1);
+}
+
+/* ---- in the foreground ---- */
+
+static bool seen;
+
+static void look_for_web(void)
+{
+    seen = registry_service(s.stage.registry, "web") != NULL;
+    s.stage.stopped = true;
+}
+
+static void share_in_the_foreground_ends_with_the_program(void **state)
+{
+    (void)state;
+
+    seen = false;
+    s.while_daemon_runs = look_for_web;
+    gives("share 3000 -f", 0, "web\n", "");
+    assert_true(seen);
+    assert_int_equal(s.daemons, 1);
+    assert_int_equal(s.spawned, 0);
+    assert_null(registry_service(s.stage.registry, "web"));
+}
+
+static void open_in_the_foreground_gives_its_failure_as_exit_code(void **state)
+{
+    (void)state;
+
+    stage_alice_offers(&s.stage, OFFERS, 2);
+    gives("open alice -f", 5, "", "alice cannot be reached: nobody there");
+    assert_int_equal(s.daemons, 1);
+    assert_true(s.stage.stopped);
+}
+
+#define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STAGE(usage_is_explained),
+        WITH_STAGE(the_home_is_found_in_this_order),
+        WITH_STAGE(id_makes_and_prints_the_identity),
+        WITH_STAGE(the_registry_is_edited_without_a_gateway),
+        WITH_STAGE(peers_of_the_configuration_file_count_too),
+        WITH_STAGE(commands_for_a_running_gateway_say_that_there_is_none),
+        WITH_STAGE(config_check_and_print_default),
+        WITH_STAGE(proxy_prints_a_pac_file),
+        WITH_STAGE(share_and_ls_and_close),
+        WITH_STAGE(open_prints_a_line_for_each_service),
+        WITH_STAGE(ping_prints_each_answer),
+        WITH_STAGE(pipe_joins_the_standard_streams),
+        WITH_STAGE(status_is_for_people_and_programs),
+        WITH_STAGE(a_gateway_that_does_not_answer_is_named),
+        WITH_STAGE(what_the_daemon_says_at_its_start_is_passed_on),
+        WITH_STAGE(share_in_the_foreground_ends_with_the_program),
+        WITH_STAGE(open_in_the_foreground_gives_its_failure_as_exit_code),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
