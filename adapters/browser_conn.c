@@ -3,103 +3,45 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "adapters/http_guard.h"
-#include "adapters/pages.h"
-#include "adapters/pump.h"
+#include "adapters/guarded.h"
 #include "gateway/base/log.h"
 
 struct conn {
     struct list link;
     struct conn_target *target;
-    struct pump pump;
+    struct guarded pump;
     struct sock *waiting;  /* until there is a session */
     struct node_wait wait; /* linked meanwhile */
-    struct http_guard guard;
 };
 
 static void drop(struct conn *c)
 {
     list_remove(&c->link);
-    guard_deinit(&c->guard);
     free(c);
 }
 
-static void on_end(struct pump *p)
+static void on_end(struct guarded *g)
 {
-    drop(container_of(p, struct conn, pump));
+    drop(container_of(g, struct conn, pump));
 }
 
-static void on_refused(struct pump *p, const struct preamble_answer *answer)
+static void on_refused(struct guarded *g, const struct preamble_answer *answer)
 {
-    const struct conn *c = container_of(p, struct conn, pump);
+    const struct conn *c = container_of(g, struct conn, pump);
     char id[9], reason[LOG_TEXT_MAX];
     log_info(LOG_OPEN, "%s: %s: %s %s", peer_id_short(&c->target->site.peer, id),
              c->target->what.name, preamble_status_text(answer->status),
              log_text(reason, answer->reason, strlen(answer->reason)));
 }
 
-static void on_moved(struct pump *p, size_t to_far, size_t from_far)
+static void on_moved(struct guarded *g, size_t to_far, size_t from_far)
 {
-    struct conn_target *t = container_of(p, struct conn, pump)->target;
+    struct conn_target *t = container_of(g, struct conn, pump)->target;
     t->to_far += to_far;
     t->from_far += from_far;
 }
 
-static const struct pump_handler pump_events = {on_end, on_refused, on_moved};
-
-/* ---- the guard ---- */
-
-static int check(void *arg, const struct http_head *head, char *why)
-{
-    const struct conn *c = arg;
-    return site_check(&c->target->site, head, why);
-}
-
-static size_t on_outgoing(struct pump *p, const struct iovec *area, int count, size_t len)
-{
-    struct http_guard *g = &container_of(p, struct conn, pump)->guard;
-    size_t passed = 0;
-    for (int i = 0; i < count && passed < len && g->state != GUARD_OPEN; i++) {
-        size_t n = area[i].iov_len < len - passed ? area[i].iov_len : len - passed;
-        size_t good = guard_outgoing(g, area[i].iov_base, n);
-        passed += good;
-        if (good < n)
-            return passed;
-    }
-    return g->state == GUARD_OPEN ? len : passed;
-}
-
-static void on_incoming(struct pump *p, const struct iovec *area, int count, size_t len)
-{
-    struct http_guard *g = &container_of(p, struct conn, pump)->guard;
-    for (int i = 0; i < count && len > 0 && g->state != GUARD_OPEN; i++) {
-        size_t n = area[i].iov_len < len ? area[i].iov_len : len;
-        guard_incoming(g, area[i].iov_base, n);
-        len -= n;
-    }
-}
-
-static bool may_stop(struct pump *p)
-{
-    const struct http_guard *g = &container_of(p, struct conn, pump)->guard;
-    return guard_between_answers(g) || g->answers == GUARD_ANSWER_LOST;
-}
-
-static void on_stopped(struct pump *p, struct sock *sock)
-{
-    struct conn *c = container_of(p, struct conn, pump);
-    char text[PAGE_MAX], id[9];
-    struct page page = {.status = 421, .text = guard_why(&c->guard), .close = true};
-    log_info(LOG_OPEN, "%s: %s: refused: %s", peer_id_short(&c->target->site.peer, id),
-             c->target->what.name, page.text);
-    if (guard_between_answers(&c->guard))
-        farewells_say(c->target->farewells, sock, text, page_write(&page, text));
-    else
-        sock_reset(node_env(c->target->node), sock); /* an answer is half-way */
-    drop(c);
-}
-
-static const struct pump_filter guard_events = {on_outgoing, on_incoming, may_stop, on_stopped};
+static const struct guarded_handler pump_events = {on_end, on_refused, on_moved};
 
 /* The service's owner may say that it is no HTTP, or wants no guard. */
 static bool is_raw(struct conn_target *t)
@@ -125,17 +67,18 @@ static int open_stream(struct conn *c, struct sock *sock)
     int err = node_open_stream(t->node, &t->site.peer, &t->what, &pipe);
     if (err < 0)
         return err;
-    struct pump_options options = {
+    struct guarded_options options = {
         .env = node_env(t->node),
         .sock = sock,
         .pipe = pipe,
         .take_answer = node_take_answer,
+        .raw = is_raw(t),
+        .site = t->site,
+        .farewells = t->farewells,
         .handler = &pump_events,
-        .filter = is_raw(t) ? NULL : &guard_events,
     };
-    guard_init(&c->guard, check, c);
     c->waiting = NULL;
-    if (pump_start(&c->pump, &options) < 0)
+    if (guarded_start(&c->pump, &options) < 0)
         drop(c);
     return 0;
 }
@@ -194,7 +137,7 @@ void conn_abort_all(struct conn_target *t)
             node_connect_cancel(&c->wait);
             sock_reset(node_env(t->node), c->waiting);
         } else {
-            pump_abort(&c->pump);
+            guarded_abort(&c->pump);
         }
         drop(c);
     }

@@ -1,0 +1,50 @@
+/**
+ * The proxy for browsers: one port that speaks HTTP and SOCKS5 (the first byte tells), on 127.0.0.1
+ * and ::1, for everything under the suffix and nothing else.
+ *
+ * `http://web.alice.overlay.localhost:7777/` is routed by its Host (adapters/browser_http.h), and
+ * needs no set-up in the browser. As a configured proxy it takes absolute-form requests, CONNECT,
+ * SOCKS5 with remote names (adapters/browser_socks5.h), and serves /proxy.pac. The guards of local
+ * ports hold here too: same user, and no page of one site may ask another.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "adapters/farewell.h"
+#include "adapters/joins.h"
+#include "adapters/local_users.h"
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/node/node.h"
+
+#define PROXY_LISTEN_MAX 4
+#define PROXY_CONNS_MAX  4096 /* at a time; more are closed at once */
+
+struct proxy_options {
+    struct node *node;
+    const struct local_users *users;      /* borrowed */
+    const char *suffix;                   /* borrowed: "overlay" */
+    struct addr listen[PROXY_LISTEN_MAX]; /* none from the end on */
+    bool configured; /* a person chose them: a port that is taken is an error */
+    /** Does this local port lead to the peer (ports_belongs_to())? */
+    bool (*owns_port)(void *arg, uint16_t port, const struct peer_id *peer);
+    void *owns_arg;
+};
+
+struct proxy;
+
+/**
+ * Listens. Defaults that are taken give way to the next port that is free on all of them. On error
+ * (-EADDRINUSE, -EACCES, ...) `why` has a line for people.
+ */
+MUST_USE int proxy_new(struct proxy **out, const struct proxy_options *options, char *why,
+                       size_t why_len);
+/** Resets every connection. */
+void proxy_free(struct proxy *p);
+/** Where it listens: at most `max`. Returns how many. */
+size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max);
+/** The port of all of them, for URLs. */
+uint16_t proxy_port(const struct proxy *p);

@@ -1,0 +1,51 @@
+/**
+ * What the parts of the proxy share: its own state, and a connection before anyone knows what it
+ * speaks. For adapters/browser_{proxy,http,socks5} alone.
+ */
+#pragma once
+
+#include "adapters/browser_proxy.h"
+#include "adapters/guarded.h"
+#include "gateway/base/list.h"
+
+struct proxy {
+    struct proxy_options o;
+    struct env *env;
+    struct sock_listener *listener[PROXY_LISTEN_MAX];
+    struct addr local[PROXY_LISTEN_MAX];
+    size_t listeners;
+    struct list conns; /* struct proxy_conn */
+    size_t count;
+    struct farewells farewells;
+    struct joins joins;  /* connections that became something else than HTTP */
+    struct list tunnels; /* struct tunnel: SOCKS and CONNECT */
+};
+
+/** Head of every connection's struct, whatever it speaks. */
+struct proxy_conn {
+    struct list link;
+    struct proxy *proxy;
+    struct sock *sock;
+    /** Ends it at once, with a reset. */
+    void (*abort)(struct proxy_conn *c);
+};
+
+/** Puts a connection into the proxy's list, and takes it out. */
+void proxy_add(struct proxy *p, struct proxy_conn *c);
+void proxy_remove(struct proxy_conn *c);
+
+/** A stream that was opened for a tunnel, with what it leads to. */
+struct tunnel_options {
+    struct sock *sock;
+    struct pipe *pipe;
+    struct peer_id peer;
+    bool raw;
+    const uint8_t *first;
+    size_t first_len;
+};
+
+/** Carries bytes between client and service, guarded like a local port. Takes socket and pipe. */
+void proxy_tunnel(struct proxy *p, const struct tunnel_options *o);
+
+/** What belongs to a peer, for the guards. */
+struct site proxy_site(const struct proxy *p, const struct peer_id *peer);
