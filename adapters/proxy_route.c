@@ -63,7 +63,6 @@ static enum route_result choose(struct route *r, const struct peer_view *v)
 {
     const struct remote_service *s;
     if (r->name.service[0]) {
-        /* "p8080" names a service by its port, as the name server says too. */
         s = r->name.kind == NAME_SERVICE ? &r->name.offered : by_name(v, r->name.service);
         if (s)
             return take(r, s);
@@ -95,10 +94,29 @@ static bool is_connected(const struct peer_view *v)
     return (v->state == PEER_DIRECT || v->state == PEER_RELAYED) && v->services_known;
 }
 
+static enum route_result resolve(struct route *r)
+{
+    const struct proxy_options *o = &r->proxy->o;
+    int err = names_resolve(o->node, o->suffix, r->host, &r->name);
+    if (err == 0) {
+        r->peer = r->name.peer;
+        return ROUTE_READY;
+    }
+    if (err == -EDOM) {
+        snprintf(r->why, sizeof(r->why), "Only names under .%s are served here.", o->suffix);
+        return ROUTE_OUTSIDE;
+    }
+    snprintf(r->why, sizeof(r->why), "There is no peer or service of the name %s.", r->host);
+    return ROUTE_UNKNOWN;
+}
+
 static enum route_result find(struct route *r)
 {
     struct peer_view view;
-    if (node_peer(r->proxy->o.node, &r->name.peer, &view) && is_connected(&view))
+    enum route_result result = resolve(r);
+    if (result != ROUTE_READY)
+        return result;
+    if (node_peer(r->proxy->o.node, &r->peer, &view) && is_connected(&view))
         return choose(r, &view);
     return ROUTE_WAITING;
 }
@@ -107,12 +125,12 @@ static void on_connected(struct node_wait *wait, int err, const char *why)
 {
     struct route *r = container_of(wait, struct route, wait);
     char shown[LOG_TEXT_MAX];
+    enum route_result result = err == -EACCES ? ROUTE_DENIED : ROUTE_UNREACHABLE;
     r->waiting = false;
-    enum route_result result = err == 0         ? find(r)
-                               : err == -EACCES ? ROUTE_DENIED
-                                                : ROUTE_UNREACHABLE;
-    if (err != 0 && why)
+    if (why)
         snprintf(r->why, sizeof(r->why), "%s", log_text(shown, why, strlen(why)));
+    if (err == 0)
+        result = find(r);
     if (result == ROUTE_WAITING) {
         snprintf(r->why, sizeof(r->why), "The session to this peer ended at once.");
         result = ROUTE_UNREACHABLE;
@@ -124,16 +142,7 @@ enum route_result route_begin(struct route *r, struct proxy *p, const char *host
                               void (*done)(struct route *r, enum route_result result))
 {
     *r = (struct route){.proxy = p, .port = port, .done = done};
-    int err = names_resolve(p->o.node, p->o.suffix, host, &r->name);
-    if (err == -EDOM) {
-        snprintf(r->why, sizeof(r->why), "Only names under .%s are served here.", p->o.suffix);
-        return ROUTE_OUTSIDE;
-    }
-    if (err < 0) {
-        snprintf(r->why, sizeof(r->why), "There is no peer or service of the name %s.", host);
-        return ROUTE_UNKNOWN;
-    }
-    r->peer = r->name.peer;
+    snprintf(r->host, sizeof(r->host), "%s", host);
     enum route_result result = find(r);
     if (result == ROUTE_WAITING) {
         r->waiting = true;

@@ -30,6 +30,7 @@ enum route_result {
 /** Embed one; zeroed before the first use. */
 struct route {
     struct proxy *proxy;
+    char host[NAMES_HOST_MAX + 2]; /* as asked */
     struct name_target name;
     uint16_t port; /* wanted, 0: none */
     struct node_wait wait;

@@ -1,0 +1,486 @@
+#include "adapters/browser_http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapters/http_conn.h"
+#include "adapters/http_target.h"
+#include "adapters/pages.h"
+#include "gateway/base/log.h"
+#include "gateway/wire/http_host.h"
+
+#define HEAD_WAIT SEC(10)
+#define IDLE_WAIT SEC(75)
+
+static void run(struct http_conn *c);
+
+/* ---- bytes ---- */
+
+bool http_bytes_add(struct http_bytes *b, const void *data, size_t len)
+{
+    uint8_t *more = realloc(b->data, b->len + len);
+    if (!more)
+        return false;
+    memcpy(more + b->len, data, len);
+    b->data = more;
+    b->len += len;
+    return true;
+}
+
+void http_bytes_drop(struct http_bytes *b, size_t len)
+{
+    b->at += len;
+    if (b->at < b->len)
+        return;
+    free(b->data);
+    *b = (struct http_bytes){NULL, 0, 0};
+}
+
+/* Makes room for a whole head. False: there is none, or no memory. */
+static bool make_room(struct http_bytes *b)
+{
+    if (b->at > 0) {
+        memmove(b->data, b->data + b->at, b->len - b->at);
+        b->len -= b->at;
+        b->at = 0;
+    }
+    uint8_t *data = realloc(b->data, HTTP_REQUEST_HEAD_MAX);
+    if (data)
+        b->data = data;
+    return data && b->len < HTTP_REQUEST_HEAD_MAX;
+}
+
+enum http_step http_conn_fill(struct http_conn *c)
+{
+    if (!c->readable || c->client_over || !make_room(&c->in))
+        return HTTP_STEP_WAIT;
+    struct iovec area = {c->in.data + c->in.len, HTTP_REQUEST_HEAD_MAX - c->in.len};
+    ssize_t got = sock_readv(c->base.proxy->env, c->base.sock, &area, 1);
+    c->readable = got > 0 && (size_t)got == area.iov_len;
+    if (got > 0)
+        c->in.len += (size_t)got;
+    if (c->in.len == 0)
+        http_bytes_drop(&c->in, 0); /* an idle connection keeps no buffer */
+    if (got == 0)
+        c->client_over = true;
+    if (got < 0 && got != -EAGAIN)
+        return http_conn_abort(c);
+    return got > 0 ? HTTP_STEP_ON : HTTP_STEP_WAIT;
+}
+
+enum http_step http_conn_flush(struct http_conn *c)
+{
+    while (c->out.len > 0) {
+        struct iovec area = {c->out.data + c->out.at, c->out.len - c->out.at};
+        if (!c->writable)
+            return HTTP_STEP_WAIT;
+        ssize_t put = sock_writev(c->base.proxy->env, c->base.sock, &area, 1);
+        c->writable = put >= 0 && (size_t)put == area.iov_len;
+        if (put < 0 && put != -EAGAIN)
+            return http_conn_abort(c);
+        if (put > 0)
+            http_bytes_drop(&c->out, (size_t)put);
+    }
+    return HTTP_STEP_ON;
+}
+
+/* ---- ends ---- */
+
+void http_conn_drop_pipe(struct http_conn *c)
+{
+    if (c->pipe)
+        c->pipe->ops->reset(c->pipe, PIPE_RESET_ABORTED);
+    c->pipe = NULL;
+}
+
+/* Frees everything but the socket, which has a new owner. */
+static enum http_step leave(struct http_conn *c)
+{
+    struct env *env = c->base.proxy->env;
+    timer_stop(env, &c->timer);
+    env_undefer(env, &c->turn);
+    route_cancel(&c->route);
+    http_conn_drop_pipe(c);
+    free(c->in.data);
+    free(c->out.data);
+    free(c->up.data);
+    proxy_remove(&c->base);
+    free(c);
+    return HTTP_STEP_GONE;
+}
+
+enum http_step http_conn_abort(struct http_conn *c)
+{
+    sock_reset(c->base.proxy->env, c->base.sock);
+    return leave(c);
+}
+
+static void abort_conn(struct proxy_conn *base)
+{
+    http_conn_abort(container_of(base, struct http_conn, base));
+}
+
+enum http_step http_conn_close(struct http_conn *c)
+{
+    farewells_say(&c->base.proxy->farewells, c->base.sock, c->out.data + c->out.at,
+                  c->out.len - c->out.at);
+    return leave(c);
+}
+
+static enum http_step fail_with_hint(struct http_conn *c, unsigned status, const char *text,
+                                     const char *hint)
+{
+    char out[PAGE_MAX];
+    struct page page = {status, text, hint, true, c->is_head};
+    if (c->response_begun)
+        return http_conn_abort(c);
+    if (!http_bytes_add(&c->out, out, page_write(&page, out)))
+        return http_conn_abort(c);
+    log_debug(LOG_PROXY, "%s: %u %s", c->route.host, status, text);
+    return http_conn_close(c);
+}
+
+enum http_step http_conn_fail(struct http_conn *c, unsigned status, const char *text)
+{
+    return fail_with_hint(c, status, text, NULL);
+}
+
+/* ---- the stream ---- */
+
+static bool is_quiet(struct pipe *p)
+{
+    struct iovec area;
+    return p->ops->peek(p, &area, 1) == 0 && !p->ops->at_end(p);
+}
+
+static void on_pipe_change(void *arg)
+{
+    struct http_conn *c = arg;
+    /* Between requests a service has nothing to say but that it closes. */
+    if (c->state != HTTP_CONN_HEAD && c->state != HTTP_CONN_ROUTING)
+        run(c);
+    else if (!is_quiet(c->pipe))
+        http_conn_drop_pipe(c);
+}
+
+static void on_pipe_writable(void *arg)
+{
+    struct http_conn *c = arg;
+    if (c->state == HTTP_CONN_EXCHANGE)
+        run(c);
+}
+
+static void on_pipe_reset(void *arg, enum pipe_reset why)
+{
+    struct http_conn *c = arg;
+    http_conn_drop_pipe(c);
+    if (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_ROUTING)
+        return;
+    if (why == PIPE_RESET_SESSION_LOST)
+        http_conn_fail(c, 504, "The session to this peer was lost.");
+    else
+        http_conn_fail(c, 502, "The service reset the connection.");
+}
+
+static const struct pipe_handler pipe_events = {on_pipe_change, on_pipe_writable, on_pipe_reset};
+
+/* Makes sure that `pipe` leads where the route says. */
+static enum route_result open_pipe(struct http_conn *c)
+{
+    const struct route *r = &c->route;
+    bool same = c->pipe && !c->is_connect && peer_id_equal(&c->pipe_peer, &r->peer) &&
+                c->pipe_what.port == r->what.port && strcmp(c->pipe_what.name, r->what.name) == 0;
+    c->reused = same;
+    if (same)
+        return ROUTE_READY;
+    http_conn_drop_pipe(c);
+    enum route_result result = route_open(&c->route, &c->pipe);
+    if (result != ROUTE_READY)
+        return result;
+    c->pipe_peer = r->peer;
+    c->pipe_what = r->what;
+    c->awaiting = true;
+    pipe_attach(c->pipe, &pipe_events, c);
+    return ROUTE_READY;
+}
+
+/* ---- a request whose way is known ---- */
+
+/* Its head lies in `in`, and was read well before. */
+static void read_again(const struct http_conn *c, struct http_head *head)
+{
+    (void)!http_read_request(head, c->in.data + c->in.at, c->in.len - c->in.at,
+                             HTTP_REQUEST_HEAD_MAX);
+}
+
+static bool write_head(struct http_conn *c, const struct http_head *head)
+{
+    struct http_target target;
+    char via[REWRITE_VIA_MAX], id[9];
+    size_t len;
+    snprintf(via, sizeof(via), "overlay-%s", peer_id_short(node_id(c->base.proxy->o.node), id));
+    (void)!http_target_read(&target, head);
+    struct rewrite_request rewrite = {head, target.path, target.named, via, c->upgrade};
+    char *text = rewrite_request(&rewrite, &len);
+    bool ok = text && http_bytes_add(&c->up, text, len);
+    free(text);
+    return ok;
+}
+
+/* The way is known: sends the request there. */
+static enum http_step dispatch(struct http_conn *c)
+{
+    struct http_head head;
+    char why[SITE_WHY_MAX];
+    struct site site = proxy_site(c->base.proxy, &c->route.peer);
+    read_again(c, &head);
+    if (!c->route.raw && site_check_origin(&site, &head, why) < 0)
+        return http_conn_fail(c, 421, why);
+    enum route_result result = open_pipe(c);
+    if (result != ROUTE_READY)
+        return http_conn_fail(c, route_status(result), c->route.why);
+    if (!c->is_connect && !write_head(c, &head))
+        return http_conn_abort(c);
+    http_bytes_drop(&c->in, head.len);
+    c->state = c->is_connect ? HTTP_CONN_CONNECT : HTTP_CONN_EXCHANGE;
+    return HTTP_STEP_ON;
+}
+
+static enum http_step routed(struct http_conn *c, enum route_result result)
+{
+    if (result == ROUTE_WAITING)
+        return HTTP_STEP_WAIT;
+    if (result == ROUTE_READY)
+        return dispatch(c);
+    return fail_with_hint(c, route_status(result), c->route.why,
+                          result == ROUTE_UNREACHABLE || result == ROUTE_UNKNOWN ? "overlay status"
+                                                                                 : NULL);
+}
+
+static void on_route(struct route *r, enum route_result result)
+{
+    struct http_conn *c = container_of(r, struct http_conn, route);
+    if (routed(c, result) != HTTP_STEP_GONE)
+        run(c);
+}
+
+/* ---- a request ---- */
+
+/* What the proxy itself serves: /proxy.pac, and a word to who strays here. */
+static enum http_step serve_self(struct http_conn *c, const struct http_head *head)
+{
+    const char *query = memchr(head->target.at, '?', head->target.len);
+    size_t len = query ? (size_t)(query - head->target.at) : head->target.len;
+    const struct http_field *host = http_find(head, "host", NULL);
+    char out[PAGE_MAX], where[HTTP_HOST_MAX + 16];
+    if (!http_text_is((struct http_text){head->target.at, len}, "/proxy.pac"))
+        return fail_with_hint(c, 404,
+                              "This is the gateway's proxy: services have names of their "
+                              "own, as in http://web.alice.overlay.localhost:7777/.",
+                              "overlay status");
+    if (!c->is_head && !http_text_is(head->method, "GET"))
+        return http_conn_fail(c, 405, "This file can be read, and nothing else.");
+    if (!host || host->value.len >= sizeof(where))
+        return http_conn_fail(c, 400, "The request says no Host.");
+    snprintf(where, sizeof(where), "%.*s", (int)host->value.len, host->value.at);
+    size_t n = pac_write(c->base.proxy->o.suffix, where, true, c->is_head, out);
+    return http_bytes_add(&c->out, out, n) ? http_conn_close(c) : http_conn_abort(c);
+}
+
+/* The proxy itself: a loopback address, localhost, or the bare suffix. */
+static bool is_self(const struct http_conn *c, const struct http_target *t)
+{
+    const char *suffix = c->base.proxy->o.suffix;
+    size_t len = strlen(suffix);
+    if (t->absolute || c->is_connect)
+        return false;
+    return http_host_is_loopback(&t->host) ||
+           (strncmp(t->host.name, suffix, len) == 0 &&
+            (t->host.name[len] == 0 || strcmp(t->host.name + len, ".localhost") == 0));
+}
+
+static enum http_step begin(struct http_conn *c, const struct http_head *head)
+{
+    char text[160], via[REWRITE_VIA_MAX], id[9];
+    struct http_target target;
+    c->is_head = http_text_is(head->method, "HEAD");
+    c->is_connect = http_text_is(head->method, "CONNECT");
+    c->upgrade = rewrite_wants_upgrade(head);
+    c->old_client = head->minor == 0;
+    c->keep_alive = http_keeps_alive(head);
+    c->response_begun = false;
+    timer_stop(c->base.proxy->env, &c->timer);
+
+    enum http_fault fault = http_body_of_request(&c->request, head);
+    snprintf(text, sizeof(text), "The request %s.", http_fault_text(fault));
+    if (fault != HTTP_OK)
+        return http_conn_fail(c, 400, text);
+    snprintf(via, sizeof(via), "overlay-%s", peer_id_short(node_id(c->base.proxy->o.node), id));
+    if (rewrite_is_loop(head, via))
+        return http_conn_fail(c, 508, "The request came by here before.");
+    unsigned status = http_target_read(&target, head);
+    if (status != 0)
+        return http_conn_fail(c, status,
+                              status == 501 ? "https through this proxy needs CONNECT."
+                                            : "The request does not say for which host it is.");
+    if (c->is_connect && !c->request.done)
+        return http_conn_fail(c, 400, "CONNECT has no body.");
+    if (is_self(c, &target))
+        return serve_self(c, head);
+    c->absolute = target.absolute;
+    c->state = HTTP_CONN_ROUTING;
+    return routed(c,
+                  route_begin(&c->route, c->base.proxy, target.host.name, target.port, on_route));
+}
+
+/* Takes the next head from `in`, as far as it is there. */
+static enum http_step take_head(struct http_conn *c)
+{
+    struct http_head head;
+    char text[160];
+    enum http_fault fault = HTTP_MORE;
+    if (c->in.len > 0)
+        fault = http_read_request(&head, c->in.data + c->in.at, c->in.len - c->in.at,
+                                  HTTP_REQUEST_HEAD_MAX);
+    if (fault == HTTP_OK)
+        return begin(c, &head);
+    if (fault != HTTP_MORE) {
+        bool too_much = fault == HTTP_TOO_LONG || fault == HTTP_TOO_MANY_FIELDS;
+        snprintf(text, sizeof(text), "The request %s.", http_fault_text(fault));
+        c->keep_alive = c->is_head = c->response_begun = false;
+        return http_conn_fail(c, too_much ? 431 : 400, text);
+    }
+    bool was_idle = c->in.len == 0;
+    enum http_step step = http_conn_fill(c);
+    if (step == HTTP_STEP_ON && was_idle)
+        timer_set(c->base.proxy->env, &c->timer, env_now(c->base.proxy->env) + HEAD_WAIT);
+    if (step == HTTP_STEP_WAIT && c->client_over)
+        return http_conn_close(c);
+    return step;
+}
+
+enum http_step http_conn_next(struct http_conn *c)
+{
+    if (!c->keep_upstream || !c->request.done)
+        http_conn_drop_pipe(c);
+    if (!c->keep_alive || !c->request.done)
+        return http_conn_close(c);
+    c->state = HTTP_CONN_HEAD;
+    c->response_begun = false;
+    timer_set(c->base.proxy->env, &c->timer,
+              env_now(c->base.proxy->env) + (c->in.len > 0 ? HEAD_WAIT : IDLE_WAIT));
+    return HTTP_STEP_ON;
+}
+
+/* ---- tunnels ---- */
+
+static enum http_step finish_connect(struct http_conn *c)
+{
+    static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    enum http_step step = http_exchange_take_answer(c);
+    if (step != HTTP_STEP_ON)
+        return step;
+    if (!http_bytes_add(&c->out, established, sizeof(established) - 1))
+        return http_conn_abort(c);
+    c->state = HTTP_CONN_SWITCHED;
+    c->response_begun = true;
+    return HTTP_STEP_ON;
+}
+
+/* All of HTTP is said: socket and stream go on without us. */
+static enum http_step become_tunnel(struct http_conn *c)
+{
+    enum http_step step = http_conn_flush(c);
+    if (step != HTTP_STEP_ON)
+        return step;
+    struct proxy *p = c->base.proxy;
+    struct tunnel_options options = {
+        .sock = c->base.sock,
+        .pipe = c->pipe,
+        .peer = c->route.peer,
+        .raw = c->route.raw || c->upgrade, /* that request was checked */
+        .first = c->in.data ? c->in.data + c->in.at : NULL,
+        .first_len = c->in.len - c->in.at,
+    };
+    c->pipe = NULL;
+    proxy_tunnel(p, &options);
+    return leave(c);
+}
+
+/* ---- the machine ---- */
+
+static enum http_step step(struct http_conn *c)
+{
+    switch (c->state) {
+    case HTTP_CONN_HEAD:
+        return take_head(c);
+    case HTTP_CONN_ROUTING:
+        return HTTP_STEP_WAIT;
+    case HTTP_CONN_EXCHANGE:
+        return http_exchange_run(c);
+    case HTTP_CONN_CONNECT:
+        return finish_connect(c);
+    case HTTP_CONN_SWITCHED:
+        return become_tunnel(c);
+    }
+    return HTTP_STEP_WAIT;
+}
+
+static void run(struct http_conn *c)
+{
+    enum http_step s;
+    c->moved = 0;
+    do
+        s = step(c);
+    while (s == HTTP_STEP_ON);
+    if (s == HTTP_STEP_TURN)
+        env_defer(c->base.proxy->env, &c->turn);
+}
+
+static void on_ready(void *arg)
+{
+    struct http_conn *c = arg;
+    c->readable = c->writable = true;
+    /* While an answer is awaited, reading on tells that the client is gone. */
+    if (c->state != HTTP_CONN_HEAD && c->request.done && c->in.len == 0 &&
+        http_conn_fill(c) == HTTP_STEP_GONE)
+        return;
+    run(c);
+}
+
+static void on_turn(struct deferred *work)
+{
+    run(container_of(work, struct http_conn, turn));
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct http_conn *c = container_of(timer, struct http_conn, timer);
+    c->is_head = false;
+    if (c->in.len > 0)
+        http_conn_fail(c, 408, "The request's head took longer than ten seconds.");
+    else
+        http_conn_close(c);
+}
+
+static const struct sock_handler events = {NULL, on_ready};
+
+void browser_http_start(struct proxy *p, struct sock *sock, const uint8_t *data, size_t len)
+{
+    struct http_conn *c = calloc(1, sizeof(*c));
+    if (!c || !http_bytes_add(&c->in, data, len)) {
+        sock_reset(p->env, sock);
+        free(c);
+        return;
+    }
+    c->base = (struct proxy_conn){.sock = sock, .abort = abort_conn};
+    c->timer.fire = on_timer;
+    c->turn.run = on_turn;
+    c->writable = true;
+    proxy_add(p, &c->base);
+    timer_set(p->env, &c->timer, env_now(p->env) + HEAD_WAIT);
+    sock_attach(p->env, sock, &events, c);
+    run(c);
+}

@@ -1,0 +1,267 @@
+#include "adapters/browser_proxy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapters/browser_http.h"
+#include "adapters/browser_socks5.h"
+#include "adapters/pages.h"
+#include "adapters/proxy_state.h"
+#include "gateway/base/log.h"
+#include "gateway/wire/socks5.h"
+
+/* Browsers open connections ahead of need, and leave them silent for a while. */
+#define FIRST_BYTE_WAIT SEC(75)
+
+enum { PORTS_TRIED = 100, FIRST_READ = 4096 };
+
+/* ---- a connection that has said nothing yet ---- */
+
+struct newcomer {
+    struct proxy_conn base;
+    struct timer timer;
+    bool stranger; /* another user's */
+};
+
+static void leave(struct newcomer *n)
+{
+    timer_stop(n->base.proxy->env, &n->timer);
+    proxy_remove(&n->base);
+    free(n);
+}
+
+static void abort_newcomer(struct proxy_conn *c)
+{
+    sock_reset(c->proxy->env, c->sock);
+    leave(container_of(c, struct newcomer, base));
+}
+
+static void on_silence(struct timer *timer)
+{
+    struct newcomer *n = container_of(timer, struct newcomer, timer);
+    sock_close(n->base.proxy->env, n->base.sock);
+    leave(n);
+}
+
+/* Not the gateway's user. A browser can show why; SOCKS has no words for it. */
+static void turn_away(struct proxy *p, struct sock *sock, uint8_t first)
+{
+    char text[PAGE_MAX];
+    struct page page = {
+        .status = 403,
+        .text = "This gateway serves the programs of the user who runs it.",
+        .hint = "overlay config: [local] users",
+        .close = true,
+    };
+    log_info(LOG_PROXY, "a caller who is not the same user was turned away");
+    if (first == SOCKS5_VERSION)
+        sock_reset(p->env, sock);
+    else
+        farewells_say(&p->farewells, sock, text, page_write(&page, text));
+}
+
+static void on_ready(void *arg)
+{
+    struct newcomer *n = arg;
+    struct proxy *p = n->base.proxy;
+    struct sock *sock = n->base.sock;
+    bool stranger = n->stranger;
+    uint8_t data[FIRST_READ];
+    struct iovec area = {data, sizeof(data)};
+    ssize_t got = sock_readv(p->env, sock, &area, 1);
+    if (got == -EAGAIN)
+        return;
+    leave(n);
+    if (got <= 0)
+        sock_close(p->env, sock);
+    else if (stranger)
+        turn_away(p, sock, data[0]);
+    else if (data[0] == SOCKS5_VERSION)
+        browser_socks5_start(p, sock, data, (size_t)got);
+    else
+        browser_http_start(p, sock, data, (size_t)got);
+}
+
+static const struct sock_handler newcomer_events = {NULL, on_ready};
+
+static void on_accept(void *arg, struct sock *sock, const struct addr *from)
+{
+    struct proxy *p = arg;
+    struct addr local = sock_local(p->env, sock);
+    struct newcomer *n = p->count < PROXY_CONNS_MAX ? calloc(1, sizeof(*n)) : NULL;
+    if (!n) {
+        sock_reset(p->env, sock);
+        return;
+    }
+    n->base = (struct proxy_conn){.sock = sock, .abort = abort_newcomer};
+    n->stranger = !local_users_allow_tcp(p->o.users, p->env, from, &local);
+    n->timer.fire = on_silence;
+    proxy_add(p, &n->base);
+    timer_set(p->env, &n->timer, env_now(p->env) + FIRST_BYTE_WAIT);
+    sock_attach(p->env, sock, &newcomer_events, n);
+}
+
+void proxy_add(struct proxy *p, struct proxy_conn *c)
+{
+    c->proxy = p;
+    p->count++;
+    list_append(&p->conns, &c->link);
+}
+
+void proxy_remove(struct proxy_conn *c)
+{
+    c->proxy->count--;
+    list_remove(&c->link);
+}
+
+/* ---- tunnels ---- */
+
+struct tunnel {
+    struct list link;
+    struct guarded pump;
+};
+
+static void on_tunnel_end(struct guarded *g)
+{
+    struct tunnel *t = container_of(g, struct tunnel, pump);
+    list_remove(&t->link);
+    free(t);
+}
+
+static const struct guarded_handler tunnel_events = {.on_end = on_tunnel_end};
+
+struct site proxy_site(const struct proxy *p, const struct peer_id *peer)
+{
+    return (struct site){p->o.node, p->o.suffix, *peer, p->o.owns_port, p->o.owns_arg};
+}
+
+void proxy_tunnel(struct proxy *p, const struct tunnel_options *o)
+{
+    struct tunnel *t = calloc(1, sizeof(*t));
+    if (!t) {
+        sock_reset(p->env, o->sock);
+        o->pipe->ops->reset(o->pipe, PIPE_RESET_ABORTED);
+        return;
+    }
+    struct guarded_options options = {
+        .env = p->env,
+        .sock = o->sock,
+        .pipe = o->pipe,
+        .raw = o->raw,
+        .site = proxy_site(p, &o->peer),
+        .farewells = &p->farewells,
+        .handler = &tunnel_events,
+        .first = o->first,
+        .first_len = o->first_len,
+    };
+    list_append(&p->tunnels, &t->link);
+    if (guarded_start(&t->pump, &options) < 0)
+        on_tunnel_end(&t->pump);
+}
+
+/* ---- listening ---- */
+
+static const struct listen_handler listener_events = {on_accept};
+
+static void stop_listening(struct proxy *p)
+{
+    while (p->listeners > 0)
+        listener_close(p->env, p->listener[--p->listeners]);
+}
+
+/* Listens on all addresses, with `port` if it is not 0, or on none. A machine without IPv6 has no
+ * ::1, which is no reason to have no proxy. */
+static int listen_on(struct proxy *p, uint16_t port, struct addr *failed)
+{
+    for (size_t i = 0; i < PROXY_LISTEN_MAX && !addr_is_none(&p->o.listen[i]); i++) {
+        struct addr at = p->o.listen[i];
+        if (port != 0)
+            addr_set_port(&at, port);
+        int err = sock_listen(p->env, &p->listener[p->listeners], &at, &listener_events, p);
+        bool absent = err == -EADDRNOTAVAIL || err == -EAFNOSUPPORT;
+        if (absent && addr_is_v6(&at) && !p->o.configured)
+            continue;
+        *failed = at;
+        if (err < 0) {
+            stop_listening(p);
+            return err;
+        }
+        p->local[p->listeners] = listener_local(p->env, p->listener[p->listeners]);
+        p->listeners++;
+    }
+    return 0;
+}
+
+static int listen_somewhere(struct proxy *p, char *why, size_t why_len)
+{
+    uint16_t first = addr_port(&p->o.listen[0]), port = first;
+    struct addr failed = {0};
+    char text[ADDR_TEXT_MAX];
+    int err = listen_on(p, 0, &failed);
+    while (err == -EADDRINUSE && !p->o.configured && port - first < PORTS_TRIED)
+        err = listen_on(p, ++port, &failed);
+    if (err < 0) {
+        addr_print(&failed, text);
+        snprintf(why, why_len, "proxy: %s: %s", text,
+                 err == -EADDRINUSE ? "another program holds this port"
+                 : err == -EACCES   ? "this port needs a privilege that the gateway does not have"
+                                    : "cannot listen there");
+    } else if (port != first) {
+        log_warn(LOG_PROXY, "port %u is held by another program: the proxy listens on %u", first,
+                 port);
+    }
+    return err;
+}
+
+int proxy_new(struct proxy **out, const struct proxy_options *options, char *why, size_t why_len)
+{
+    struct proxy *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->o = *options;
+    p->env = node_env(options->node);
+    list_init(&p->conns);
+    list_init(&p->tunnels);
+    farewells_init(&p->farewells, p->env);
+    joins_init(&p->joins, p->env);
+    int err = listen_somewhere(p, why, why_len);
+    if (err < 0) {
+        free(p);
+        return err;
+    }
+    *out = p;
+    return 0;
+}
+
+void proxy_free(struct proxy *p)
+{
+    if (!p)
+        return;
+    stop_listening(p);
+    for (struct list *at = list_first(&p->conns); at; at = list_first(&p->conns)) {
+        struct proxy_conn *c = list_entry(at, struct proxy_conn, link);
+        c->abort(c);
+    }
+    for (struct list *at = list_first(&p->tunnels); at; at = list_first(&p->tunnels)) {
+        struct tunnel *t = list_entry(at, struct tunnel, link);
+        guarded_abort(&t->pump);
+        on_tunnel_end(&t->pump);
+    }
+    joins_deinit(&p->joins);
+    farewells_deinit(&p->farewells);
+    free(p);
+}
+
+size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max)
+{
+    size_t count = p->listeners < max ? p->listeners : max;
+    for (size_t i = 0; i < count; i++)
+        out[i] = p->local[i];
+    return count;
+}
+
+uint16_t proxy_port(const struct proxy *p)
+{
+    return p->listeners > 0 ? addr_port(&p->local[0]) : 0;
+}
