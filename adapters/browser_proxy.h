@@ -13,26 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "adapters/farewell.h"
-#include "adapters/joins.h"
-#include "adapters/local_users.h"
+#include "adapters/proxy_options.h"
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
-#include "gateway/node/node.h"
-
-#define PROXY_LISTEN_MAX 4
-#define PROXY_CONNS_MAX  4096 /* at a time; more are closed at once */
-
-struct proxy_options {
-    struct node *node;
-    const struct local_users *users;      /* borrowed */
-    const char *suffix;                   /* borrowed: "overlay" */
-    struct addr listen[PROXY_LISTEN_MAX]; /* none from the end on */
-    bool configured; /* a person chose them: a port that is taken is an error */
-    /** Does this local port lead to the peer (ports_belongs_to())? */
-    bool (*owns_port)(void *arg, uint16_t port, const struct peer_id *peer);
-    void *owns_arg;
-};
 
 struct proxy;
 

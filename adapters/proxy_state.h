@@ -4,8 +4,9 @@
  */
 #pragma once
 
-#include "adapters/browser_proxy.h"
+#include "adapters/farewell.h"
 #include "adapters/guarded.h"
+#include "adapters/proxy_options.h"
 #include "gateway/base/list.h"
 
 struct proxy {
@@ -17,7 +18,6 @@ struct proxy {
     struct list conns; /* struct proxy_conn */
     size_t count;
     struct farewells farewells;
-    struct joins joins;  /* connections that became something else than HTTP */
     struct list tunnels; /* struct tunnel: SOCKS and CONNECT */
 };
 
@@ -46,6 +46,9 @@ struct tunnel_options {
 
 /** Carries bytes between client and service, guarded like a local port. Takes socket and pipe. */
 void proxy_tunnel(struct proxy *p, const struct tunnel_options *o);
+
+/** Resets all tunnels. */
+void proxy_abort_tunnels(struct proxy *p);
 
 /** What belongs to a peer, for the guards. */
 struct site proxy_site(const struct proxy *p, const struct peer_id *peer);

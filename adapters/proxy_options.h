@@ -1,0 +1,25 @@
+/**
+ * What the proxy is built with: adapters/browser_proxy.h.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "adapters/local_users.h"
+#include "gateway/base/addr.h"
+#include "gateway/node/node.h"
+
+#define PROXY_LISTEN_MAX 4
+#define PROXY_CONNS_MAX  4096 /* at a time; more are closed at once */
+
+struct proxy_options {
+    struct node *node;
+    const struct local_users *users;      /* borrowed */
+    const char *suffix;                   /* borrowed: "overlay" */
+    struct addr listen[PROXY_LISTEN_MAX]; /* none from the end on */
+    bool configured; /* a person chose them: a port that is taken is an error */
+    /** Does this local port lead to the peer (ports_belongs_to())? */
+    bool (*owns_port)(void *arg, uint16_t port, const struct peer_id *peer);
+    void *owns_arg;
+};

@@ -1,0 +1,70 @@
+#include "adapters/proxy_state.h"
+
+#include <stdlib.h>
+
+void proxy_add(struct proxy *p, struct proxy_conn *c)
+{
+    c->proxy = p;
+    p->count++;
+    list_append(&p->conns, &c->link);
+}
+
+void proxy_remove(struct proxy_conn *c)
+{
+    c->proxy->count--;
+    list_remove(&c->link);
+}
+
+/* ---- tunnels ---- */
+
+struct tunnel {
+    struct list link;
+    struct guarded pump;
+};
+
+static void on_tunnel_end(struct guarded *g)
+{
+    struct tunnel *t = container_of(g, struct tunnel, pump);
+    list_remove(&t->link);
+    free(t);
+}
+
+static const struct guarded_handler tunnel_events = {.on_end = on_tunnel_end};
+
+struct site proxy_site(const struct proxy *p, const struct peer_id *peer)
+{
+    return (struct site){p->o.node, p->o.suffix, *peer, p->o.owns_port, p->o.owns_arg};
+}
+
+void proxy_tunnel(struct proxy *p, const struct tunnel_options *o)
+{
+    struct tunnel *t = calloc(1, sizeof(*t));
+    if (!t) {
+        sock_reset(p->env, o->sock);
+        o->pipe->ops->reset(o->pipe, PIPE_RESET_ABORTED);
+        return;
+    }
+    struct guarded_options options = {
+        .env = p->env,
+        .sock = o->sock,
+        .pipe = o->pipe,
+        .raw = o->raw,
+        .site = proxy_site(p, &o->peer),
+        .farewells = &p->farewells,
+        .handler = &tunnel_events,
+        .first = o->first,
+        .first_len = o->first_len,
+    };
+    list_append(&p->tunnels, &t->link);
+    if (guarded_start(&t->pump, &options) < 0)
+        on_tunnel_end(&t->pump);
+}
+
+void proxy_abort_tunnels(struct proxy *p)
+{
+    for (struct list *at = list_first(&p->tunnels); at; at = list_first(&p->tunnels)) {
+        struct tunnel *t = list_entry(at, struct tunnel, link);
+        guarded_abort(&t->pump);
+        on_tunnel_end(&t->pump);
+    }
+}
