@@ -188,12 +188,14 @@ static void answer_apex(struct job *job)
         say_none(job, LDNS_RCODE_NOERROR);
 }
 
-static void answer_text(struct job *job, const struct answer_host *host)
+static void answer_text(struct job *job)
 {
+    struct answer_text text = {0};
     const char *strings[ANSWER_TEXT_MAX];
     size_t count = 0;
-    while (count < ANSWER_TEXT_MAX && host->text[count][0] != '\0') {
-        strings[count] = host->text[count];
+    job->zone->source->describe(job->zone->arg, job->host_text, &text);
+    while (count < ANSWER_TEXT_MAX && text.string[count][0] != '\0') {
+        strings[count] = text.string[count];
         count++;
     }
     if (count > 0)
@@ -212,7 +214,7 @@ static void answer_host(struct job *job, const struct answer_host *host)
     else if (type == LDNS_RR_TYPE_AAAA && host->has_v6)
         add(job, LDNS_SECTION_ANSWER, record_address(job->owner, host->v6, sizeof(host->v6)));
     else if (type == LDNS_RR_TYPE_TXT)
-        answer_text(job, host);
+        answer_text(job);
     else
         say_none(job, LDNS_RCODE_NOERROR);
 }

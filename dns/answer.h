@@ -30,7 +30,11 @@
 struct answer_host {
     bool has_v4, has_v6;
     uint8_t v4[4], v6[16];
-    char text[ANSWER_TEXT_MAX][96]; /* strings of its TXT, empty from the end on */
+};
+
+/** Strings of a TXT, empty from the end on. */
+struct answer_text {
+    char string[ANSWER_TEXT_MAX][96];
 };
 
 /** Where the host's service listens. */
@@ -43,6 +47,8 @@ struct answer_port {
 struct answer_source {
     /** Returns 0, or -ENOENT: there is no such name. */
     int (*find_host)(void *arg, const char *host, struct answer_host *out);
+    /** For an existing host. */
+    void (*describe)(void *arg, const char *host, struct answer_text *out);
     /** `service` is without its underscore, for an existing host. 0 or -ENOENT: nothing there. */
     int (*find_port)(void *arg, const char *host, const char *service, bool udp,
                      struct answer_port *out);

@@ -42,17 +42,6 @@ static void set_addresses(const struct zone *z, const struct port_assignment *po
         memcpy(out->v6, ip ? ip : LOOPBACK_V6, sizeof(out->v6));
 }
 
-static void set_text(const struct zone *z, const struct name_target *target,
-                     struct answer_host *out)
-{
-    struct peer_view view;
-    char id[PEER_ID_TEXT_MAX];
-    bool present = node_peer(z->node, &target->peer, &view);
-    (void)snprintf(out->text[0], sizeof(out->text[0]), "id=%s", peer_id_print(&target->peer, id));
-    (void)snprintf(out->text[1], sizeof(out->text[1]), "path=%s",
-                   state_text(present ? view.state : PEER_IDLE));
-}
-
 static int find_host(void *arg, const char *host, struct answer_host *out)
 {
     const struct zone *z = arg;
@@ -64,10 +53,24 @@ static int find_host(void *arg, const char *host, struct answer_host *out)
     if (target.kind != NAME_PEER)
         port = registry_port(node_registry(z->node), &target.peer, target.service);
     set_addresses(z, port, out);
-    set_text(z, &target, out);
     if (z->predial && target.by_alias)
         predial_peer(z->predial, &target.peer);
     return 0;
+}
+
+static void describe(void *arg, const char *host, struct answer_text *out)
+{
+    const struct zone *z = arg;
+    struct name_target target;
+    struct peer_view view;
+    char id[PEER_ID_TEXT_MAX];
+    if (names_resolve(z->node, z->suffix, host, &target) < 0)
+        return;
+    bool present = node_peer(z->node, &target.peer, &view);
+    (void)snprintf(out->string[0], sizeof(out->string[0]), "id=%s",
+                   peer_id_print(&target.peer, id));
+    (void)snprintf(out->string[1], sizeof(out->string[1]), "path=%s",
+                   state_text(present ? view.state : PEER_IDLE));
 }
 
 /* The service below a peer's own name: `_ssh` is "ssh", and `_http` also what a web server is
@@ -104,4 +107,4 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
     return 0;
 }
 
-const struct answer_source zone_source = {find_host, find_port};
+const struct answer_source zone_source = {find_host, describe, find_port};

@@ -13,6 +13,13 @@ static int find_host(void *arg, const char *host, struct answer_host *out)
     return strcmp(host, "web.alice.overlay") == 0 ? 0 : -1;
 }
 
+static void describe(void *arg, const char *host, struct answer_text *out)
+{
+    (void)arg;
+    (void)host;
+    (void)out;
+}
+
 static int find_port(void *arg, const char *host, const char *service, bool udp,
                      struct answer_port *out)
 {
@@ -46,7 +53,7 @@ static double rate_of(const struct answer_zone *zone, const char *query, size_t 
 
 int main(void)
 {
-    static const struct answer_source source = {find_host, find_port};
+    static const struct answer_source source = {find_host, describe, find_port};
     static const char a[] = "\0\1\1\0\0\1\0\0\0\0\0\1\3web\5alice\7overlay\0\0\1\0\1"
                             "\0\0\51\4\320\0\0\0\0\0\0";
     static const char absent[] = "\0\1\1\0\0\1\0\0\0\0\0\0\3bob\7overlay\0\0\1\0\1";

@@ -17,8 +17,13 @@ static int find_host(void *arg, const char *host, struct answer_host *out)
     if (len > ANSWER_HOST_MAX || (len > 0 && host[0] == 'x'))
         return -ENOENT;
     *out = (struct answer_host){.has_v4 = len % 3 != 0, .has_v6 = len % 2 != 0};
-    memset(out->text[0], 't', len % sizeof(out->text[0]));
     return 0;
+}
+
+static void describe(void *arg, const char *host, struct answer_text *out)
+{
+    (void)arg;
+    memset(out->string[0], 't', strlen(host) % sizeof(out->string[0]));
 }
 
 static int find_port(void *arg, const char *host, const char *service, bool udp,
@@ -49,7 +54,7 @@ static void check_answer(const uint8_t *data, size_t len, const uint8_t *out, si
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static const struct answer_source source = {find_host, find_port};
+    static const struct answer_source source = {find_host, describe, find_port};
     static uint8_t out[ANSWER_TCP_MAX];
     struct answer_zone zone;
     size_t out_len = 0;

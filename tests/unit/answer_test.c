@@ -22,15 +22,10 @@ static int find_host(void *arg, const char *host, struct answer_host *found)
     (void)arg;
     finds++;
     *found = (struct answer_host){.has_v4 = true, .v4 = {127, 0, 0, 1}};
-    (void)strcpy(found->text[0], "id=peer");
-    (void)strcpy(found->text[1], "path=direct");
     if (strcmp(host, "alice.overlay") == 0 || strcmp(host, "web.alice.overlay") == 0)
         return 0;
-    if (strstr(host, "long.overlay")) {
-        for (int i = 0; i < ANSWER_TEXT_MAX; i++)
-            memset(found->text[i], 't', sizeof(found->text[i]) - 1);
+    if (strstr(host, "long.overlay"))
         return 0;
-    }
     if (strcmp(host, "six.alice.overlay") == 0) {
         found->has_v4 = false;
         found->has_v6 = true;
@@ -38,6 +33,15 @@ static int find_host(void *arg, const char *host, struct answer_host *found)
         return 0;
     }
     return -ENOENT;
+}
+
+static void describe(void *arg, const char *host, struct answer_text *text)
+{
+    (void)arg;
+    (void)strcpy(text->string[0], "id=peer");
+    (void)strcpy(text->string[1], "path=direct");
+    for (int i = 0; strstr(host, "long.overlay") && i < ANSWER_TEXT_MAX; i++)
+        memset(text->string[i], 't', sizeof(text->string[i]) - 1);
 }
 
 static int find_port(void *arg, const char *host, const char *service, bool udp,
@@ -56,7 +60,7 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
     return -ENOENT;
 }
 
-static const struct answer_source source = {find_host, find_port};
+static const struct answer_source source = {find_host, describe, find_port};
 
 static struct answer_zone zone_of(const char *suffix)
 {

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "tests/support/dns_wire.h"
-#include "tests/support/fake_node.h"
+#include "tests/support/lone_node.h"
 
 static struct node node;
 static struct dns_server *server;
@@ -15,7 +15,7 @@ static char why[200];
 static int build(void **state)
 {
     (void)state;
-    fake_node_init(&node);
+    lone_node_init(&node);
     server = NULL;
     options = (struct dns_server_options){.suffix = "overlay"};
     options.listen[0] = addr_loopback(false, 5354);
@@ -27,7 +27,7 @@ static int end(void **state)
 {
     (void)state;
     dns_server_free(server);
-    fake_node_deinit(&node);
+    lone_node_deinit(&node);
     return 0;
 }
 

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "tests/support/fake_node.h"
+#include "tests/support/lone_node.h"
 
 static struct node node;
 static struct name_target t;
@@ -13,14 +13,14 @@ static char id_text[PEER_ID_TEXT_MAX];
 static int build(void **state)
 {
     (void)state;
-    fake_node_init(&node);
+    lone_node_init(&node);
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
-    fake_node_deinit(&node);
+    lone_node_deinit(&node);
     return 0;
 }
 
@@ -93,7 +93,7 @@ static void any_label_may_be_a_service_until_the_list_is_known(void **state)
     assert_int_equal(look_up("nonsense.alice.overlay"), 0);
     assert_int_equal(t.kind, NAME_UNSURE);
 
-    fake_node_offer(&node, "web", 80);
+    lone_node_offer(&node, "web", 80);
     assert_int_equal(look_up("WEB.alice.overlay"), 0);
     assert_int_equal(t.kind, NAME_SERVICE);
     assert_string_equal(t.service, "web");
@@ -107,7 +107,7 @@ static void any_label_may_be_a_service_until_the_list_is_known(void **state)
 static void a_service_has_a_name_by_its_port_too(void **state)
 {
     (void)state;
-    fake_node_offer(&node, "web", 3000);
+    lone_node_offer(&node, "web", 3000);
     assert_int_equal(look_up("p3000.alice.overlay"), 0);
     assert_string_equal(t.service, "web");
     assert_int_equal(look_up("p3001.alice.overlay"), -ENOENT);

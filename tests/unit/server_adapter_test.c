@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "adapters/proxy_header.h"
-#include "tests/support/fake_node.h"
 #include "tests/support/local_world.h"
+#include "tests/support/lone_node.h"
 
 struct harness {
     struct node node;
@@ -54,8 +54,8 @@ static int build(void **state)
 {
     struct harness *h = calloc(1, sizeof(*h));
     assert_non_null(h);
-    fake_node_init(&h->node);
-    fake_node_answering = &h->node;
+    lone_node_init(&h->node);
+    lone_node_answering = &h->node;
     fake_pipe_init(&h->pipe);
     resolver.arg = own.arg = h;
     assert_int_equal(server_adapter_new(&h->adapter, &h->node, &resolver, &own), 0);
@@ -67,7 +67,7 @@ static int end(void **state)
 {
     struct harness *h = *state;
     server_adapter_free(h->adapter);
-    fake_node_deinit(&h->node);
+    lone_node_deinit(&h->node);
     free(h);
     return 0;
 }

@@ -4,20 +4,21 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "tests/support/fake_node.h"
+#include "tests/support/lone_node.h"
 
 static struct node node;
 static struct predial predial;
 static struct zone zone;
 static struct answer_host host;
+static struct answer_text text;
 static struct answer_port port;
 
 static int build(void **state)
 {
     (void)state;
-    fake_node_init(&node);
+    lone_node_init(&node);
     predial_init(&predial, &node);
-    fake_node_cancelled = &node;
+    lone_node_cancelled = &node;
     zone = (struct zone){.node = &node, .suffix = "overlay", .predial = &predial};
     return 0;
 }
@@ -26,13 +27,15 @@ static int end(void **state)
 {
     (void)state;
     predial_deinit(&predial);
-    fake_node_deinit(&node);
+    lone_node_deinit(&node);
     return 0;
 }
 
 static int find_host(const char *name)
 {
     memset(&host, 0xff, sizeof(host));
+    memset(&text, 0, sizeof(text));
+    zone_source.describe(&zone, name, &text);
     return zone_source.find_host(&zone, name, &host);
 }
 
@@ -54,21 +57,21 @@ static void assign(const char *service, uint16_t number, const char *at)
 static void hosts_are_on_loopback(void **state)
 {
     (void)state;
-    char text[96], id[PEER_ID_TEXT_MAX];
+    char expected[96], id[PEER_ID_TEXT_MAX];
     assert_int_equal(find_host("web.alice.overlay"), 0);
     assert_true(host.has_v4);
     assert_false(host.has_v6);
     assert_memory_equal(host.v4, "\177\0\0\1", 4);
-    (void)snprintf(text, sizeof(text), "id=%s", peer_id_print(&node.alice, id));
-    assert_string_equal(host.text[0], text);
-    assert_string_equal(host.text[1], "path=idle");
+    (void)snprintf(expected, sizeof(expected), "id=%s", peer_id_print(&node.alice, id));
+    assert_string_equal(text.string[0], expected);
+    assert_string_equal(text.string[1], "path=idle");
     zone.loopback_v6 = true;
     node.view.known = true;
     node.view.state = PEER_DIRECT;
     assert_int_equal(find_host("alice.overlay"), 0);
     assert_true(host.has_v6);
     assert_int_equal(host.v6[15], 1);
-    assert_string_equal(host.text[1], "path=direct");
+    assert_string_equal(text.string[1], "path=direct");
     assert_int_equal(find_host("bob.overlay"), -ENOENT);
 }
 
