@@ -13,7 +13,6 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -386,41 +385,40 @@ static void reports_no_writability_that_nobody_waits_for(void **state)
     assert_int_equal(w->a.writable, 0);
 }
 
-/* A slow network card: a network namespace whose loopback has a queue that lets 800 Mbit/s pass. */
-static int fill_a_slow_link(struct world *w)
+/* A slow network card: a network namespace whose loopback has a queue that lets 200 Mbit/s pass. */
+static void enter_slow_network(void)
 {
-    if (unshare(CLONE_NEWNET) < 0 ||
-        system("ip link set lo up && tc qdisc add dev lo root tbf rate "
-               "800mbit burst 64kb limit 20mb") != 0)
-        return 2;
-    open_both(w, false, UDP_BULK);
-    fill_pattern();
-    w->b.discards = true;
-    size_t sent = 0;
-    for (unsigned round = 0; round < 3; round++) {
-        while (send_from(w, &w->a, &w->b.at, 12000, 1200) == 0)
-            sent += 12000;
-        if (send_from(w, &w->a, &w->b.at, 1200, 0) != -EAGAIN)
-            return 3; /* as long as it is full, it says so */
-        if (!spin_until(w->loop, &w->a.writable, round + 1))
-            return 4;
+    if (unshare(CLONE_NEWNET) < 0) {
+        print_message("no network namespace of our own here\n");
+        skip();
     }
+    if (system("ip link set lo up && "
+               "tc qdisc add dev lo root tbf rate 200mbit burst 64kb limit 20mb") != 0) {
+        print_message("no tc here\n");
+        skip();
+    }
+}
+
+static void fill_link(struct world *w, unsigned round)
+{
+    unsigned sent = 0;
+    while (send_from(w, &w->a, &w->b.at, 12000, 1200) == 0)
+        sent++;
+    assert_true(sent > 10);
+    assert_true(spin_until(w->loop, &w->a.writable, round));
     spin_for(w->loop, MSEC(20));
-    return w->a.writable == 3 && sent > 100000 ? 0 : 5;
+    assert_int_equal(w->a.writable, round);
 }
 
 static void says_when_the_link_is_full_and_when_no_longer(void **state)
 {
-    int status;
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(fill_a_slow_link(*state));
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
-        print_message("no network namespace with tc here\n");
-        skip();
-    }
-    assert_int_equal(status, 0);
+    struct world *w = *state;
+    enter_slow_network();
+    open_both(w, false, UDP_BULK);
+    fill_pattern();
+    w->b.discards = true;
+    for (unsigned round = 1; round <= 2; round++)
+        fill_link(w, round);
 }
 
 int main(void)
