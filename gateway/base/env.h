@@ -328,8 +328,9 @@ static inline struct addr sock_local(struct env *e, const struct sock *s)
 
 /**
  * Which local user holds the client end of a TCP connection between two addresses of this machine.
- * Only sockets in state ESTABLISHED or CLOSE_WAIT with an inode count: one that was closed already
- * shows uid 0. Returns 0 and sets `*uid`, or -ENOENT (no such socket: treat as a stranger).
+ * Only connected sockets that a program still holds count (they have an inode): one that was closed
+ * already shows uid 0. Either end of data may have been sent. Returns 0 and sets `*uid`, or -ENOENT
+ * (no such socket: treat as a stranger).
  */
 MUST_USE static inline int env_owner_of_tcp(struct env *e, const struct addr *client,
                                             const struct addr *server, uint32_t *uid)

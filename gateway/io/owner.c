@@ -137,6 +137,21 @@ static bool same(const struct addr *a, const struct addr *b)
     return len_a == len_b && addr_port(a) == addr_port(b) && memcmp(ip_a, ip_b, len_a) == 0;
 }
 
+/* Does a program still hold this connection? Its end of data may have been sent (`nc -N` does that
+ * before anybody could ask), but once it is closed the inode is 0, and the uid with it. */
+static bool is_held(const struct inet_diag_msg *m)
+{
+    switch (m->idiag_state) {
+    case TCP_ESTABLISHED:
+    case TCP_CLOSE_WAIT:
+    case TCP_FIN_WAIT1:
+    case TCP_FIN_WAIT2:
+        return m->idiag_inode != 0;
+    default:
+        return false;
+    }
+}
+
 int owner_of_tcp(struct owner *o, const struct addr *client, const struct addr *server,
                  uint32_t *uid)
 {
@@ -149,11 +164,11 @@ int owner_of_tcp(struct owner *o, const struct addr *client, const struct addr *
     int err = ask(o, &q, &found);
     if (err < 0)
         return err;
-    if (found.idiag_state != TCP_ESTABLISHED && found.idiag_state != TCP_CLOSE_WAIT)
+    if (!is_held(&found))
         return -ENOENT;
     /* Without such a connection the kernel answers with the listener of that port, if any. */
     const struct addr source = source_of(&found), destination = destination_of(&found);
-    if (found.idiag_inode == 0 || !same(&source, &from) || !same(&destination, &to))
+    if (!same(&source, &from) || !same(&destination, &to))
         return -ENOENT;
     *uid = found.idiag_uid;
     return 0;

@@ -123,6 +123,20 @@ static void finds_the_owner_of_one_that_got_our_end(void **state)
     disconnect(&p);
 }
 
+/* `printf x | nc -N` has sent its end of data before the gateway can ask. */
+static void finds_the_owner_of_one_that_sent_its_end(void **state)
+{
+    struct pair p = connected(false);
+    uint32_t uid = 7;
+    assert_int_equal(shutdown(p.client, SHUT_WR), 0);
+    assert_int_equal(owner_of_tcp(*state, &p.client_at, &p.server_at, &uid), 0);
+    assert_int_equal(uid, geteuid());
+    (void)close(p.client);
+    assert_int_equal(owner_of_tcp(*state, &p.client_at, &p.server_at, &uid), -ENOENT);
+    p.client = dup(0);
+    disconnect(&p);
+}
+
 /* Java and others speak to 127.0.0.1 from a v6 socket. */
 static void finds_the_owner_of_a_v6_socket_that_speaks_to_v4(void **state)
 {
@@ -294,6 +308,7 @@ int main(void)
         TEST(knows_no_owner_of_a_connection_that_is_not),
         TEST(knows_no_owner_of_a_socket_that_was_closed),
         TEST(finds_the_owner_of_one_that_got_our_end),
+        TEST(finds_the_owner_of_one_that_sent_its_end),
         TEST(finds_the_owner_of_a_v6_socket_that_speaks_to_v4),
         TEST(finds_the_owner_of_a_datagram),
         TEST(tells_another_user),
