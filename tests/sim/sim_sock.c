@@ -422,7 +422,7 @@ static int owner_op(struct env *env, const struct addr *client, const struct add
         const struct sock *s = list_entry(node, struct sock, link);
         if (s->is_unix || !addr_equal(&s->local, client) || !addr_equal(&s->remote, server))
             continue;
-        if (s->finished || s->broken || s->connecting)
+        if (s->broken || s->connecting)
             return -ENOENT;
         *uid = s->uid;
         return 0;

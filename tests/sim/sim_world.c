@@ -8,10 +8,23 @@
 
 #include <cmocka.h>
 
+#include "gateway/base/log.h"
 #include "tests/support/random.h"
 
+#define START          SEC(3600)
 #define DEFAULT_SEED   20260101
 #define EVENTS_AT_ONCE 1000000
+
+static instant log_now(void *arg)
+{
+    return ((struct sim_world *)arg)->now;
+}
+
+static void log_line(void *arg, enum log_level level, enum log_topic topic, const char *line)
+{
+    double seconds = (double)(log_now(arg) - START) / 1e9;
+    printf("%10.6f %-5s %-7s %s\n", seconds, log_level_name(level), log_topic_name(topic), line);
+}
 
 void sim_world_init(struct sim_world *w, uint64_t seed)
 {
@@ -22,7 +35,7 @@ void sim_world_init(struct sim_world *w, uint64_t seed)
         seed = DEFAULT_SEED;
     printf("SIM_SEED=%llu\n", (unsigned long long)seed);
     *w = (struct sim_world){
-        .now = SEC(3600),
+        .now = START,
         .wall_us = SIM_EPOCH_US,
         .seed = seed,
         .chance = seed,
@@ -30,10 +43,13 @@ void sim_world_init(struct sim_world *w, uint64_t seed)
     w->deferred_end = &w->deferred;
     list_init(&w->hosts);
     list_init(&w->flying);
+    if (getenv("SIM_LOG"))
+        log_set_sink(&(struct log_sink){LOG_LEVEL_DEBUG, log_line, log_now, w});
 }
 
 void sim_world_deinit(struct sim_world *w)
 {
+    log_set_sink(NULL);
     assert_true(list_is_empty(&w->hosts));
     assert_null(w->deferred);
     assert_int_equal(w->events.count, 0);

@@ -3,7 +3,7 @@
  *
  * Hosts (tests/sim/sim_env.h) live in a world and share its events. Time jumps from event to event,
  * so an hour of keep-alives takes milliseconds. A world prints its seed; SIM_SEED=N in the
- * environment replays it.
+ * environment replays it, and SIM_LOG=1 prints what the gateways log, with virtual time.
  */
 #pragma once
 
