@@ -153,6 +153,13 @@ $(BENCH_BIN): %: %.o $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
+# Manual pages, completions and units, from the program's own tables.
+docs: $(PROGRAM)
+	$(call say,DOCS,build/docs)
+	$(if $(PROGRAM),$Qconfig/man/generate.sh '$(PROGRAM)' build/docs)
+lint-docs: docs
+	$Qmandoc -T lint -W warning $(if $(PROGRAM),build/docs/overlay.1 build/docs/overlay.conf.5)
+
 # ---- tests ----
 
 RUN_TESTS := tests/tools/run-tests.sh
@@ -261,7 +268,7 @@ $B/%.h.ok: %.h $B/flags | have-libraries
 
 # ---- handing it on ----
 
-install: all
+install: all docs
 	$Qtests/tools/install.sh install '$(PROGRAM)'
 uninstall:
 	$Qtests/tools/install.sh uninstall
@@ -278,7 +285,7 @@ clean:
 	$Q$(RM) -r build
 
 FORCE:
-.PHONY: FORCE all tests have-libraries deps deps-lint check check-fast run-unit run-scenario \
+.PHONY: FORCE all docs lint-docs tests have-libraries deps deps-lint check check-fast run-unit run-scenario \
         run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz demo bench \
         bench-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist clean

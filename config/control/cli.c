@@ -216,6 +216,13 @@ static int run_anyhow(struct front *f, const json_t *request)
     return asked.err < 0 ? lost(f, asked.err) : conclude(f, asked.answer);
 }
 
+/** What the daemon said, without its name in front. */
+static const char *without_name(const char *why)
+{
+    static const char NAME[] = "overlay: ";
+    return strncmp(why, NAME, sizeof(NAME) - 1) == 0 ? why + sizeof(NAME) - 1 : why;
+}
+
 static int start_gateway(struct front *f)
 {
     char why[512] = "";
@@ -233,7 +240,7 @@ static int start_gateway(struct front *f)
     int err = f->host->spawn(f->host->arg, &spawn, why, sizeof(why));
     if (err < 0 && err != -EBUSY)
         return front_fail(f, CLI_FAILED, "overlay daemon shows why", "cannot start a gateway: %s",
-                          *why ? why : strerror(-err));
+                          *why ? without_name(why) : strerror(-err));
     return CLI_OK;
 }
 

@@ -46,6 +46,21 @@ void front_say(const struct front *f, const char *format, ...)
         write_text(f, 2, text);
 }
 
+/** What went wrong, and what to try next. A daemon says it in one line, which is what remains in a
+ *  log and what who started it passes on. */
+static char *two_lines(const struct front *f, const char *error, const char *hint)
+{
+    bool one = f->args.verb && f->args.verb->id == VERB_DAEMON;
+    char *text = NULL;
+
+    if (!hint)
+        hint = "";
+    if (asprintf(&text, "overlay: %s%s%s\n", error, !*hint ? "" : (one ? "; next: " : "\n  next: "),
+                 hint) < 0)
+        return NULL;
+    return text;
+}
+
 int front_fail_json(const struct front *f, const json_t *answer)
 {
     const char *error = json_string_value(json_object_get(answer, "error"));
@@ -56,9 +71,8 @@ int front_fail_json(const struct front *f, const json_t *answer)
     if (f->json) {
         size_t len;
         text = protocol_line(answer, &len);
-    } else if (asprintf(&text, "overlay: %s\n%s%s%s", error ? error : "malformed answer",
-                        hint ? "  next: " : "", hint ? hint : "", hint ? "\n" : "") < 0) {
-        text = NULL;
+    } else {
+        text = two_lines(f, error ? error : "malformed answer", hint);
     }
     if (text)
         write_text(f, 2, text);
