@@ -218,6 +218,7 @@ static int wait_ms(struct io_loop *l, instant deadline)
 {
     if (l->stopping || l->work || !list_is_empty(&l->again))
         return 0;
+    uv_update_time(&l->uv); /* it knows only the time at which it ran last */
     /* 0 also when a handle was started since libuv ran last and must reach its own epoll set. */
     int ms = uv_backend_timeout(&l->uv);
     l->uv_ready = ms == 0;

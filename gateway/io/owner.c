@@ -13,6 +13,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "gateway/base/log.h"
+
 #define ANSWER_MAX 1024 /* bytes */
 #define MAX_STALE  16   /* answers to older questions that are skipped */
 
@@ -99,18 +101,19 @@ static int read_answer(struct owner *o, uint32_t sequence, struct inet_diag_msg 
 static int ask(struct owner *o, struct question *q, struct inet_diag_msg *out)
 {
     int err = open_netlink(o);
-    if (err < 0)
-        return err;
     q->head.nlmsg_seq = ++o->sequence;
-    if (send(o->fd, q, sizeof(*q), MSG_NOSIGNAL) < 0)
+    if (err == 0 && send(o->fd, q, sizeof(*q), MSG_NOSIGNAL) < 0)
         err = -errno;
     for (unsigned n = 0; err == 0; n++)
         err = n < MAX_STALE ? read_answer(o, q->head.nlmsg_seq, out) : -EBADMSG;
     if (err > 0)
         return 0;
     /* After anything strange, the next question gets a fresh socket without old answers. */
-    if (err != -ENOENT)
+    if (err != -ENOENT) {
+        log_warn(LOG_IO, "cannot ask whose socket a caller has (%s): it is refused",
+                 strerror(-err));
         owner_deinit(o);
+    }
     return -ENOENT;
 }
 

@@ -135,21 +135,12 @@ static void skip_under_valgrind(void)
         skip();
 }
 
-/* Valgrind has its own idea of the limit, and drops a connection that accept() had. */
-static void need_real_limits(void)
-{
-    const char *preload = getenv("LD_PRELOAD");
-    if (preload && strstr(preload, "vgpreload"))
-        skip();
-}
-
 /* The callers come first and then the limit: accept() has no descriptor left for any of them. */
 static void refuses_callers_when_no_descriptor_is_left(void **state)
 {
     struct world *w = *state;
     char byte;
     int fd[20];
-    need_real_limits();
     skip_under_valgrind();
     listen_on_loopback(w);
     struct addr at = listener_local(w->env, w->listener);
@@ -175,7 +166,6 @@ static void refuses_callers_when_no_descriptor_is_left(void **state)
 static void recovers_without_its_reserve(void **state)
 {
     struct world *w = *state;
-    need_real_limits();
     skip_under_valgrind();
     listen_on_loopback(w);
     struct addr at = listener_local(w->env, w->listener);

@@ -369,6 +369,28 @@ static void serves_libuv_timers_signals_and_threads(void **state)
     spin_for(l, MSEC(1)); /* the close callbacks */
 }
 
+/* libuv keeps its own time, which stands still while only our sockets and timers are busy. */
+static void fires_libuv_timers_in_time_while_ours_are_busy(void **state)
+{
+    struct io_loop *l = *state;
+    struct alarm_clock a = alarm_clock(l, '\0');
+    uv_timer_t timer;
+    instant start = io_loop_now(l);
+
+    uv_events = 0;
+    io_loop_turn(l, 0);
+    spin_for(l, MSEC(20));
+    assert_int_equal(uv_timer_init(io_loop_uv(l), &timer), 0);
+    assert_int_equal(uv_timer_start(&timer, on_uv_timer, 40, 0), 0);
+    while (uv_events == 0 && io_loop_now(l) < start + SEC(1)) {
+        io_loop_timer_set(l, &a.timer, io_loop_now(l) + MSEC(3));
+        io_loop_turn(l, INSTANT_NEVER);
+    }
+    assert_in_range(io_loop_now(l) - start, MSEC(39), MSEC(200));
+    io_loop_timer_stop(l, &a.timer);
+    spin_for(l, MSEC(1));
+}
+
 static void stop_loop(struct timer *t)
 {
     io_loop_stop(container_of(t, struct alarm_clock, timer)->loop);
@@ -420,6 +442,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops_work_that_was_taken_back, build, end),
         cmocka_unit_test_setup_teardown(looks_at_sockets_between_work_that_never_ends, build, end),
         cmocka_unit_test_setup_teardown(serves_libuv_timers_signals_and_threads, build, end),
+        cmocka_unit_test_setup_teardown(fires_libuv_timers_in_time_while_ours_are_busy, build, end),
         cmocka_unit_test_setup_teardown(runs_until_it_is_stopped, build, end),
         cmocka_unit_test_setup_teardown(sleeps_when_there_is_nothing_to_do, build, end),
     };
