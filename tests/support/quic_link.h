@@ -13,7 +13,7 @@
 #include "gateway/transport/quic.h"
 
 #define LINK_SIDES   3
-#define LINK_STREAMS 64
+#define LINK_STREAMS 8192 /* of one side; later ones take the places of the first */
 
 enum link_mode {
     LINK_READ, /* read everything, check it */

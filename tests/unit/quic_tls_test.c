@@ -1,0 +1,133 @@
+/* Who may come in: protocols and keys of callers that are none of ours, and what they may do. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/quic_stranger.h"
+
+static struct quic_link link;
+static struct stranger stranger;
+
+static int setup(void **state)
+{
+    (void)state;
+    link_init(&link, 1, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stranger_deinit(&stranger);
+    link_deinit(&link);
+    return 0;
+}
+
+static void call(const struct stranger_options *options)
+{
+    stranger_init(&stranger, &link, options);
+    stranger_run(&stranger, SEC(2));
+}
+
+static void a_foreign_client_with_our_protocol_is_let_in(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){0});
+    assert_true(stranger.confirmed);
+    assert_int_equal(link.side[1].connected, 1);
+    (void)stranger_open(&stranger);
+    stranger_run(&stranger, SEC(1));
+    assert_int_equal(link.side[1].streams, 1);
+}
+
+static void another_protocol_is_refused_by_its_alert(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){.alpn = "h3"});
+    assert_int_equal(stranger.error, NGTCP2_ERR_DRAINING);
+    assert_int_equal(stranger.close_code, NGTCP2_CRYPTO_ERROR + 120);
+    assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+}
+
+static void a_certificate_is_no_key(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){.key = STRANGER_X509});
+    assert_false(stranger.confirmed);
+    assert_int_not_equal(stranger.error, 0);
+    assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+}
+
+static void no_key_is_refused(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){.key = STRANGER_NO_KEY});
+    assert_false(stranger.confirmed);
+    assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+}
+
+static void a_key_that_anyone_can_use_is_refused(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){.key = STRANGER_SMALL_ORDER});
+    assert_false(stranger.confirmed);
+    assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+}
+
+static void a_stranger_that_is_refused_gets_the_one_code_for_it(void **state)
+{
+    (void)state;
+    link.side[1].refuse = true;
+    call(&(struct stranger_options){0});
+    assert_int_equal(stranger.error, NGTCP2_ERR_DRAINING);
+    assert_false(stranger.confirmed);
+    assert_true(!stranger.close_is_app || stranger.close_code == QUIC_CLOSE_DENIED);
+}
+
+static void a_window_of_nothing_holds_the_writer_until_it_opens(void **state)
+{
+    (void)state;
+    link.side[1].mode = LINK_ECHO;
+    call(&(struct stranger_options){.no_window = true});
+    int64_t id = stranger_open(&stranger);
+    stranger_run(&stranger, SEC(3));
+    assert_int_equal(link.side[1].streams, 1);
+    assert_int_equal(link.side[1].stream[0].received, 5);
+    assert_int_equal(stranger.received, 0);
+    assert_int_equal(link.side[1].ended, 0);
+    stranger_open_window(&stranger, id, 3);
+    stranger_run(&stranger, SEC(1));
+    assert_int_equal(stranger.received, 3);
+    stranger_open_window(&stranger, id, 100);
+    stranger_run(&stranger, SEC(1));
+    assert_int_equal(stranger.received, 5);
+}
+
+static void datagrams_are_not_for_those_who_take_none(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){.no_datagram = true});
+    assert_int_equal(link.side[1].connected, 1);
+    assert_int_equal(quic_send_datagram(link.side[1].conn, (const uint8_t *)"x", 1), -EOPNOTSUPP);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_foreign_client_with_our_protocol_is_let_in),
+        T(another_protocol_is_refused_by_its_alert),
+        T(a_certificate_is_no_key),
+        T(no_key_is_refused),
+        T(a_key_that_anyone_can_use_is_refused),
+        T(a_stranger_that_is_refused_gets_the_one_code_for_it),
+        T(a_window_of_nothing_holds_the_writer_until_it_opens),
+        T(datagrams_are_not_for_those_who_take_none),
+    };
+    return cmocka_run_group_tests_name("quic_tls", tests, NULL, NULL);
+}
