@@ -7,12 +7,15 @@
 #define ALL_PER_SECOND 20
 #define ALL_BURST      60
 
-/* A bucket counts whole tokens a second, and a source gets fewer: so 60 tokens a datagram. */
+/* A bucket counts whole tokens a second, and a source gets fewer datagrams: so 60 tokens for one.
+ * A burst and a minute's worth are LAN_SOURCE_PER_MINUTE together. */
 #define DATAGRAM_TOKENS 60
+#define SOURCE_BURST    12
 
 static struct bucket source_bucket(instant now)
 {
-    struct bucket b = bucket_of(LAN_SOURCE_PER_MINUTE, LAN_SOURCE_PER_MINUTE * DATAGRAM_TOKENS);
+    struct bucket b =
+        bucket_of(LAN_SOURCE_PER_MINUTE - SOURCE_BURST, SOURCE_BURST * DATAGRAM_TOKENS);
     b.last = now;
     return b;
 }

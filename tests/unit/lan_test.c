@@ -489,7 +489,7 @@ static void more_than_sixteen_contacts_take_turns(void **state)
         assert_true(sent[n].len <= 512);
 }
 
-static void a_flood_of_one_source_is_heard_twenty_times_a_minute(void **state)
+static void a_flood_of_one_source_is_hardly_heard(void **state)
 {
     (void)state;
     uint8_t seed[KEYS_SEED_LEN] = {2};
@@ -514,7 +514,7 @@ static void a_flood_of_one_source_is_heard_twenty_times_a_minute(void **state)
         }
         now += MSEC(10);
     }
-    assert_in_range(g[0].found_count - before, 18, 22);
+    assert_in_range(g[0].found_count - before, 8, LAN_SOURCE_PER_MINUTE);
 }
 
 static void garbage_is_ignored(void **state)
@@ -665,7 +665,7 @@ int main(void)
         LAN_TEST(a_new_address_is_told_after_a_network_change),
         LAN_TEST(every_interface_is_used),
         LAN_TEST(more_than_sixteen_contacts_take_turns),
-        LAN_TEST(a_flood_of_one_source_is_heard_twenty_times_a_minute),
+        LAN_TEST(a_flood_of_one_source_is_hardly_heard),
         LAN_TEST(garbage_is_ignored),
         LAN_TEST(public_gateways_see_strangers),
         LAN_TEST(a_private_gateway_hears_a_public_contact_and_answers),
