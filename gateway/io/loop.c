@@ -253,10 +253,15 @@ static void tell_again(struct io_loop *l)
     list_remove(&end);
 }
 
-static void tell_batch(struct io_loop *l, int count)
+/* From here on who is stopped is taken out of the batch: before anybody is told anything. */
+static void number_batch(struct io_loop *l, int count)
 {
     for (int i = 0; i < count; i++)
         ((struct io_watch *)l->batch[i].data.ptr)->slot = (unsigned)i + 1;
+}
+
+static void tell_batch(struct io_loop *l, int count)
+{
     for (int i = 0; i < count; i++) {
         struct io_watch *w = l->batch[i].data.ptr;
         if (!w)
@@ -288,8 +293,9 @@ void io_loop_turn(struct io_loop *l, instant deadline)
     int count = epoll_wait(l->epoll, l->batch, BATCH, ms);
     if (count == 0 && ms > 0)
         l->uv_ready = true; /* perhaps a timer of libuv ended the wait */
+    number_batch(l, count); /* below 0 only for a signal: nobody */
     tell_again(l);
-    tell_batch(l, count > 0 ? count : 0); /* below 0 only for a signal */
+    tell_batch(l, count);
     run_uv(l);
     fire_timers(l);
     run_deferred(l);

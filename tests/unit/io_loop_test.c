@@ -125,6 +125,23 @@ static void tells_nothing_to_one_that_waited_for_another_turn_and_closed(void **
     assert_int_equal(b.rang, 1);
 }
 
+static void tells_nothing_to_one_closed_by_one_that_asked_for_this_turn(void **state)
+{
+    struct io_loop *l = *state;
+    struct bell a = bell(l), b = bell(l);
+
+    hang(&a, 1);
+    hang(&b, 0);
+    a.again = 1;
+    assert_true(spin_until(l, &a.rang, 1));
+    ring(&b); /* comes with the turn in which `a` is told again */
+    a.closes = &b;
+    spin_for(l, MSEC(2));
+    assert_int_equal(a.rang, 2);
+    assert_int_equal(b.rang, 0);
+    io_watch_close(l, &a.watch);
+}
+
 static void may_close_itself(void **state)
 {
     struct io_loop *l = *state;
@@ -432,6 +449,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tells_nothing_to_one_closed_in_the_same_turn, build, end),
         cmocka_unit_test_setup_teardown(
             tells_nothing_to_one_that_waited_for_another_turn_and_closed, build, end),
+        cmocka_unit_test_setup_teardown(tells_nothing_to_one_closed_by_one_that_asked_for_this_turn,
+                                        build, end),
         cmocka_unit_test_setup_teardown(may_close_itself, build, end),
         cmocka_unit_test_setup_teardown(refuses_a_plain_file, build, end),
         cmocka_unit_test_setup_teardown(fires_timers_in_order_and_not_early, build, end),
