@@ -101,7 +101,7 @@ static int check_service(struct applying *a, const struct service_settings *s)
     struct peer_id id;
 
     if (share_target_parse(&target, s->target) < 0 ||
-        !registry_target_ok(target.text, s->off_host || !target.off_host))
+        !registry_target_ok(target.text, target.off_host))
         return complain(a, s->line, "[service %s]: %s must not be shared", s->name, s->target);
     if (target.off_host && !s->off_host)
         return complain(a, s->line, "[service %s]: %s is another host; off_host = yes allows that",
