@@ -1,7 +1,7 @@
 /**
  * A control server on a fake node, and callers that speak to it: for tests of the control socket.
  *
- * Include it in one file of the test, as tests/support/fake_node.h, which it brings along.
+ * Include it in one file of the test, as tests/support/control_node.h, which it brings along.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 #include "config/control/server.h"
 #include "gateway/node/names.h"
 #include "tests/support/fake_env.h"
-#include "tests/support/fake_node.h"
+#include "tests/support/control_node.h"
 
 #define STAGE_HOME   "/home/x"
 #define STAGE_SOCKET STAGE_HOME "/" CONTROL_SOCKET

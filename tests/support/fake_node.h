@@ -1,39 +1,97 @@
 /**
- * A node that does what the test says, in place of gateway/node: for tests of what sits on it.
+ * A gateway without sessions for unit tests of what stands on gateway/node/node.h. The registry is
+ * a real one; one peer can be made to look as the test wants, and calls are counted.
  *
- * Include it in one file of the test; it defines the node_*() functions that the control server
- * and the names use.
+ * It defines the functions of node.h that such tests need: include it in one file of a test.
  */
 #pragma once
 
-#include <errno.h>
-#include <stdbool.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
+#include <cmocka.h>
+
+#include "gateway/identity/keys.h"
 #include "gateway/node/node.h"
+#include "tests/support/fake_env.h"
 
-struct node {
-    struct env *env;
-    struct registry *registry;
-    struct peer_id id;
-    unsigned changed; /* node_registry_changed() calls */
-
-    struct node_wait *wait; /* node_connect() waits; NULL: nobody */
-    struct peer_view view;  /* of the one peer there is, by its id */
-    struct pipe *pipe;      /* node_open_stream() gives it; NULL: -EAGAIN */
-    struct preamble asked;  /* what it was opened for */
-    bool answered;          /* node_take_answer() has `answer` */
-    struct preamble_answer answer;
-    struct node_ping *ping; /* waits for its answer */
+/* One flow; the struct is opaque in node.h. */
+struct flow {
+    struct node *node;
+    const struct flow_handler *handler;
+    void *arg;
+    bool answered, closed;
+    enum preamble_status status;
+    char reason[PREAMBLE_REASON_MAX + 1];
+    uint8_t sent[FLOW_DATAGRAM_MAX];
+    size_t sent_len, sent_count;
 };
 
-/* What node_take_answer(), which is given no node, answers from. */
-static struct node *fake_node_of_pipe;
+struct node {
+    struct fake_env fake;
+    struct registry *registry;
+    struct peer_id me, alice, bob;
+    /* What node_peer() says of alice; nothing while `view.known` is false. */
+    struct peer_view view;
+    struct remote_service services[4];
+    /* what was asked of it */
+    unsigned connects, cancels;
+    struct peer_id connect_to;
+    struct node_wait *wait;
+    const struct node_server *server;
+    void *server_arg;
+    struct node_watch *watch;
+    unsigned answers; /* of node_answer() */
+    enum preamble_status answer;
+};
+
+static inline struct peer_id fake_peer_id(uint8_t number)
+{
+    struct keys keys;
+    uint8_t seed[KEYS_SEED_LEN] = {number};
+    keys_from_seed(&keys, seed);
+    return keys.id;
+}
+
+static inline void fake_node_init(struct node *n)
+{
+    char why[160];
+    int err;
+    memset(n, 0, sizeof(*n));
+    fake_env_init(&n->fake);
+    n->me = fake_peer_id(9);
+    n->alice = fake_peer_id(1);
+    n->bob = fake_peer_id(2);
+    n->view.id = n->alice;
+    n->view.services = n->services;
+    assert_int_equal(registry_open(&n->registry, &n->fake.env, why, sizeof(why)), 0);
+    assert_non_null(registry_peer_add(n->registry, &n->alice, &err));
+    assert_int_equal(registry_set_alias(n->registry, &n->alice, "alice"), 0);
+}
+
+static inline void fake_node_deinit(struct node *n)
+{
+    assert_null(n->watch);
+    registry_free(n->registry);
+    fake_env_deinit(&n->fake);
+}
+
+/** Alice's list is known and has this service too. */
+static inline void fake_node_offer(struct node *n, const char *name, uint16_t port)
+{
+    struct remote_service *s = &n->services[n->view.service_count++];
+    n->view.known = n->view.services_known = true;
+    *s = (struct remote_service){.proto = SERVICE_TCP, .port = port};
+    assert_true(strlen(name) < sizeof(s->name));
+    memcpy(s->name, name, strlen(name) + 1);
+}
 
 struct env *node_env(struct node *n)
 {
-    return n->env;
+    return &n->fake.env;
 }
 
 struct registry *node_registry(struct node *n)
@@ -43,32 +101,12 @@ struct registry *node_registry(struct node *n)
 
 const struct peer_id *node_id(const struct node *n)
 {
-    return &n->id;
-}
-
-size_t node_addresses(const struct node *n, struct addr *out, size_t max)
-{
-    (void)n;
-    if (max > 0)
-        out[0] = addr_loopback(false, 4433);
-    return 1;
-}
-
-void node_registry_changed(struct node *n)
-{
-    n->changed++;
-}
-
-size_t node_peers(struct node *n, struct peer_view *out, size_t max)
-{
-    if (max > 0)
-        out[0] = n->view;
-    return peer_id_is_zero(&n->view.id) ? 0 : 1;
+    return &n->me;
 }
 
 bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
 {
-    if (!peer_id_equal(id, &n->view.id))
+    if (!n->view.known || !peer_id_equal(id, &n->alice))
         return false;
     *out = n->view;
     return true;
@@ -76,62 +114,73 @@ bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
 
 void node_connect(struct node *n, const struct peer_id *id, struct node_wait *w)
 {
-    (void)id;
+    n->connects++;
+    n->connect_to = *id;
     n->wait = w;
 }
+
+static struct node *fake_node_cancelled; /* node_connect_cancel() is not told which node */
 
 void node_connect_cancel(struct node_wait *w)
 {
     (void)w;
+    if (fake_node_cancelled)
+        fake_node_cancelled->cancels++;
 }
 
-/** The session is there (0), or could not be made. */
-static inline void fake_node_connected(struct node *n, int err, const char *why)
+void node_serve(struct node *n, const struct node_server *server, void *arg)
 {
-    struct node_wait *w = n->wait;
-
-    n->wait = NULL;
-    if (w)
-        w->done(w, err, why);
+    n->server = server;
+    n->server_arg = arg;
 }
 
-int node_open_stream(struct node *n, const struct peer_id *id, const struct preamble *what,
-                     struct pipe **out)
+void node_watch(struct node *n, struct node_watch *w)
 {
-    (void)id;
-    if (!n->pipe)
-        return -EAGAIN;
-    n->asked = *what;
-    fake_node_of_pipe = n;
-    *out = n->pipe;
-    return 0;
+    n->watch = w;
+    w->link.next = (struct list *)(void *)n;
 }
 
-int node_take_answer(struct pipe *pipe, struct preamble_answer *out)
+void node_unwatch(struct node_watch *w)
+{
+    struct node *n = (struct node *)(void *)w->link.next;
+    n->watch = NULL;
+}
+
+static struct node *fake_node_answering;
+
+void node_answer(struct pipe *pipe, enum preamble_status status, const char *reason)
 {
     (void)pipe;
-    if (!fake_node_of_pipe->answered)
-        return -EAGAIN;
-    *out = fake_node_of_pipe->answer;
-    return 0;
+    (void)reason;
+    fake_node_answering->answers++;
+    fake_node_answering->answer = status;
 }
 
-void node_ping(struct node *n, const struct peer_id *id, struct node_ping *p)
+void node_flow_attach(struct flow *f, const struct flow_handler *handler, void *arg)
 {
-    (void)id;
-    n->ping = p;
+    f->handler = handler;
+    f->arg = arg;
 }
 
-void node_ping_cancel(struct node *n, struct node_ping *p)
+void node_answer_flow(struct flow *f, enum preamble_status status, const char *reason)
 {
-    if (n->ping == p)
-        n->ping = NULL;
+    f->answered = true;
+    f->status = status;
+    f->closed = status != PREAMBLE_OK;
+    (void)snprintf(f->reason, sizeof(f->reason), "%s", reason);
 }
 
-static inline void fake_node_pong(struct node *n, int err, instant rtt)
+void node_flow_send(struct flow *f, const uint8_t *data, size_t len)
 {
-    struct node_ping *p = n->ping;
+    assert_false(f->closed);
+    assert_true(len <= sizeof(f->sent));
+    memcpy(f->sent, data, len);
+    f->sent_len = len;
+    f->sent_count++;
+}
 
-    n->ping = NULL;
-    p->done(p, err, rtt);
+void node_flow_close(struct flow *f)
+{
+    assert_false(f->closed);
+    f->closed = true;
 }

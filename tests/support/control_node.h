@@ -1,0 +1,137 @@
+/**
+ * A node that does what the test says, in place of gateway/node: for tests of what sits on it.
+ *
+ * Include it in one file of the test; it defines the node_*() functions that the control server
+ * and the names use.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "gateway/node/node.h"
+
+struct node {
+    struct env *env;
+    struct registry *registry;
+    struct peer_id id;
+    unsigned changed; /* node_registry_changed() calls */
+
+    struct node_wait *wait; /* node_connect() waits; NULL: nobody */
+    struct peer_view view;  /* of the one peer there is, by its id */
+    struct pipe *pipe;      /* node_open_stream() gives it; NULL: -EAGAIN */
+    struct preamble asked;  /* what it was opened for */
+    bool answered;          /* node_take_answer() has `answer` */
+    struct preamble_answer answer;
+    struct node_ping *ping; /* waits for its answer */
+};
+
+/* What node_take_answer(), which is given no node, answers from. */
+static struct node *fake_node_of_pipe;
+
+struct env *node_env(struct node *n)
+{
+    return n->env;
+}
+
+struct registry *node_registry(struct node *n)
+{
+    return n->registry;
+}
+
+const struct peer_id *node_id(const struct node *n)
+{
+    return &n->id;
+}
+
+size_t node_addresses(const struct node *n, struct addr *out, size_t max)
+{
+    (void)n;
+    if (max > 0)
+        out[0] = addr_loopback(false, 4433);
+    return 1;
+}
+
+void node_registry_changed(struct node *n)
+{
+    n->changed++;
+}
+
+size_t node_peers(struct node *n, struct peer_view *out, size_t max)
+{
+    if (max > 0)
+        out[0] = n->view;
+    return peer_id_is_zero(&n->view.id) ? 0 : 1;
+}
+
+bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
+{
+    if (!peer_id_equal(id, &n->view.id))
+        return false;
+    *out = n->view;
+    return true;
+}
+
+void node_connect(struct node *n, const struct peer_id *id, struct node_wait *w)
+{
+    (void)id;
+    n->wait = w;
+}
+
+void node_connect_cancel(struct node_wait *w)
+{
+    (void)w;
+}
+
+/** The session is there (0), or could not be made. */
+static inline void fake_node_connected(struct node *n, int err, const char *why)
+{
+    struct node_wait *w = n->wait;
+
+    n->wait = NULL;
+    if (w)
+        w->done(w, err, why);
+}
+
+int node_open_stream(struct node *n, const struct peer_id *id, const struct preamble *what,
+                     struct pipe **out)
+{
+    (void)id;
+    if (!n->pipe)
+        return -EAGAIN;
+    n->asked = *what;
+    fake_node_of_pipe = n;
+    *out = n->pipe;
+    return 0;
+}
+
+int node_take_answer(struct pipe *pipe, struct preamble_answer *out)
+{
+    (void)pipe;
+    if (!fake_node_of_pipe->answered)
+        return -EAGAIN;
+    *out = fake_node_of_pipe->answer;
+    return 0;
+}
+
+void node_ping(struct node *n, const struct peer_id *id, struct node_ping *p)
+{
+    (void)id;
+    n->ping = p;
+}
+
+void node_ping_cancel(struct node *n, struct node_ping *p)
+{
+    if (n->ping == p)
+        n->ping = NULL;
+}
+
+static inline void fake_node_pong(struct node *n, int err, instant rtt)
+{
+    struct node_ping *p = n->ping;
+
+    n->ping = NULL;
+    p->done(p, err, rtt);
+}
