@@ -5,6 +5,12 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <unistd.h>
+
+uint32_t accounts_own_uid(void)
+{
+    return (uint32_t)getuid();
+}
 
 int accounts_uid(const char *name, uint32_t *uid)
 {

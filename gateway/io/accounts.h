@@ -10,6 +10,8 @@
 
 #include "gateway/base/attr.h"
 
+/** The uid that this process runs as. */
+uint32_t accounts_own_uid(void);
 /** The uid of a user name. 0 or -ENOENT. */
 MUST_USE int accounts_uid(const char *name, uint32_t *uid);
 /** The name of a well-known port, as in "ssh", or NULL. Borrowed until the next call. */

@@ -207,3 +207,15 @@ int file_save_at(int folder, const char *name, const uint8_t *data, size_t len)
         err = -errno;
     return err;
 }
+
+char *file_absolute(const char *path)
+{
+    char *out = NULL;
+
+    if (path[0] == '/')
+        return strdup(path);
+    auto_free char *here = getcwd(NULL, 0);
+    if (!here || asprintf(&out, "%s/%s", here, path) < 0)
+        return NULL;
+    return out;
+}

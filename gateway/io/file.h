@@ -30,3 +30,7 @@ MUST_USE int file_load_fd(int fd, uint8_t **data, size_t *len);
  * ENV_HOME_NAME_MAX bytes.
  */
 MUST_USE int file_save_at(int folder, const char *name, const uint8_t *data, size_t len);
+
+/** Makes a path absolute by the working directory. The caller frees it; NULL: no memory, or the
+ *  working directory is gone. */
+char *file_absolute(const char *path);

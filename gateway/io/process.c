@@ -81,6 +81,11 @@ int process_signals_start(struct process_signals **out, struct io_loop *loop,
     return 0;
 }
 
+int process_id(void)
+{
+    return (int)getpid();
+}
+
 /* ---- limits ---- */
 
 void process_prepare(void)
@@ -91,6 +96,8 @@ void process_prepare(void)
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)signal(SIGPIPE, SIG_IGN);
 }

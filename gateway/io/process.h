@@ -18,6 +18,9 @@ MUST_USE int process_signals_start(struct process_signals **out, struct io_loop 
 /** Fine with NULL. The loop must turn once more before it is freed. */
 void process_signals_stop(struct process_signals *s);
 
+/** The id of this process. */
+int process_id(void);
+
 /* ---- what a gateway wants of its process ---- */
 
 /** As many descriptors as are allowed, no core dumps (keys are in memory), no SIGPIPE. */

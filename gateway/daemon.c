@@ -1,0 +1,316 @@
+#include "gateway/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/control/apply.h"
+#include "gateway/base/log.h"
+#include "gateway/daemon_parts.h"
+#include "gateway/io/accounts.h"
+#include "gateway/io/links.h"
+#include "gateway/io/process.h"
+
+/* Services that were shared for a time are looked at this often. */
+#define EXPIRE_EVERY SEC(30)
+
+/* ---- the parts, in the order in which they are built ---- */
+
+int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, size_t why_len)
+{
+    const struct name_list *names = &s->local_users;
+
+    struct local_users users = {.count = 0};
+
+    for (size_t i = 0; i < names->count; i++) {
+        uint32_t uid = accounts_own_uid();
+        if (strcmp(names->at[i], "*") == 0) {
+            users.any = true;
+            continue;
+        }
+        if (strcmp(names->at[i], "same") != 0 && accounts_uid(names->at[i], &uid) < 0) {
+            (void)snprintf(why, why_len, "[local] users: there is no user %s here", names->at[i]);
+            return -ENOENT;
+        }
+        if (users.count == LOCAL_USERS_MAX) {
+            (void)snprintf(why, why_len, "[local] users: at most %d", LOCAL_USERS_MAX);
+            return -ENOSPC;
+        }
+        users.uid[users.count++] = uid;
+    }
+    d->users = users;
+    return 0;
+}
+
+static int open_registry(struct daemon *d, char *why, size_t why_len)
+{
+    const struct settings *s = d->options->settings;
+    int err = keys_load_or_make(&d->keys, d->env, why, why_len);
+    if (err < 0)
+        return err;
+    err = registry_open(&d->registry, d->env, why, why_len);
+    if (err < 0)
+        return err;
+    return settings_apply(s, NULL, d->registry, d->options->config ? d->options->config : "-", why,
+                          why_len);
+}
+
+static int start_node(struct daemon *d, char *why, size_t why_len)
+{
+    struct node_options options;
+
+    settings_node_options(d->options->settings, OVERLAY_VERSION, &options);
+    int err = node_new(&d->node, d->env, d->registry, &d->keys, &options);
+    if (err < 0) {
+        (void)snprintf(why, why_len, "%s", strerror(-err));
+        return err;
+    }
+    return node_start(d->node, why, why_len);
+}
+
+static int start_server_adapter(struct daemon *d, char *why, size_t why_len)
+{
+    daemon_fill_doors(d);
+    int err = server_adapter_new(&d->server, d->node, &d->lookup, &d->own);
+    if (err < 0)
+        (void)snprintf(why, why_len, "server adapter: %s", strerror(-err));
+    return err;
+}
+
+static int start_ports(struct daemon *d, char *why, size_t why_len)
+{
+    const struct ports_options options = {
+        .node = d->node,
+        .users = &d->users,
+        .suffix = d->suffix,
+    };
+    int err = ports_new(&d->ports, &options);
+    if (err < 0)
+        (void)snprintf(why, why_len, "local ports: %s", strerror(-err));
+    joins_init(&d->joins, d->env);
+    return err;
+}
+
+static bool owns_port(void *arg, uint16_t port, const struct peer_id *peer)
+{
+    struct daemon *d = arg;
+    return ports_belongs_to(d->ports, port, peer);
+}
+
+static int start_proxy(struct daemon *d, char *why, size_t why_len)
+{
+    const struct settings *s = d->options->settings;
+    struct proxy_options options = {
+        .node = d->node,
+        .users = &d->users,
+        .suffix = d->suffix,
+        .configured = settings_is_set(s, SET_proxy_listen),
+        .owns_port = owns_port,
+        .owns_arg = d,
+    };
+    for (size_t i = 0; i < s->proxy_listen.count && i < PROXY_LISTEN_MAX; i++)
+        options.listen[i] = s->proxy_listen.at[i];
+    int err = proxy_new(&d->proxy, &options, why, why_len);
+    if (err == 0)
+        ports_set_proxy_port(d->ports, proxy_port(d->proxy));
+    return err;
+}
+
+static int start_dns(struct daemon *d, char *why, size_t why_len)
+{
+    const struct settings *s = d->options->settings;
+    struct dns_server_options options = {.listen_configured = settings_is_set(s, SET_dns_listen)};
+
+    (void)snprintf(options.suffix, sizeof(options.suffix), "%s", s->dns_suffix);
+    for (size_t i = 0; i < s->dns_listen.count && i < DNS_LISTEN_MAX; i++)
+        options.listen[i] = s->dns_listen.at[i];
+    for (size_t i = 0; s->dns_forward && i < s->dns_upstream.count && i < DNS_UPSTREAM_MAX; i++)
+        options.upstream[i] = s->dns_upstream.at[i];
+    return dns_server_new(&d->dns, d->node, &options, why, why_len);
+}
+
+static int start_control(struct daemon *d, char *why, size_t why_len)
+{
+    const struct control_options options = {
+        .home = d->options->home,
+        .version = OVERLAY_VERSION,
+        .suffix = d->suffix,
+        .pid = process_id(),
+    };
+    daemon_fill_services(d);
+    int err = control_server_new(&d->control, d->node, &d->services, &options);
+    if (err < 0)
+        (void)snprintf(why, why_len, "%s/%s: %s", d->options->home, CONTROL_SOCKET, strerror(-err));
+    return err;
+}
+
+/* ---- what happens while it runs ---- */
+
+static void on_stopped(void *arg)
+{
+    struct daemon *d = arg;
+    io_loop_stop(machine_loop(d->machine));
+}
+
+void daemon_stop(struct daemon *d)
+{
+    if (d->stopping)
+        return;
+    d->stopping = true;
+    process_notify("STOPPING=1");
+    node_stop(d->node, on_stopped, d);
+}
+
+static void on_signal(void *arg, int number)
+{
+    struct daemon *d = arg;
+    char why[512];
+
+    if (number != SIGHUP) {
+        daemon_stop(d);
+        return;
+    }
+    process_notify_reloading();
+    if (daemon_reload(d, why, sizeof(why)) < 0)
+        log_error(LOG_CONFIG, "nothing was changed: %s", why);
+    else
+        log_info(LOG_CONFIG, "the configuration was read again");
+    process_notify("READY=1");
+}
+
+static void on_network(void *arg)
+{
+    struct daemon *d = arg;
+    node_network_changed(d->node);
+}
+
+static void on_wake(void *arg, instant slept)
+{
+    log_info(LOG_GATEWAY, "this machine slept for %llu s", (unsigned long long)(slept / SEC(1)));
+    on_network(arg);
+}
+
+static void on_expire(struct timer *timer)
+{
+    struct daemon *d = container_of(timer, struct daemon, expire);
+
+    if (registry_expire(d->registry, env_wall_us(d->env))) {
+        if (registry_save(d->registry) < 0)
+            log_warn(LOG_CONFIG, "the registry could not be saved");
+        node_registry_changed(d->node);
+    }
+    daemon_watch_expiry(d);
+}
+
+/* No timer runs while nothing was shared for a time. */
+void daemon_watch_expiry(struct daemon *d)
+{
+    instant due = INSTANT_NEVER;
+    size_t count = registry_service_count(d->registry);
+
+    for (size_t i = 0; i < count; i++)
+        if (registry_service_at(d->registry, i)->expires_us != 0)
+            due = env_now(d->env) + EXPIRE_EVERY;
+    timer_set(d->env, &d->expire, due);
+}
+
+static void on_node_changed(struct node_watch *watch, const struct peer_id *peer)
+{
+    if (!peer)
+        daemon_watch_expiry(container_of(watch, struct daemon, watch));
+}
+
+/* ---- all of it ---- */
+
+static int build(struct daemon *d, char *why, size_t why_len)
+{
+    int (*const parts[])(struct daemon *, char *, size_t) = {
+        open_registry, start_node, start_server_adapter, start_ports,
+        start_proxy,   start_dns,  start_control,
+    };
+    int err = daemon_fill_users(d, d->options->settings, why, why_len);
+
+    for (size_t i = 0; err == 0 && i < sizeof(parts) / sizeof(*parts); i++)
+        err = parts[i](d, why, why_len);
+    if (err < 0)
+        return err;
+    ports_restore(d->ports);
+    node_registry_changed(d->node);
+    d->watch.changed = on_node_changed;
+    node_watch(d->node, &d->watch);
+    d->expire.fire = on_expire;
+    daemon_watch_expiry(d);
+    return 0;
+}
+
+static void take_apart(struct daemon *d)
+{
+    control_server_free(d->control);
+    dns_server_free(d->dns);
+    proxy_free(d->proxy);
+    if (d->joins.env)
+        joins_deinit(&d->joins);
+    ports_free(d->ports);
+    server_adapter_free(d->server);
+    resolver_free(d->resolver);
+    timer_stop(d->env, &d->expire);
+    node_unwatch(&d->watch);
+    node_free(d->node);
+    registry_free(d->registry);
+    keys_wipe(&d->keys);
+    free(d->control_path);
+}
+
+static int watch_machine(struct daemon *d)
+{
+    struct io_loop *loop = machine_loop(d->machine);
+    int err = process_signals_start(&d->signals, loop, on_signal, d);
+
+    if (err == 0)
+        err = links_watch(&d->links, loop, on_network, d);
+    if (err == 0)
+        err = jump_watch(&d->jump, loop, on_wake, d);
+    if (err == 0 && !d->options->foreground)
+        err = watchdog_start(&d->watchdog, loop);
+    return err;
+}
+
+static void unwatch_machine(struct daemon *d)
+{
+    watchdog_free(d->watchdog);
+    jump_free(d->jump);
+    links_free(d->links);
+    process_signals_stop(d->signals);
+}
+
+static int run(struct daemon *d, char *why, size_t why_len)
+{
+    int err = build(d, why, why_len);
+
+    if (err == 0)
+        err = watch_machine(d);
+    if (err < 0 && why[0] == '\0')
+        (void)snprintf(why, why_len, "%s", strerror(-err));
+    if (err == 0) {
+        process_notify("READY=1");
+        if (d->options->ready)
+            d->options->ready(d->options->ready_arg);
+        io_loop_run(machine_loop(d->machine));
+    }
+    unwatch_machine(d);
+    take_apart(d);
+    return err;
+}
+
+int daemon_run(struct machine *machine, const struct cli_daemon *options, char *why, size_t why_len)
+{
+    struct daemon d = {.machine = machine, .env = machine_env(machine), .options = options};
+
+    why[0] = '\0';
+    (void)snprintf(d.suffix, sizeof(d.suffix), "%s", options->settings->dns_suffix);
+    if (asprintf(&d.control_path, "%s/%s", options->home, CONTROL_SOCKET) < 0)
+        return -ENOMEM;
+    return run(&d, why, why_len);
+}

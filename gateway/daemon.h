@@ -1,0 +1,20 @@
+/**
+ * A gateway with everything around it: node, adapters, DNS server, control socket, signals.
+ *
+ * The one place that knows all parts. It builds them from the settings, connects them, and takes
+ * them apart in the reverse order.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "config/control/host.h"
+#include "gateway/base/attr.h"
+#include "gateway/io/machine.h"
+
+/**
+ * Runs a gateway until it is told to stop, by a signal or by `overlay stop`. The home's lock is
+ * held. Returns 0, or a negative errno with a line for people in `why`.
+ */
+MUST_USE int daemon_run(struct machine *machine, const struct cli_daemon *options, char *why,
+                        size_t why_len);

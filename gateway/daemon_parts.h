@@ -1,0 +1,68 @@
+/**
+ * The parts of a running gateway, for the files that assemble it (daemon.c, daemon_services.c).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "adapters/browser_ports.h"
+#include "adapters/browser_proxy.h"
+#include "adapters/joins.h"
+#include "adapters/server_adapter.h"
+#include "config/control/server.h"
+#include "dns/server.h"
+#include "gateway/daemon.h"
+#include "gateway/identity/keys.h"
+#include "gateway/io/jump.h"
+#include "gateway/io/links.h"
+#include "gateway/io/process.h"
+#include "gateway/io/resolve.h"
+#include "gateway/io/watchdog.h"
+#include "gateway/node/names.h"
+#include "gateway/node/node.h"
+#include "gateway/node/registry.h"
+
+struct daemon {
+    struct machine *machine;
+    struct env *env;
+    const struct cli_daemon *options;
+    struct keys keys;
+    struct registry *registry;
+    struct node *node;
+    struct server_adapter *server;
+    struct serve_resolver lookup;
+    struct serve_own own;
+    struct resolver *resolver; /* NULL until a name is to be looked up */
+    struct local_users users;
+    struct ports *ports;
+    struct joins joins;
+    struct proxy *proxy;
+    struct dns_server *dns;
+    struct control_server *control;
+    struct control_services services;
+    char *control_path;
+    char suffix[NAMES_SUFFIX_MAX + 1]; /* of the start: a new one needs a restart */
+    struct node_watch watch;
+    struct timer expire;
+    struct process_signals *signals;
+    struct links *links;
+    struct jump *jump;
+    struct watchdog *watchdog;
+    bool stopping;
+};
+
+/** Who may use the local ports, by the settings. On error nothing changed. */
+MUST_USE int daemon_fill_users(struct daemon *d, const struct settings *s, char *why,
+                               size_t why_len);
+/** Says good-bye and ends the loop, soon. */
+void daemon_stop(struct daemon *d);
+/** Reads the configuration file again and applies what can change while running. On error nothing
+ *  changed and `why` says FILE:LINE. */
+MUST_USE int daemon_reload(struct daemon *d, char *why, size_t why_len);
+/** Sets the timer for services that were shared for a time. */
+void daemon_watch_expiry(struct daemon *d);
+/** Fills in d->lookup and d->own: names of targets, and what no service may lead to. */
+void daemon_fill_doors(struct daemon *d);
+/** Fills in d->services. */
+void daemon_fill_services(struct daemon *d);

@@ -1,0 +1,178 @@
+/* What control commands ask of the program: local ports, the configuration, its end. */
+#include "gateway/daemon_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/control/apply.h"
+#include "config/settings/parse.h"
+#include "gateway/io/accounts.h"
+#include "gateway/io/file.h"
+
+/* ---- local ports ---- */
+
+static void show(const struct ports_view *view, struct control_port *out)
+{
+    *out = (struct control_port){
+        .peer = view->peer,
+        .remote_port = view->remote_port,
+        .proto = view->proto,
+        .listening = view->listening,
+    };
+    memcpy(out->service, view->service, sizeof(out->service));
+    memcpy(out->url, view->url, sizeof(out->url));
+    out->listen[0] = view->listen;
+}
+
+static int open_port(void *arg, const struct control_open *what, struct control_port *out,
+                     char *why, size_t why_len)
+{
+    struct daemon *d = arg;
+    const struct ports_request request = {
+        .peer = what->peer,
+        .service = what->service,
+        .remote_port = what->remote_port,
+        .proto = what->proto,
+        .raw = what->raw,
+        .at = what->at,
+    };
+    struct ports_view view;
+    int err = ports_open(d->ports, &request, &view, why, why_len);
+    if (err < 0)
+        return err;
+    show(&view, out);
+    node_registry_changed(d->node);
+    return 0;
+}
+
+static int close_port(void *arg, const struct peer_id *peer, const char *service)
+{
+    struct daemon *d = arg;
+    int err = ports_close(d->ports, peer, service);
+    if (err == 0)
+        node_registry_changed(d->node);
+    return err;
+}
+
+static size_t list_ports(void *arg, struct control_port *out, size_t max)
+{
+    struct daemon *d = arg;
+    struct ports_view *views = calloc(max + 1, sizeof(*views));
+    if (!views)
+        return 0;
+    size_t count = ports_list(d->ports, views, max);
+    for (size_t i = 0; i < count && i < max; i++)
+        show(&views[i], &out[i]);
+    free(views);
+    return count;
+}
+
+static int join(void *arg, struct sock *sock, const uint8_t *early, size_t len, struct pipe *pipe)
+{
+    struct daemon *d = arg;
+    return joins_add(&d->joins, sock, early, len, pipe);
+}
+
+/* ---- the configuration ---- */
+
+static int parse_file(const char *path, struct settings *s, char *why, size_t why_len)
+{
+    auto_free uint8_t *text = NULL;
+    size_t len;
+    int err = file_load(path, &text, &len);
+
+    if (err < 0) {
+        (void)snprintf(why, why_len, "%s: %s", path, strerror(-err));
+        return err;
+    }
+    err = settings_init(s);
+    if (err < 0)
+        return err;
+    return settings_parse(s, path, (const char *)text, len, why, why_len);
+}
+
+/* Services, peers and local users take effect at once; the rest at the next start. */
+static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why_len)
+{
+    struct settings *current = d->options->settings;
+    struct local_users users = d->users;
+    int err = daemon_fill_users(d, fresh, why, why_len);
+
+    if (err == 0)
+        err = settings_apply(fresh, current, d->registry, d->options->config, why, why_len);
+    if (err < 0) {
+        d->users = users;
+        return err;
+    }
+    const struct settings old = *current;
+    *current = *fresh;
+    *fresh = old;
+    node_registry_changed(d->node);
+    return 0;
+}
+
+int daemon_reload(struct daemon *d, char *why, size_t why_len)
+{
+    const char *path = d->options->config;
+    struct settings fresh = {0};
+
+    if (!path || strcmp(path, "-") == 0) {
+        (void)snprintf(why, why_len, "%s",
+                       path ? "the configuration came from standard input"
+                            : "there was no configuration file at the start");
+        return -ENOENT;
+    }
+    int err = parse_file(path, &fresh, why, why_len);
+    if (err == 0)
+        err = apply(d, &fresh, why, why_len);
+    settings_deinit(&fresh);
+    return err;
+}
+
+static int reload(void *arg, char *why, size_t why_len)
+{
+    return daemon_reload(arg, why, why_len);
+}
+
+/* ---- the rest ---- */
+
+static void stop(void *arg)
+{
+    daemon_stop(arg);
+}
+
+static const char *port_name(void *arg, uint16_t port, bool udp)
+{
+    (void)arg;
+    return accounts_port_name(port, udp);
+}
+
+static size_t dns_listens(void *arg, struct addr *out, size_t max)
+{
+    struct daemon *d = arg;
+    return dns_server_addresses(d->dns, out, max);
+}
+
+static size_t proxy_bound(void *arg, struct addr *out, size_t max)
+{
+    struct daemon *d = arg;
+    return proxy_listens(d->proxy, out, max);
+}
+
+void daemon_fill_services(struct daemon *d)
+{
+    d->services = (struct control_services){
+        .arg = d,
+        .open_port = open_port,
+        .close_port = close_port,
+        .list_ports = list_ports,
+        .join = join,
+        .reload = reload,
+        .stop = stop,
+        .port_name = port_name,
+        .dns_listens = dns_listens,
+        .proxy_listens = proxy_bound,
+    };
+}

@@ -1,0 +1,226 @@
+/* The program: what the command line needs of this machine, and nothing else. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unistd.h>
+
+#include "adapters/pages.h"
+#include "config/control/cli.h"
+#include "config/control/protocol.h"
+#include "gateway/base/log.h"
+#include "gateway/crypto/secret.h"
+#include "gateway/daemon.h"
+#include "gateway/io/file.h"
+#include "gateway/io/machine.h"
+#include "gateway/io/process.h"
+#include "gateway/io/terminal.h"
+
+struct program {
+    struct machine *machine;
+    int edit; /* lock of the registry, or -1 */
+};
+
+static const char *get_environment(void *arg, const char *name)
+{
+    (void)arg;
+    return getenv(name);
+}
+
+static char *absolute(void *arg, const char *path)
+{
+    (void)arg;
+    return file_absolute(path);
+}
+
+static int write_text(void *arg, int fd, const char *text, size_t len)
+{
+    (void)arg;
+    return terminal_write(fd, text, len);
+}
+
+static bool is_terminal(void *arg, int fd)
+{
+    (void)arg;
+    return isatty(fd) == 1;
+}
+
+static unsigned columns(void *arg)
+{
+    (void)arg;
+    return terminal_columns(STDOUT_FILENO);
+}
+
+static int read_text(void *arg, const char *path, char **text, size_t *len)
+{
+    uint8_t *data = NULL;
+    (void)arg;
+
+    int err = strcmp(path, "-") == 0 ? file_load_fd(STDIN_FILENO, &data, len)
+                                     : file_load(path, &data, len);
+    *text = (char *)data;
+    return err;
+}
+
+static int open_home(void *arg, const char *home, bool create, struct env **env)
+{
+    struct program *p = arg;
+
+    if (!create && access(home, F_OK) < 0)
+        return -errno;
+    int err = machine_new(&p->machine, home);
+    if (err == 0)
+        *env = machine_env(p->machine);
+    return err;
+}
+
+static void loop_run(void *arg)
+{
+    struct program *p = arg;
+    io_loop_run(machine_loop(p->machine));
+}
+
+static void loop_stop(void *arg)
+{
+    struct program *p = arg;
+    io_loop_stop(machine_loop(p->machine));
+}
+
+static int lock(void *arg, int *pid)
+{
+    struct program *p = arg;
+    pid_t holder = 0;
+    int err = home_lock(machine_home(p->machine), &holder);
+    *pid = (int)holder;
+    return err;
+}
+
+/* Other edits take moments. */
+#define EDIT_WAIT_MS 5000
+
+static int edit_begin(void *arg, int *pid)
+{
+    struct program *p = arg;
+    pid_t holder = 0;
+    int err = home_probe(machine_home(p->machine), &holder);
+
+    *pid = (int)holder;
+    if (err < 0)
+        return err;
+    p->edit = home_edit_begin(machine_home(p->machine), EDIT_WAIT_MS);
+    return p->edit < 0 ? p->edit : 0;
+}
+
+static void edit_end(void *arg)
+{
+    struct program *p = arg;
+    home_edit_end(p->edit);
+    p->edit = -1;
+}
+
+/* ---- a gateway here, or in the background ---- */
+
+static void write_log(void *arg, enum log_level level, enum log_topic topic, const char *line)
+{
+    char out[LOG_LINE_MAX + 32];
+    (void)arg;
+
+    int len = snprintf(out, sizeof(out), "%s %s: %s\n", log_level_name(level),
+                       log_topic_name(topic), line);
+    if (len > 0)
+        /* Nobody is left to tell when the log itself cannot be written. */
+        len = terminal_write(STDERR_FILENO, out, (size_t)len);
+}
+
+static instant log_now(void *arg)
+{
+    struct program *p = arg;
+    return env_now(machine_env(p->machine));
+}
+
+static int run_daemon(void *arg, const struct cli_daemon *options, char *why, size_t why_len)
+{
+    struct program *p = arg;
+    const struct log_sink sink = {
+        .level = options->verbosity < 0   ? LOG_LEVEL_ERROR
+                 : options->verbosity > 0 ? LOG_LEVEL_DEBUG
+                                          : LOG_LEVEL_INFO,
+        .write = write_log,
+        .now = log_now,
+        .arg = p,
+    };
+    log_set_sink(&sink);
+    process_prepare();
+    int err = daemon_run(p->machine, options, why, why_len);
+    log_set_sink(NULL);
+    return err < 0 ? CLI_FAILED : CLI_OK;
+}
+
+static int spawn_daemon(void *arg, const struct cli_spawn *spawn, char *why, size_t why_len)
+{
+    (void)arg;
+    const struct process_daemon options = {
+        .home = spawn->home,
+        .config = spawn->config,
+        .input = spawn->input,
+        .input_len = spawn->input_len,
+        .verbosity = spawn->verbosity,
+    };
+    return process_spawn_daemon(&options, why, why_len);
+}
+
+static int join_stdio(void *arg, struct sock *sock, const uint8_t *early, size_t len)
+{
+    struct program *p = arg;
+    return terminal_join(machine_loop(p->machine), machine_env(p->machine), sock, early, len);
+}
+
+static char *write_pac(void *arg, const char *suffix, const struct addr *proxy)
+{
+    char text[PAGE_MAX], host[ADDR_TEXT_MAX];
+    (void)arg;
+
+    size_t len = pac_file_write(suffix, addr_print(proxy, host), text);
+    return strndup(text, len);
+}
+
+static int browse(void *arg, const char *url)
+{
+    (void)arg;
+    return process_browse(url);
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.edit = -1};
+    const struct cli_host host = {
+        .version = OVERLAY_VERSION,
+        .arg = &program,
+        .getenv = get_environment,
+        .absolute = absolute,
+        .write = write_text,
+        .is_terminal = is_terminal,
+        .columns = columns,
+        .read_text = read_text,
+        .open_home = open_home,
+        .loop_run = loop_run,
+        .loop_stop = loop_stop,
+        .lock = lock,
+        .edit_begin = edit_begin,
+        .edit_end = edit_end,
+        .daemon = run_daemon,
+        .spawn = spawn_daemon,
+        .join_stdio = join_stdio,
+        .pac = write_pac,
+        .browse = browse,
+    };
+    if (crypto_start() < 0) {
+        (void)fprintf(stderr, "overlay: no randomness from this system\n");
+        return CLI_FAILED;
+    }
+    int code = cli_run(argc, argv, &host);
+    if (program.machine && machine_free(program.machine) < 0)
+        code = code ? code : CLI_FAILED;
+    return code;
+}
