@@ -119,7 +119,7 @@ void path_set_heard(struct path_set *s, instant now, const struct path *path)
     }
     p = path_table_find(s, path);
     if (!p)
-        (void)path_table_take_hinted(s, path, now);
+        p = path_table_take_hinted(s, path, now);
     if (!p)
         return;
     heard_from(s, p, now, path);
@@ -265,7 +265,7 @@ int path_set_input(struct path_set *s, instant now, const struct path *path, con
     s->speaks_probes = true;
     struct path_slot *p = path_table_find(s, path);
     if (!p)
-        (void)path_table_take_hinted(s, path, now);
+        p = path_table_take_hinted(s, path, now);
     if (!p)
         return 0;
     heard_from(s, p, now, path);

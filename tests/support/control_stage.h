@@ -14,8 +14,8 @@
 
 #include "config/control/server.h"
 #include "gateway/node/names.h"
-#include "tests/support/fake_env.h"
 #include "tests/support/control_node.h"
+#include "tests/support/fake_env.h"
 
 #define STAGE_HOME   "/home/x"
 #define STAGE_SOCKET STAGE_HOME "/" CONTROL_SOCKET
