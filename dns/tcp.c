@@ -174,7 +174,8 @@ static bool take_query(struct tcp_client *c)
     size_t needed = len <= DNS_QUERY_MAX ? len : DNS_HEADER_LEN;
     if (c->in_len < PREFIX + needed)
         return false;
-    note_activity(c);
+    if (len >= DNS_HEADER_LEN) /* what can be no query keeps no connection open */
+        note_activity(c);
     s->handler->on_query(s->arg, c, c->in + PREFIX, needed);
     forget_front(c, PREFIX + needed);
     c->skip = len - needed;

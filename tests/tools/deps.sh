@@ -41,6 +41,7 @@ things() {
             command ps procps
             command setpriv util-linux
             command dig bind9-dnsutils
+            command kdig knot-dnsutils
             command ssh openssh-client
             command dropbear dropbear-bin
             command iperf3 iperf3
