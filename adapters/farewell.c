@@ -90,7 +90,8 @@ void farewells_say(struct farewells *all, struct sock *sock, const void *text, s
         return;
     }
     *f = (struct farewell){.all = all, .sock = sock, .timer = {.fire = on_timer}, .len = len};
-    memcpy(f->text, text, len);
+    if (len > 0)
+        memcpy(f->text, text, len);
     list_append(&all->all, &f->link);
     timer_set(all->env, &f->timer, env_now(all->env) + PATIENCE);
     /* on_ready follows by itself. Speaking now spares a turn, and its failure shows there. */
