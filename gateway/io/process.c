@@ -142,7 +142,7 @@ struct launch {
     int input[2], ready[2];
     int log;
     off_t log_start;
-    char ready_text[16];
+    char program[4096]; /* its real path, so that it is called by its name in lists */
     char *argv[8];
 };
 
@@ -198,6 +198,8 @@ static int launch_init(struct launch *l, const struct process_daemon *o)
         return l->log;
     if (pipe2(l->ready, O_CLOEXEC) < 0)
         return -errno;
+    ssize_t n = readlink("/proc/self/exe", l->program, sizeof(l->program) - 1);
+    l->program[n > 0 ? n : 0] = '\0';
     bool has_input = o->config && strcmp(o->config, "-") == 0;
     if (has_input && pipe2(l->input, O_CLOEXEC) < 0)
         return -errno;
@@ -219,7 +221,8 @@ _Noreturn static void become(struct launch *l)
     if (ready < 0 || dup2(l->input[0], STDIN_FILENO) < 0 || dup2(l->log, STDOUT_FILENO) < 0 ||
         dup2(l->log, STDERR_FILENO) < 0 || chdir("/") < 0)
         _exit(127);
-    execv("/proc/self/exe", l->argv);
+    execv(l->program, l->argv);
+    execv("/proc/self/exe", l->argv); /* replaced on disk since we were started */
     _exit(127);
 }
 
