@@ -56,10 +56,12 @@ static void on_answers(void *arg, const struct udp_rx *rx)
     if (!addr_equal(&rx->from, &u->target))
         return;
     serve_use_count(&u->use, 0, rx->len);
-    for (size_t at = 0; at < rx->len; at += rx->segment) {
+    size_t at = 0;
+    do { /* an empty datagram is one too */
         size_t left = rx->len - at;
         node_flow_send(u->flow, rx->data + at, left < rx->segment ? left : rx->segment);
-    }
+        at += rx->segment;
+    } while (at < rx->len);
 }
 
 /* ---- the beginning ---- */

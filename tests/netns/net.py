@@ -136,6 +136,7 @@ def peer_address(host, port):
     def handle(conn):
         say("FIRST " + conn.recv(CHUNK).hex())
         conn.sendall(b"ok\n")
+        read_all(conn)  # what stays unread at the end makes a reset
     serve(host, port, handle)
 
 

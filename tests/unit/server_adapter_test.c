@@ -399,6 +399,9 @@ static void datagrams_go_both_ways(void **state)
     fake_udp_arrives(&h->node.fake, u, &other, "forged", 6);
     assert_int_equal(h->flow.sent_count, 1);
     assert_int_equal(h->flow.sent_len, 5);
+    fake_udp_arrives(&h->node.fake, u, &target, "", 0); /* empty, but a datagram */
+    assert_int_equal(h->flow.sent_count, 2);
+    assert_int_equal(h->flow.sent_len, 0);
     assert_int_equal(s->rx_bytes, 4);
     assert_int_equal(s->tx_bytes, 5);
     assert_int_equal(s->connections, 1);
