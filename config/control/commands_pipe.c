@@ -101,15 +101,15 @@ static void connected(struct node_wait *w, int err, const char *why)
     struct preamble what = {.kind = PREAMBLE_TCP, .port = p->place.port};
 
     p->connecting = false;
-    if (err == 0) {
-        memcpy(what.name, p->place.service, sizeof(what.name));
-        err = node_open_stream(p->context->node, &p->place.peer, &what, &p->pipe);
-        why = NULL;
-        if (err < 0)
-            p->pipe = NULL;
-    }
-    if (err < 0) {
+    if (err != 0) {
         finish(p, connect_error(p->text, err, why));
+        return;
+    }
+    memcpy(what.name, p->place.service, sizeof(what.name));
+    err = node_open_stream(p->context->node, &p->place.peer, &what, &p->pipe);
+    if (err != 0) {
+        p->pipe = NULL;
+        finish(p, connect_error(p->text, err, NULL));
         return;
     }
     pipe_attach(p->pipe, &PIPE_HANDLER, p);
