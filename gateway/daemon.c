@@ -16,6 +16,9 @@
 /* Services that were shared for a time are looked at this often. */
 #define EXPIRE_EVERY SEC(30)
 
+/* Edits of the registry take moments. */
+#define EDIT_WAIT_MS 5000
+
 /* ---- the parts, in the order in which they are built ---- */
 
 int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, size_t why_len)
@@ -31,11 +34,13 @@ int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, siz
             continue;
         }
         if (strcmp(names->at[i], "same") != 0 && accounts_uid(names->at[i], &uid) < 0) {
-            (void)snprintf(why, why_len, "[local] users: there is no user %s here", names->at[i]);
+            (void)snprintf(why, why_len, "%s:%d: users: there is no user %s here",
+                           d->options->config, s->line[SET_local_users], names->at[i]);
             return -ENOENT;
         }
         if (users.count == LOCAL_USERS_MAX) {
-            (void)snprintf(why, why_len, "[local] users: at most %d", LOCAL_USERS_MAX);
+            (void)snprintf(why, why_len, "%s:%d: users: at most %d", d->options->config,
+                           s->line[SET_local_users], LOCAL_USERS_MAX);
             return -ENOSPC;
         }
         users.uid[users.count++] = uid;
@@ -44,17 +49,31 @@ int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, siz
     return 0;
 }
 
-static int open_registry(struct daemon *d, char *why, size_t why_len)
+static int read_home(struct daemon *d, char *why, size_t why_len)
 {
-    const struct settings *s = d->options->settings;
+    const struct cli_daemon *o = d->options;
     int err = keys_load_or_make(&d->keys, d->env, why, why_len);
     if (err < 0)
         return err;
     err = registry_open(&d->registry, d->env, why, why_len);
     if (err < 0)
         return err;
-    return settings_apply(s, NULL, d->registry, d->options->config ? d->options->config : "-", why,
-                          why_len);
+    return settings_apply(o->settings, NULL, d->registry,
+                          strcmp(o->config, "-") == 0 ? "standard input" : o->config, why, why_len);
+}
+
+/* A command line may be editing the registry, having found no gateway; what it writes counts. */
+static int open_registry(struct daemon *d, char *why, size_t why_len)
+{
+    int edit = home_edit_begin(machine_home(d->machine), EDIT_WAIT_MS);
+
+    if (edit < 0) {
+        (void)snprintf(why, why_len, "%s: %s", d->options->home, strerror(-edit));
+        return edit;
+    }
+    int err = read_home(d, why, why_len);
+    home_edit_end(edit);
+    return err;
 }
 
 static int start_node(struct daemon *d, char *why, size_t why_len)

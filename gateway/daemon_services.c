@@ -77,23 +77,25 @@ static int join(void *arg, struct sock *sock, const uint8_t *early, size_t len, 
 
 /* ---- the configuration ---- */
 
-static int parse_file(const char *path, struct settings *s, char *why, size_t why_len)
+static int parse_file(const char *path, bool optional, struct settings *s, char *why,
+                      size_t why_len)
 {
     auto_free uint8_t *text = NULL;
-    size_t len;
+    size_t len = 0;
     int err = file_load(path, &text, &len);
 
-    if (err < 0) {
+    if (err < 0 && !(err == -ENOENT && optional)) {
         (void)snprintf(why, why_len, "%s: %s", path, strerror(-err));
         return err;
     }
     err = settings_init(s);
     if (err < 0)
         return err;
-    return settings_parse(s, path, (const char *)text, len, why, why_len);
+    return settings_parse(s, path, text ? (const char *)text : "", len, why, why_len);
 }
 
-/* Services, peers and local users take effect at once; the rest at the next start. */
+/* Services, peers and local users take effect at once; the rest at the next start, which `why`
+ * says. */
 static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why_len)
 {
     struct settings *current = d->options->settings;
@@ -106,6 +108,7 @@ static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why
         d->users = users;
         return err;
     }
+    (void)settings_later(current, fresh, why, why_len);
     const struct settings old = *current;
     *current = *fresh;
     *fresh = old;
@@ -118,13 +121,11 @@ int daemon_reload(struct daemon *d, char *why, size_t why_len)
     const char *path = d->options->config;
     struct settings fresh = {0};
 
-    if (!path || strcmp(path, "-") == 0) {
-        (void)snprintf(why, why_len, "%s",
-                       path ? "the configuration came from standard input"
-                            : "there was no configuration file at the start");
+    if (strcmp(path, "-") == 0) {
+        (void)snprintf(why, why_len, "the configuration came from standard input");
         return -ENOENT;
     }
-    int err = parse_file(path, &fresh, why, why_len);
+    int err = parse_file(path, d->options->config_optional, &fresh, why, why_len);
     if (err == 0)
         err = apply(d, &fresh, why, why_len);
     settings_deinit(&fresh);

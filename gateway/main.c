@@ -96,6 +96,13 @@ static int lock(void *arg, int *pid)
     return err;
 }
 
+static void edit_end(void *arg)
+{
+    struct program *p = arg;
+    home_edit_end(p->edit);
+    p->edit = -1;
+}
+
 /* Other edits take moments. */
 #define EDIT_WAIT_MS 5000
 
@@ -103,20 +110,17 @@ static int edit_begin(void *arg, int *pid)
 {
     struct program *p = arg;
     pid_t holder = 0;
+    *pid = 0;
+    /* In this order: a gateway that starts meanwhile waits with reading until the edit has ended.
+     */
+    p->edit = home_edit_begin(machine_home(p->machine), EDIT_WAIT_MS);
+    if (p->edit < 0)
+        return p->edit;
     int err = home_probe(machine_home(p->machine), &holder);
-
     *pid = (int)holder;
     if (err < 0)
-        return err;
-    p->edit = home_edit_begin(machine_home(p->machine), EDIT_WAIT_MS);
-    return p->edit < 0 ? p->edit : 0;
-}
-
-static void edit_end(void *arg)
-{
-    struct program *p = arg;
-    home_edit_end(p->edit);
-    p->edit = -1;
+        edit_end(arg);
+    return err;
 }
 
 /* ---- a gateway here, or in the background ---- */

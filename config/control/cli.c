@@ -233,7 +233,7 @@ static int start_gateway(struct front *f)
     if (code != CLI_OK)
         return code;
     const struct cli_spawn spawn = {.home = f->home,
-                                    .config = f->config,
+                                    .config = f->config_named ? f->config : NULL,
                                     .input = f->config_text,
                                     .input_len = f->config_len,
                                     .verbosity = f->verbosity};

@@ -98,15 +98,19 @@ static json_t *choose_name(struct command_context *c, const json_t *request, str
         return protocol_error(CLI_USAGE, NULL,
                               "'%s' is not a name: a-z, 0-9 and '-', at most %d characters", as,
                               PREAMBLE_NAME_MAX);
-    if (as) {
+    if (as)
         (void)snprintf(s->name, sizeof(s->name), "%s", as);
-        return NULL;
-    }
-    default_name(c, s, s->name);
+    else
+        default_name(c, s, s->name);
     /* A default never takes the place of another service; sharing the same again does. */
     const struct service *other = registry_service(c->registry, s->name);
-    if (other && strcmp(other->target, s->target) != 0)
+    if (!as && other && strcmp(other->target, s->target) != 0)
         (void)snprintf(s->name, sizeof(s->name), "p%u", s->port);
+    other = registry_service(c->registry, s->name);
+    s->transient = protocol_bool(request, "hold");
+    if (other && s->transient)
+        return protocol_error(CLI_FAILED, "choose another name by --as, or overlay close that one",
+                              "'%s' is shared already", s->name);
     return NULL;
 }
 
@@ -236,7 +240,9 @@ static void end_held(struct call *call)
     json_t *refusal = NULL;
 
     call->state = NULL;
-    if (registry_service_remove(held->context->registry, held->name) == 0)
+    const struct service *s = registry_service(held->context->registry, held->name);
+    /* Shared again without -f, it stays. */
+    if (s && s->transient && registry_service_remove(held->context->registry, held->name) == 0)
         refusal = save_changes(held->context);
     json_decref(refusal);
     free(held);

@@ -79,6 +79,7 @@ static int run(struct front *f, struct settings *settings, const json_t *request
                                       .env = f->env,
                                       .settings = settings,
                                       .config = f->config,
+                                      .config_optional = !f->config_named,
                                       .verbosity = f->quiet ? -1 : f->verbosity,
                                       .foreground = request != NULL,
                                       .ready = request ? ready : NULL,

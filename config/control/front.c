@@ -129,21 +129,27 @@ static char *choose_home(const struct front *f)
     return NULL;
 }
 
+static char *choose_config(struct front *f)
+{
+    const char *given = args_value(&f->args, "config");
+    char *path = NULL;
+
+    f->config_named = given != NULL;
+    if (!given)
+        return f->home && asprintf(&path, "%s/%s", f->home, CONFIG_FILE) < 0 ? NULL : path;
+    return strcmp(given, "-") == 0 ? strdup("-") : f->host->absolute(f->host->arg, given);
+}
+
 int front_find_home(struct front *f)
 {
-    const char *config = args_value(&f->args, "config");
     auto_free char *home = choose_home(f);
 
     if (!home || !*home)
         return front_fail(f, CLI_FAILED, "overlay --home DIR ...",
                           "no home: neither HOME nor OVERLAY_HOME is set");
     f->home = f->host->absolute(f->host->arg, home);
-    if (config)
-        f->config =
-            strcmp(config, "-") == 0 ? strdup("-") : f->host->absolute(f->host->arg, config);
-    if (!f->home || (config && !f->config))
-        return front_fail(f, CLI_FAILED, NULL, "out of memory");
-    return CLI_OK;
+    f->config = choose_config(f);
+    return f->home && f->config ? CLI_OK : front_fail(f, CLI_FAILED, NULL, "out of memory");
 }
 
 int front_open_home(struct front *f, bool create)
@@ -161,31 +167,22 @@ int front_open_home(struct front *f, bool create)
 
 const char *front_config_name(const struct front *f)
 {
-    if (!f->config)
-        return CONFIG_FILE;
     return strcmp(f->config, "-") == 0 ? "standard input" : f->config;
 }
 
 /** Reads the file once; standard input cannot be read again. */
 static int load_config(struct front *f)
 {
-    auto_free char *standard = NULL;
-    const char *path = f->config;
-
     if (f->config_text)
         return CLI_OK;
-    if (!path && asprintf(&standard, "%s/%s", f->home, CONFIG_FILE) < 0)
-        return front_fail(f, CLI_FAILED, NULL, "out of memory");
-    int err =
-        f->host->read_text(f->host->arg, path ? path : standard, &f->config_text, &f->config_len);
-    if (err == -ENOENT && !path) {
+    int err = f->host->read_text(f->host->arg, f->config, &f->config_text, &f->config_len);
+    if (err == -ENOENT && !f->config_named) {
         f->config_text = strdup("");
         f->config_len = 0;
         return f->config_text ? CLI_OK : front_fail(f, CLI_FAILED, NULL, "out of memory");
     }
     if (err < 0)
-        return front_fail(f, CLI_FAILED, NULL, "%s: %s", path ? front_config_name(f) : standard,
-                          strerror(-err));
+        return front_fail(f, CLI_FAILED, NULL, "%s: %s", front_config_name(f), strerror(-err));
     return CLI_OK;
 }
 

@@ -22,7 +22,8 @@ struct front {
     bool json, quiet;
     int verbosity;
     char *home;        /* absolute, or NULL before front_find_home() */
-    char *config;      /* absolute path, "-", or NULL: HOME/overlay.conf if there is one */
+    char *config;      /* absolute path, or "-" */
+    bool config_named; /* --config; else it is HOME/overlay.conf, if there is one */
     char *config_text; /* once it was read; NULL: there is none */
     size_t config_len;
     struct env *env; /* once front_open_home() was called */

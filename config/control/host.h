@@ -17,9 +17,10 @@ struct cli_daemon {
     const char *home; /* absolute path */
     struct env *env;  /* open_home() gave it; its loop is not running yet */
     struct settings *settings;
-    const char *config; /* absolute path of the file that `settings` came from, "-", or NULL */
-    int verbosity;      /* -1: quiet, 0: as usual, 1 or more: debug */
-    bool foreground;    /* `-f`: no sd_notify, a command of the terminal */
+    const char *config;   /* absolute path of the file that `settings` came from, or "-" */
+    bool config_optional; /* nobody named that file: while it is not there, defaults */
+    int verbosity;        /* -1: quiet, 0: as usual, 1 or more: debug */
+    bool foreground;      /* `-f`: no sd_notify, a command of the terminal */
     /**
      * Everything listens and the control socket answers: call this once, from the loop. May be
      * NULL. sd_notify(READY=1) comes before it.

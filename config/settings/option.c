@@ -351,6 +351,65 @@ void option_clear(const struct option *o, void *base)
     }
 }
 
+static bool addrs_equal(const struct addr_list *a, const struct addr_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!addr_equal(&a->at[i], &b->at[i]))
+            return false;
+    return true;
+}
+
+static bool names_equal(const struct name_list *a, const struct name_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->at[i], b->at[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool relays_equal(const struct relay_list *a, const struct relay_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->at[i], b->at[i]) != 0)
+            return false;
+    return true;
+}
+
+bool option_equal(const struct option *o, const void *a, const void *b)
+{
+    const void *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+
+    switch (o->type) {
+    case OPTION_ADDRS:
+        return addrs_equal(x, y);
+    case OPTION_NAMES:
+        return names_equal(x, y);
+    case OPTION_RELAYS:
+        return relays_equal(x, y);
+    case OPTION_TEXT:
+    case OPTION_LABEL:
+    case OPTION_DOMAIN:
+    case OPTION_TARGET:
+    case OPTION_PEER_ID:
+        return strcmp(x, y) == 0;
+    case OPTION_BOOL:
+        return *(const bool *)x == *(const bool *)y;
+    case OPTION_CHOICE:
+        return *(const unsigned *)x == *(const unsigned *)y;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_SECONDS:
+        return *(const uint64_t *)x == *(const uint64_t *)y;
+    }
+    return false;
+}
+
 bool option_is_list(const struct option *o)
 {
     return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_RELAYS;

@@ -85,6 +85,8 @@ MUST_USE int option_set(const struct option *o, void *base, const char *text, ch
                         size_t why_len);
 /** Gives back what the field owns and makes it empty. */
 void option_clear(const struct option *o, void *base);
+/** Do two structs hold the same value? */
+bool option_equal(const struct option *o, const void *a, const void *b);
 /** Lists may be written on more than one line. */
 bool option_is_list(const struct option *o);
 /** What a value looks like, for people: "IP:PORT, ..", "kept|random", ... */

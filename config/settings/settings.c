@@ -108,6 +108,32 @@ struct peer_settings *settings_add_peer(struct settings *s)
     return set_defaults(SECTION_PEER, added) == 0 ? added : NULL;
 }
 
+/* ---- what differs ---- */
+
+/** Users of local ports are looked up anew, and take effect at once. */
+static bool is_live(size_t option)
+{
+    return option == SET_local_users;
+}
+
+size_t settings_later(const struct settings *now, const struct settings *fresh, char *out,
+                      size_t out_len)
+{
+    size_t count = 0, used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < LENGTH(ONCE); i++) {
+        if (is_live(i) || option_equal(&ONCE[i], now, fresh))
+            continue;
+        int n = snprintf(out + used, out_len - used, "%s[%s] %s",
+                         count ? ", " : "restart the gateway for: ", ONCE[i].section, ONCE[i].name);
+        if (n > 0 && (size_t)n < out_len - used)
+            used += (size_t)n;
+        count++;
+    }
+    return count;
+}
+
 /* ---- the default file ---- */
 
 static void print_wrapped(FILE *out, const char *text)

@@ -76,5 +76,12 @@ enum settings_section { SECTION_ONCE, SECTION_SERVICE, SECTION_PEER };
  *  or of [peer ALIAS], one after another; NULL at the end. */
 const struct option *settings_option(enum settings_section kind, size_t i);
 
+/**
+ * Lists in `out` the options that differ and that a running gateway cannot change ("restart the
+ * gateway for: [dns] listen, ..."), or nothing. Returns how many.
+ */
+size_t settings_later(const struct settings *now, const struct settings *fresh, char *out,
+                      size_t out_len);
+
 /** Writes a configuration file with every option at its default, explained and commented out. */
 void settings_print_default(FILE *out);

@@ -60,6 +60,7 @@ struct service {
     bool peer_header;                    /* X-Overlay-Peer in HTTP requests */
     bool off_host;                       /* the target may be another host */
     bool from_config;
+    bool transient;     /* shared for the life of a program (`share -f`): never saved */
     int64_t expires_us; /* wall clock, 0: never */
     struct peer_id *allow, *deny;
     size_t allow_count, deny_count;

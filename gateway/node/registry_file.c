@@ -74,7 +74,8 @@ int registry_save(struct registry *r)
     return 0;
 }
 
-/* Carries over what the file does not hold: the configuration file's entries and the counters. */
+/* Carries over what the file does not hold: the configuration file's entries, what is shared for a
+ * program's life, and the counters. */
 static int carry_over(struct registry *fresh, const struct registry *old)
 {
     int err = 0;
@@ -88,7 +89,7 @@ static int carry_over(struct registry *fresh, const struct registry *old)
         copy.allow_count = e->own_allow.count;
         copy.deny = e->own_deny.id;
         copy.deny_count = e->own_deny.count;
-        if (copy.from_config)
+        if (copy.from_config || copy.transient)
             err = registry_service_put(fresh, &copy);
     }
     for (size_t i = 0; i < old->service_count && err == 0; i++) {

@@ -135,7 +135,7 @@ static void write_services(struct output *o, const struct registry *r)
     begin(o, "services");
     for (size_t i = 0; i < r->service_count; i++) {
         const struct service *s = &r->services[i]->service;
-        if (s->from_config)
+        if (s->from_config || s->transient)
             continue;
         json_t *object = json_object();
         set_text(o, object, "name", s->name);

@@ -414,7 +414,7 @@ static void config_check_and_print_default(void **state)
 
     gives("config --print-default", 0, "[gateway]", "");
     gives("config", 2, "", "check, reload or --print-default?");
-    gives("config check", 0, "", "overlay.conf is good: 0 services, 0 peers.");
+    gives("config check", 0, "", STAGE_HOME "/overlay.conf is good: 0 services, 0 peers.");
     s.config = "[dns]\nsuffix = x\n[service web]\ntarget = 3000\n";
     gives("config check", 0, "", "1 services");
     s.config = "[dns]\n\nport = 53\n";

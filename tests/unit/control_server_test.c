@@ -272,6 +272,21 @@ static void a_held_share_goes_with_its_caller(void **state)
     assert_null(registry_service(stage.registry, "web"));
 }
 
+static void a_held_share_is_never_saved_and_never_replaces_another(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_say(caller, "{\"cmd\":\"share\",\"target\":\"3000\",\"hold\":true}");
+    says("{\"cmd\":\"share\",\"target\":\"4000\"}", "ok");
+    assert_null(strstr(fake_env_file(&stage.env, REGISTRY_FILE), "\"web\""));
+    says("{\"cmd\":\"share\",\"target\":\"4000\",\"hold\":true}", "'p4000' is shared already");
+    says("{\"cmd\":\"share\",\"target\":\"3000\",\"public\":true}", "ok");
+    stage_leave(caller);
+    assert_true(registry_service(stage.registry, "web")->public);
+    assert_non_null(strstr(fake_env_file(&stage.env, REGISTRY_FILE), "\"web\""));
+}
+
 static void ls_lists_and_close_closes(void **state)
 {
     (void)state;
@@ -638,6 +653,7 @@ int main(void)
         WITH_STAGE(share_says_what_is_wrong),
         WITH_STAGE(share_for_a_time_and_to_peers),
         WITH_STAGE(a_held_share_goes_with_its_caller),
+        WITH_STAGE(a_held_share_is_never_saved_and_never_replaces_another),
         WITH_STAGE(ls_lists_and_close_closes),
         WITH_STAGE(open_opens_all_or_the_one_that_is_named),
         WITH_STAGE(open_says_what_is_not_there),

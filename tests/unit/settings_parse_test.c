@@ -280,6 +280,29 @@ static void the_default_file_reads_back_as_the_defaults(void **state)
     free(text);
 }
 
+static void what_a_running_gateway_cannot_change_is_listed(void **state)
+{
+    (void)state;
+    struct settings now, fresh;
+    char out[200];
+
+    assert_int_equal(parse(&now, ""), 0);
+    assert_int_equal(parse(&fresh, "[dns]\nsuffix = overlay\n[local]\nusers = bob\n"), 0);
+    assert_int_equal(settings_later(&now, &fresh, out, sizeof(out)), 0);
+    assert_string_equal(out, "");
+    settings_deinit(&fresh);
+    assert_int_equal(parse(&fresh,
+                           "[dns]\nlisten = 127.0.0.1:53\nforward = on\n"
+                           "upstream = 9.9.9.9:53\n[limits]\nrate = 1\n[lan]\nmode = off\n"),
+                     0);
+    assert_int_equal(settings_later(&now, &fresh, out, sizeof(out)), 5);
+    assert_string_equal(out, "restart the gateway for: [dns] listen, [dns] forward, "
+                             "[dns] upstream, [lan] mode, [limits] rate");
+    assert_int_equal(settings_later(&now, &fresh, out, 40), 5);
+    settings_deinit(&now);
+    settings_deinit(&fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +318,7 @@ int main(void)
         cmocka_unit_test(nul_bytes_are_refused),
         cmocka_unit_test(every_truncation_is_either_read_or_refused),
         cmocka_unit_test(the_default_file_reads_back_as_the_defaults),
+        cmocka_unit_test(what_a_running_gateway_cannot_change_is_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
