@@ -22,7 +22,7 @@
 #include "gateway/base/pipe.h"
 #include "gateway/wire/preamble.h"
 
-#define PUMP_TURN_MAX (256 * 1024)
+#define PUMP_TURN_MAX (512 * 1024)
 
 struct pump;
 

@@ -43,7 +43,8 @@ struct pipe_handler {
 struct pipe_ops {
     /**
      * Names up to two areas to be filled in order, and returns how many (0: no room now, or the
-     * pipe was reset). They are valid until the next call on this pipe.
+     * pipe was reset). They are valid until the next reserve() or commit() on any pipe of the same
+     * session or endpoint, which may share them: fill and commit at once, or not at all.
      */
     int (*reserve)(struct pipe *p, struct iovec area[static 2]);
     /** `len` bytes were put into the areas that the last reserve() named. */

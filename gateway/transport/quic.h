@@ -120,6 +120,9 @@ void quic_input(struct quic_endpoint *ep, instant now, const struct path *path, 
 void quic_dispatch(struct quic_endpoint *ep, instant now);
 /** Returns true and fills `tx`, or false: nothing to send now. */
 MUST_USE bool quic_output(struct quic_endpoint *ep, instant now, struct quic_tx *tx);
+/** When to call quic_dispatch() again, INSTANT_NEVER, or in the past: events wait, at once. Ask
+ * after quic_output() has returned false; while a full socket keeps it from that, do not wait for
+ * it. */
 instant quic_deadline(const struct quic_endpoint *ep);
 
 /**

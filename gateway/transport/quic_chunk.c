@@ -3,9 +3,11 @@
 #include <stdlib.h>
 
 /* Whole size of a piece with its header, less what malloc adds, so that pieces pack into pages. */
-static const uint32_t WHOLE[QUIC_SIZES] = {2048 - 16, 16384 - 16, 65536 - 16};
-/* Free pieces that are kept: 1 MiB, 1 MiB and 4 MiB. */
-static const unsigned KEEP[QUIC_SIZES] = {512, 64, 64};
+static const uint32_t WHOLE[QUIC_SIZES] = {2048 - 16, 16384 - 16, 65536 - 16, 524288 - 16};
+/* Free pieces that are kept: 1 MiB, 1 MiB 4 MiB and 4 MiB. */
+static const unsigned KEEP[QUIC_SIZES] = {512, 64, 64, 8};
+
+#define TRIM_AFTER SEC(5)
 
 void quic_pool_deinit(struct quic_pool *p)
 {
@@ -34,6 +36,7 @@ struct quic_chunk *quic_pool_get(struct quic_pool *p, enum quic_size size)
     }
     c->next = NULL;
     c->from = c->to = 0;
+    p->used = true;
     p->out += WHOLE[size];
     return c;
 }
@@ -50,6 +53,16 @@ void quic_pool_put(struct quic_pool *p, struct quic_chunk *c)
     c->next = p->free[c->size];
     p->free[c->size] = c;
     p->spare[c->size]++;
+}
+
+void quic_pool_trim(struct quic_pool *p, instant now)
+{
+    if (now - p->trimmed_at < TRIM_AFTER)
+        return;
+    p->trimmed_at = now;
+    if (!p->used)
+        quic_pool_deinit(p);
+    p->used = false;
 }
 
 struct quic_chunk *quic_chain_take(struct quic_chain *chain)

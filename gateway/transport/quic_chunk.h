@@ -2,7 +2,7 @@
  * Pieces of stream data, and the endpoint's pool that they come from and go back to.
  *
  * The piece that was given back last is handed out first, so that bulk transfers turn around in the
- * processor's cache; a stream that holds no data holds no piece. Three sizes keep small streams
+ * processor's cache; a stream that holds no data holds no piece. Several sizes keep small streams
  * small. Chains are first in, first out: bytes are added at the tail and dropped from the front.
  */
 #pragma once
@@ -11,10 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/base/clock.h"
+
 enum quic_size {
     QUIC_SMALL,  /* holds any one packet */
     QUIC_MEDIUM, /* 16 KiB */
     QUIC_LARGE,  /* 64 KiB */
+    QUIC_HUGE,   /* 512 KiB: for one read of a socket that has much */
     QUIC_SIZES
 };
 
@@ -31,6 +34,8 @@ struct quic_pool {
     unsigned spare[QUIC_SIZES]; /* how many are in free */
     size_t out;                 /* bytes handed out */
     size_t comfort;             /* above this, streams should take small pieces only */
+    bool used;                  /* something was handed out since trimmed_at */
+    instant trimmed_at;
 };
 
 struct quic_chain {
@@ -43,6 +48,9 @@ void quic_pool_deinit(struct quic_pool *p);
 /** Returns an empty piece, or NULL for want of memory. */
 struct quic_chunk *quic_pool_get(struct quic_pool *p, enum quic_size size);
 void quic_pool_put(struct quic_pool *p, struct quic_chunk *c);
+/** Frees what lies idle if nothing was handed out since the last call, `now` being later by a few
+ *  seconds. */
+void quic_pool_trim(struct quic_pool *p, instant now);
 
 /** Bytes that still fit behind those in use. */
 static inline uint32_t quic_chunk_left(const struct quic_chunk *c)

@@ -80,8 +80,8 @@ void quic_endpoint_free(struct quic_endpoint *ep)
     quic_door_deinit(ep);
     quic_table_deinit(ep);
     heap_deinit(&ep->timers);
-    quic_pool_put(&ep->pool, ep->spare[0]);
-    quic_pool_put(&ep->pool, ep->spare[1]);
+    for (int size = 0; size < QUIC_SIZES; size++)
+        quic_pool_put(&ep->pool, ep->spare[size]);
     quic_pool_deinit(&ep->pool);
     quic_tls_deinit(&ep->tls);
     secret_wipe(&ep->options.reset_key, sizeof(ep->options.reset_key));
@@ -264,6 +264,7 @@ void quic_dispatch(struct quic_endpoint *ep, instant now)
     deliver(ep);
     expire(ep);
     deliver(ep);
+    quic_pool_trim(&ep->pool, ep->now);
     ep->busy = false;
 }
 

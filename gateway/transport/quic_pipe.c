@@ -155,15 +155,13 @@ size_t quic_pipe_worth_waking(const struct quic_stream *s)
 
 /* ---- writing ---- */
 
-/* The two spare pieces are the endpoint's, not the stream's: naming room costs an idle stream
- * nothing. commit() takes them. */
-static bool fill_spares(struct quic_endpoint *ep)
+/* The spare pieces are the endpoint's, not the stream's: naming room costs an idle stream nothing.
+ * commit() takes them. */
+static bool fill_spare(struct quic_endpoint *ep, enum quic_size size)
 {
-    if (!ep->spare[0])
-        ep->spare[0] = quic_pool_get(&ep->pool, QUIC_SMALL);
-    if (!ep->spare[1])
-        ep->spare[1] = quic_pool_get(&ep->pool, QUIC_LARGE);
-    return ep->spare[0] && ep->spare[1];
+    if (!ep->spare[size])
+        ep->spare[size] = quic_pool_get(&ep->pool, size);
+    return ep->spare[size] != NULL;
 }
 
 static size_t name_area(struct iovec *area, struct quic_chunk *c, size_t room)
@@ -173,23 +171,29 @@ static size_t name_area(struct iovec *area, struct quic_chunk *c, size_t room)
     return room - area->iov_len;
 }
 
+/* A small piece to begin with, then a large one, and a huge one for a writer that filled all. Fewer
+ * reads of a TCP socket save more than their own cost: each tells the sender of new room. */
 static int reserve(struct pipe *p, struct iovec area[static 2])
 {
     struct quic_stream *s = of(p);
     if (!is_live(s) || s->tx_shut || s->finish || s->reset_seen)
         return 0;
+    struct quic_endpoint *ep = s->ep;
     size_t room = quic_pipe_room(s);
-    if (room == 0 || !fill_spares(s->ep)) {
+    ep->reserved_size = s->hungry ? QUIC_HUGE : QUIC_LARGE;
+    if (room == 0 || !fill_spare(ep, QUIC_SMALL) || !fill_spare(ep, ep->reserved_size)) {
         s->wants_room = true;
         return 0;
     }
-    s->ep->reserved = s;
-    struct quic_chunk *first = s->tx.tail ? s->tx.tail : s->ep->spare[0];
+    struct quic_chunk *first = s->tx.tail ? s->tx.tail : ep->spare[QUIC_SMALL];
+    size_t left = room;
     int count = 0;
     if (quic_chunk_left(first) > 0)
-        room = name_area(&area[count++], first, room);
-    if (room > 0)
-        (void)name_area(&area[count++], s->ep->spare[1], room);
+        left = name_area(&area[count++], first, left);
+    if (left > 0)
+        left = name_area(&area[count++], ep->spare[ep->reserved_size], left);
+    ep->reserved = s;
+    ep->reserved_room = room - left;
     return count;
 }
 
@@ -210,12 +214,12 @@ static size_t fill(struct quic_chunk *c, size_t len)
     return len - n;
 }
 
-static void take_spare(struct quic_stream *s, int which, size_t *len)
+static void take_spare(struct quic_stream *s, enum quic_size size, size_t *len)
 {
-    struct quic_chunk *c = s->ep->spare[which];
+    struct quic_chunk *c = s->ep->spare[size];
     if (*len == 0 || !c)
         return;
-    s->ep->spare[which] = NULL;
+    s->ep->spare[size] = NULL;
     *len = fill(c, *len);
     append(s, c);
 }
@@ -225,16 +229,17 @@ static void commit(struct pipe *p, size_t len)
     struct quic_stream *s = of(p);
     if (len == 0 || !is_live(s) || s->tx_shut)
         return;
-    assert(s->ep->reserved == s);
+    assert(s->ep->reserved == s && len <= s->ep->reserved_room);
     s->ep->reserved = NULL;
+    s->hungry = len == s->ep->reserved_room && len > QUIC_PAYLOAD;
     s->ended += len;
     s->conn->tx_held += len;
 
     if (s->tx.tail)
         len = fill(s->tx.tail, len);
     else
-        take_spare(s, 0, &len);
-    take_spare(s, 1, &len);
+        take_spare(s, QUIC_SMALL, &len);
+    take_spare(s, s->ep->reserved_size, &len);
     assert(len == 0);
     quic_pipe_activate(s);
 }

@@ -76,6 +76,7 @@ struct quic_stream {
     bool open;                     /* ngtcp2 knows it */
     bool announce;                 /* nothing was sent, so the other side does not know of it */
     bool wants_room;               /* reserve() returned 0 */
+    bool hungry;                   /* all room that reserve() named was filled: it has much */
     bool blocked;                  /* by the other side's window */
     bool finish, fin_sent;         /* our end of data: wanted, sent */
     bool fin_alone, fin_acked;     /* it went in a frame of its own; that was acknowledged */
@@ -191,8 +192,10 @@ struct quic_endpoint {
     unsigned connections, half_open, shells;
 
     struct quic_pool pool;
-    struct quic_chunk *spare[2]; /* what reserve() names: small, large */
-    struct quic_stream *reserved;
+    struct quic_chunk *spare[QUIC_SIZES]; /* what reserve() names */
+    struct quic_stream *reserved;         /* by whom, */
+    enum quic_size reserved_size;         /* of the second area */
+    size_t reserved_room;                 /* and how many bytes */
 
     struct quic_datagram_in *datagrams; /* arrived, not dispatched */
     uint8_t *datagram_bytes;
