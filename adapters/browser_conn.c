@@ -29,8 +29,9 @@ static void on_refused(struct guarded *g, const struct preamble_answer *answer)
 {
     const struct conn *c = container_of(g, struct conn, pump);
     char id[9], reason[LOG_TEXT_MAX];
-    log_info(LOG_OPEN, "%s: %s: %s %s", peer_id_short(&c->target->site.peer, id),
+    log_info(LOG_OPEN, "%s: %s: %s%s%s", peer_id_short(&c->target->site.peer, id),
              c->target->what.name, preamble_status_text(answer->status),
+             answer->reason[0] ? ": " : "",
              log_text(reason, answer->reason, strlen(answer->reason)));
 }
 

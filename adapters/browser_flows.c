@@ -77,8 +77,9 @@ static void on_answer(void *arg, const struct preamble_answer *answer)
     s->refused = answer->status != PREAMBLE_OK;
     if (!s->refused)
         return;
-    log_info(LOG_OPEN, "%s: %s (UDP): %s %s", peer_id_short(&s->flows->o.peer, id),
+    log_info(LOG_OPEN, "%s: %s (UDP): %s%s%s", peer_id_short(&s->flows->o.peer, id),
              s->flows->o.what.name, preamble_status_text(answer->status),
+             answer->reason[0] ? ": " : "",
              log_text(reason, answer->reason, strlen(answer->reason)));
 }
 

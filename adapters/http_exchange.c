@@ -114,8 +114,8 @@ enum http_step http_exchange_take_answer(struct http_conn *c)
     c->awaiting = false;
     if (answer.status == PREAMBLE_OK)
         return HTTP_STEP_ON;
-    snprintf(text, sizeof(text), "The other gateway says: %s%s%s.",
-             preamble_status_text(answer.status), answer.reason[0] ? ": " : "", answer.reason);
+    snprintf(text, sizeof(text), "The other gateway says: %s.",
+             answer.reason[0] ? answer.reason : preamble_status_text(answer.status));
     return http_conn_fail(c, route_answer_status(answer.status), text);
 }
 

@@ -103,6 +103,8 @@ static enum shape after_method(struct http_guard *g, uint8_t c)
     }
     if (!is_blank(c) || g->matched == 0)
         return SHAPE_OTHER;
+    /* However it came: a piece of such a word was not kept. */
+    g->overflow = g->overflow || g->matched > METHOD_KEPT_MAX;
     return is_known_method(g->method, g->matched) ? SHAPE_HTTP : SHAPE_GAP;
 }
 
