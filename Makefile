@@ -90,7 +90,7 @@ BENCH := $(wildcard tests/bench/*.c)
 MAIN := $(wildcard gateway/main.c)
 ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(FUZZ) $(BENCH) \
        tests/tools/fuzz_replay.c
-SCRIPTS := $(wildcard .ci/run tests/*/*.sh)
+SCRIPTS := $(wildcard .ci/run tests/*/*.sh config/*/*.sh)
 
 OBJ := $(SRC:%.c=$B/%.o)
 UNIT_BIN := $(UNIT:%.c=$B/%)
@@ -158,6 +158,8 @@ docs: $(PROGRAM)
 	$(call say,DOCS,build/docs)
 	$(if $(PROGRAM),$Qconfig/man/generate.sh '$(PROGRAM)' build/docs)
 lint-docs: docs
+	$(call say,MANDOC,build/docs)
+	$Qbash -n build/docs/overlay.bash
 	$Qmandoc -T lint -W warning $(if $(PROGRAM),build/docs/overlay.1 build/docs/overlay.conf.5)
 
 # ---- tests ----
@@ -224,7 +226,8 @@ bench-tools: $(BENCH_BIN)
 # ---- reading the code ----
 
 lint:
-	$(sub) -k MODE=debug layers headers lint-format lint-words lint-scripts lint-cppcheck lint-tidy
+	$(sub) -k MODE=debug layers headers lint-format lint-words lint-scripts lint-docs lint-cppcheck \
+		lint-tidy
 lint-format:
 	$(call say,FORMAT,$(words $(ALL)) files)
 	$Qclang-format --dry-run -Werror $(ALL)

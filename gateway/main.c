@@ -132,9 +132,9 @@ static void write_log(void *arg, enum log_level level, enum log_topic topic, con
 
     int len = snprintf(out, sizeof(out), "%s %s: %s\n", log_level_name(level),
                        log_topic_name(topic), line);
-    if (len > 0)
-        /* Nobody is left to tell when the log itself cannot be written. */
-        len = terminal_write(STDERR_FILENO, out, (size_t)len);
+    /* Nobody is left to tell when the log itself cannot be written. */
+    if (len > 0 && terminal_write(STDERR_FILENO, out, (size_t)len) < 0)
+        return;
 }
 
 static instant log_now(void *arg)

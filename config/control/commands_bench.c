@@ -168,7 +168,7 @@ static void start(struct bench *b, enum phase phase)
     b->answered = false;
     b->bytes = 0;
     int err = node_open_stream(c->node, &b->peer, &what, &b->pipe);
-    if (err < 0) {
+    if (err != 0) {
         b->pipe = NULL;
         finish(b, connect_error(b->label, err, NULL));
         return;

@@ -54,6 +54,7 @@ things() {
             command clang-format clang-format
             command clang-tidy clang-tidy
             command cppcheck cppcheck
+            command mandoc mandoc
             command shellcheck shellcheck
             command valgrind valgrind
             command gcovr gcovr"
