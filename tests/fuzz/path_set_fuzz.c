@@ -52,7 +52,7 @@ static void step(struct path_set *s, struct path_set *other, instant now, const 
         path_set_waiting(s, now, b[1] & 1);
         break;
     case 3:
-        (void)path_set_add(s, now, &p);
+        (void)!path_set_add(s, now, &p);
         break;
     case 4:
         path_set_kick(s, now);
@@ -64,7 +64,7 @@ static void step(struct path_set *s, struct path_set *other, instant now, const 
                             .flags = b[0] >> 4};
         memset(&odd.challenge, b[4], sizeof(odd.challenge));
         probe_write(&odd, other->key_out, probe, b[5] & 1 ? PROBE_MIN : PROBE_MAX);
-        (void)path_set_input(s, now, &p, probe, b[5] & 1 ? PROBE_MIN : PROBE_MAX);
+        (void)!path_set_input(s, now, &p, probe, b[5] & 1 ? PROBE_MIN : PROBE_MAX);
     }
     }
 }
@@ -82,12 +82,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     path_set_init(&s, now, &o);
     o.role = o.role == PATH_DIALLER ? PATH_ACCEPTOR : PATH_DIALLER;
     path_set_init(&other, now, &o);
-    (void)path_set_input(&s, now, &o.first, data, len);
+    (void)!path_set_input(&s, now, &o.first, data, len);
     for (size_t at = 1; at + 6 <= len && at < 6000; at += 6) {
         now += MSEC(data[at + 2]) * 16;
         step(&s, &other, now, data + at);
         (void)drain(&s, now);
-        (void)path_set_take_switch(&s);
+        (void)!path_set_take_switch(&s);
         if (path_set_current(&s)->kind != PATH_UDP)
             abort();
     }
