@@ -225,6 +225,8 @@ static bool is_on(const struct sim_host *h, unsigned network, bool v6)
 static void on_uplink_end(struct timer *timer)
 {
     struct packet *p = landed(timer);
+    if (p->world->tap && !p->many)
+        p->world->tap(p->world->tap_arg, &p->from, &p->to, p->data, p->len);
     list_each(node, &p->world->hosts)
     {
         struct sim_host *h = list_entry(node, struct sim_host, link);

@@ -26,6 +26,10 @@ struct sim_world {
     struct list hosts;
     struct list flying; /* datagrams under way, tests/sim/sim_udp.c */
     uint64_t trace;     /* see sim_world_trace() */
+    /* Sees every unicast datagram in the network, between uplink and downlink. May send. */
+    void (*tap)(void *arg, const struct addr *from, const struct addr *to, const uint8_t *data,
+                size_t len);
+    void *tap_arg;
 };
 
 /** Starts one hour after boot. `seed` 0: SIM_SEED, or else a fixed one. Prints the seed. */

@@ -1,0 +1,62 @@
+/* One gateway serves many peers at once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/sim_story.h"
+
+#define GUESTS 60
+
+struct guest {
+    struct sim_gateway gateway;
+    struct sim_caller caller;
+};
+
+static bool all_over(void *guests)
+{
+    for (unsigned i = 0; i < GUESTS; i++)
+        if (!sim_caller_over(&((struct guest *)guests)[i].caller))
+            return false;
+    return true;
+}
+
+static void serves_sixty_peers_at_once(void **state)
+{
+    struct sim_story *s = *state;
+    struct guest *guests = calloc(GUESTS, sizeof(*guests));
+    assert_non_null(guests);
+    sim_story_line(s, MSEC(40), 10);
+    for (unsigned i = 0; i < GUESTS; i++) {
+        struct guest *g = &guests[i];
+        char address[32];
+        snprintf(address, sizeof(address), "203.0.113.%u/24", 100 + i);
+        sim_gateway_init(&g->gateway, &s->world, "guest", (uint8_t)(100 + i), INTERNET, address);
+        sim_gateway_start(&g->gateway);
+        sim_gateway_knows(&g->gateway, &s->alice, "alice", ALICE_ADDRESS);
+        struct addr port = sim_gateway_opens(&g->gateway, &s->alice, "echo", SERVICE_TCP);
+        sim_caller_start(&g->caller, &g->gateway.host.env, &port, 100000);
+    }
+    assert_true(sim_world_run(&s->world, SEC(120), all_over, guests));
+    for (unsigned i = 0; i < GUESTS; i++) {
+        assert_true(sim_caller_is_right(&guests[i].caller));
+        assert_int_equal(sim_gateway_view(&s->alice, &guests[i].gateway).state, PEER_DIRECT);
+    }
+    assert_int_equal(s->echo.accepted, GUESTS);
+    for (unsigned i = 0; i < GUESTS; i++) {
+        sim_caller_deinit(&guests[i].caller);
+        sim_gateway_deinit(&guests[i].gateway);
+    }
+    free(guests);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SIM_STORY(serves_sixty_peers_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
