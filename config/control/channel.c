@@ -24,10 +24,11 @@ static void on_ready(void *arg)
     wake(c);
 }
 
-void channel_init(struct channel *c, struct env *env, struct sock *sock,
+void channel_init(struct channel *c, struct env *env, struct sock *sock, size_t line_max,
                   const struct channel_handler *handler, void *arg)
 {
-    *c = (struct channel){.env = env, .sock = sock, .handler = handler, .arg = arg};
+    *c = (struct channel){
+        .env = env, .sock = sock, .handler = handler, .arg = arg, .line_max = line_max};
     c->turn.run = turn;
     sock_attach(env, sock, &SOCK_HANDLER, c);
     c->readable = true;
@@ -124,9 +125,9 @@ bool channel_is_flushed(const struct channel *c)
 static void fill(struct channel *c)
 {
     while (c->readable && !c->ended) {
-        if (c->in_len + 1 >= CHANNEL_LINE_MAX)
+        if (c->in_len + 1 >= c->line_max)
             return;
-        if (!grow(&c->in, &c->in_room, c->in_len + 2, CHANNEL_LINE_MAX)) {
+        if (!grow(&c->in, &c->in_room, c->in_len + 2, c->line_max)) {
             c->err = -ENOMEM;
             c->ended = true;
             return;
@@ -145,10 +146,11 @@ static void fill(struct channel *c)
     }
 }
 
-/** Tells the first line that is complete. False: there is none, or lines are held back. */
+/** Tells the first line that is complete. False: there is none, or lines are held back, also
+ *  those of a caller that has not read the answer to its last one. */
 static bool tell_line(struct channel *c)
 {
-    if (c->holding || c->in_len == c->in_scanned)
+    if (c->holding || !channel_is_flushed(c) || c->in_len == c->in_scanned)
         return false;
     char *newline = memchr(c->in + c->in_scanned, '\n', c->in_len - c->in_scanned);
     if (!newline) {
@@ -197,8 +199,8 @@ static void turn(struct deferred *work)
             ;
         if (!c->sock)
             return;
-    } while (c->readable && !c->ended && c->in_len + 1 < CHANNEL_LINE_MAX);
-    if (!c->holding && c->in_len + 1 >= CHANNEL_LINE_MAX)
+    } while (c->readable && !c->ended && c->in_len + 1 < c->line_max);
+    if (c->in_scanned == c->in_len && c->in_len + 1 >= c->line_max)
         gone(c, -EMSGSIZE);
     else if (c->ended && (c->err < 0 || c->holding || channel_is_flushed(c)))
         gone(c, c->err);

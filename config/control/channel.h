@@ -1,9 +1,10 @@
 /**
  * One end of a control connection: lines of text both ways over a socket.
  *
- * Bounded: a line longer than CHANNEL_LINE_MAX, or an answer that nobody reads, ends the channel.
- * Lines are told one at a time; after each the owner may hold the next ones back until it has
- * answered. The socket can be taken out of it, to go on as raw bytes.
+ * Bounded: a line longer than `line_max`, or CHANNEL_PENDING_MAX that nobody reads, ends the
+ * channel. Lines are told one at a time, and only while nothing waits to be read by the other side;
+ * after each the owner may hold the next ones back until it has answered. The socket can be taken
+ * out of it, to go on as raw bytes.
  */
 #pragma once
 
@@ -14,8 +15,9 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/env.h"
 
-#define CHANNEL_LINE_MAX    (1 << 20) /* bytes, with the newline */
-#define CHANNEL_PENDING_MAX (8 << 20) /* bytes written that the other side has not read */
+#define CHANNEL_REQUEST_MAX (1 << 20)  /* bytes of a line to the gateway, with its newline */
+#define CHANNEL_ANSWER_MAX  (64 << 20) /* and of one from it: a status of 4,096 peers */
+#define CHANNEL_PENDING_MAX (64 << 20) /* bytes written that the other side has not read */
 
 struct channel_handler {
     /** One line without its newline, a NUL behind it; borrowed for the call. May close the
@@ -35,14 +37,15 @@ struct channel {
     void *arg;
     struct deferred turn;
     char *in, *out;
+    size_t line_max;
     size_t in_len, in_room, in_scanned;
     size_t out_at, out_len, out_room;
     bool readable, ended, holding;
     int err;
 };
 
-/** Takes a connected socket. */
-void channel_init(struct channel *c, struct env *env, struct sock *sock,
+/** Takes a connected socket. `line_max` is one of the limits above. */
+void channel_init(struct channel *c, struct env *env, struct sock *sock, size_t line_max,
                   const struct channel_handler *handler, void *arg);
 /** Closes the socket, forgets what is pending. Doing it twice is fine. */
 void channel_close(struct channel *c);

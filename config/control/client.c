@@ -53,7 +53,7 @@ static void on_connect(void *arg, int err)
         done(c, err, NULL);
         return;
     }
-    channel_init(&c->channel, c->env, sock, &CHANNEL_HANDLER, c);
+    channel_init(&c->channel, c->env, sock, CHANNEL_ANSWER_MAX, &CHANNEL_HANDLER, c);
     channel_send(&c->channel, c->line, c->len);
 }
 

@@ -167,13 +167,14 @@ static void start(struct bench *b, enum phase phase)
     b->phase = phase;
     b->answered = false;
     b->bytes = 0;
-    int err = node_open_stream(c->node, &b->peer, &what, &b->pipe);
-    if (err != 0) {
-        b->pipe = NULL;
+    struct pipe *pipe = NULL;
+    int err = node_open_stream(c->node, &b->peer, &what, &pipe);
+    if (err < 0 || !pipe) {
         finish(b, connect_error(b->label, err, NULL));
         return;
     }
-    pipe_attach(b->pipe, &PIPE_HANDLER, b);
+    b->pipe = pipe;
+    pipe_attach(pipe, &PIPE_HANDLER, b);
     put_head(b, phase == DOWN ? ENDLESS : 0);
     b->call->emit(b->call,
                   json_pack("{s:s, s:s}", "event", "phase", "way", phase == DOWN ? "down" : "up"));

@@ -166,7 +166,7 @@ static void on_gone(void *arg, int err)
 {
     if (err == -EMSGSIZE)
         log_warn(LOG_CONTROL, "a request of more than %d bytes; its caller was dropped",
-                 CHANNEL_LINE_MAX);
+                 CHANNEL_REQUEST_MAX);
     abandon(arg);
 }
 
@@ -208,7 +208,7 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
                             .finish_raw = call_finish_raw};
     list_append(&s->clients, &c->link);
     s->client_count++;
-    channel_init(&c->channel, s->context.env, sock, &CHANNEL_HANDLER, c);
+    channel_init(&c->channel, s->context.env, sock, CHANNEL_REQUEST_MAX, &CHANNEL_HANDLER, c);
 }
 
 static const struct listen_handler LISTEN_HANDLER = {.on_accept = on_accept};
