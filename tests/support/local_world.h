@@ -10,7 +10,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/pipe.h"
 
-enum { WORLD_BUFFER = 512 * 1024, WORLD_LISTENERS = 64, WORLD_CLIENTS = 64, WORLD_UDP = 64 };
+enum { WORLD_BUFFER = 1200 * 1024, WORLD_LISTENERS = 64, WORLD_CLIENTS = 64, WORLD_UDP = 64 };
 
 /** A socket as the program has it, and the client's end of the same. */
 struct sock {
