@@ -254,6 +254,8 @@ static size_t write_legacy(struct dnssd *d)
     mdns_write_question(&s.w, &r->question.name, (enum mdns_type)r->question.type, 0);
     put_records(d, &s, r->records, r->ifindex);
     c.answers = s.count;
+    put_records(d, &s, additional_to(r->records), r->ifindex);
+    c.additionals = s.count - c.answers;
     return finish_message(d, &s, &c);
 }
 

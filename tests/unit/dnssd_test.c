@@ -213,6 +213,7 @@ static void a_legacy_asker_gets_its_id_and_question_back(void **state)
     assert_true(addr_equal(&tx.to, &asker));
     assert_int_equal(be16(0), 7);
     assert_int_equal(be16(4), 1);
+    assert_int_equal(be16(10), 4);
     assert_true(message_has(ttl, sizeof(ttl)));
 }
 
