@@ -186,7 +186,7 @@ static int listen_on(struct env *env, struct sock_listener **out, const struct a
     l->arg = arg;
     if (local)
         l->local = bound(f, local);
-    else
+    if (path)
         strncpy(l->path, path, sizeof(l->path) - 1);
     list_append(&f->listeners, &l->link);
     *out = l;
