@@ -75,15 +75,15 @@ static bool is_web_port(uint16_t port)
     return port == 80 || port == 3000 || port == 8000 || port == 8080;
 }
 
-static void default_name(struct command_context *c, const struct service *s,
+static void default_name(struct command_context *c, const struct service *s, uint16_t target_port,
                          char out[static PREAMBLE_NAME_MAX + 1])
 {
     const char *known = NULL;
 
-    if (!is_web_port(s->port) && c->services->port_name)
-        known = c->services->port_name(c->services->arg, s->port, s->proto == SERVICE_UDP);
-    if (is_web_port(s->port) && s->proto != SERVICE_UDP)
+    if ((is_web_port(s->port) || is_web_port(target_port)) && s->proto != SERVICE_UDP)
         known = "web";
+    else if (c->services->port_name)
+        known = c->services->port_name(c->services->arg, s->port, s->proto == SERVICE_UDP);
     if (!known || !preamble_name_ok(known))
         (void)snprintf(out, PREAMBLE_NAME_MAX + 1, "p%u", s->port);
     else
@@ -93,6 +93,7 @@ static void default_name(struct command_context *c, const struct service *s,
 static json_t *choose_name(struct command_context *c, const json_t *request, struct service *s)
 {
     const char *as = protocol_string(request, "as");
+    struct share_target target;
 
     if (as && !preamble_name_ok(as))
         return protocol_error(CLI_USAGE, NULL,
@@ -100,8 +101,8 @@ static json_t *choose_name(struct command_context *c, const json_t *request, str
                               PREAMBLE_NAME_MAX);
     if (as)
         (void)snprintf(s->name, sizeof(s->name), "%s", as);
-    else
-        default_name(c, s, s->name);
+    else if (share_target_parse(&target, s->target) == 0)
+        default_name(c, s, target.port, s->name);
     /* A default never takes the place of another service; sharing the same again does. */
     const struct service *other = registry_service(c->registry, s->name);
     if (!as && other && strcmp(other->target, s->target) != 0)
