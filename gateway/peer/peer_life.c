@@ -62,8 +62,9 @@ void peer_drop(struct peer *p, enum quic_close_code code)
     }
     p->current = NULL;
     if (p->dialling) {
-        peer_explain(p, "closed here");
-        peer_fail(p, -EACCES);
+        bool stops = code == QUIC_CLOSE_DONE;
+        peer_explain(p, stops ? "the gateway stops" : "closed here");
+        peer_fail(p, stops ? -ECANCELED : -EACCES);
     }
 }
 
