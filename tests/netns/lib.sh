@@ -132,11 +132,11 @@ exits() {
   [ "$code" -eq "$want" ] || return 1
   [ -z "$pattern" ] || printf '%s' "$output" | grep -Eqi -- "$pattern"
 }
-# The output is exactly TEXT: prints TEXT CMD...
+# Standard output is exactly TEXT: prints TEXT CMD...
 prints() {
   local want=$1 output
   shift
-  output=$("$@" 2>&1) || { echo "exit $?: $output"; return 1; }
+  output=$("$@") || { echo "exit $?: $output"; return 1; }
   [ "$output" = "$want" ] || { printf 'got: %s\nwanted: %s\n' "$output" "$want"; return 1; }
 }
 # The output matches PATTERN: shows PATTERN CMD...
@@ -276,7 +276,7 @@ status() {
 s = json.load(sys.stdin)
 print($2)"
 }
-status_is() { [ "$(status "$1" "$2")" = "$3" ]; }
+status_is() { prints "$3" status "$1" "$2"; }
 
 # knows A B ADDRESS: A gets B as a peer under the alias of B's host name.
 knows() {

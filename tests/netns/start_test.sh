@@ -6,7 +6,7 @@ hosts a b
 cable a 192.0.2.1 b 192.0.2.2
 
 start() { timeout 10 ip netns exec "$PREFIX-a" "$OVERLAY" --home "$T/$1" "${@:2}" daemon; }
-sums() { (cd "$1" && find . -type f ! -name '*.log' ! -name '*.lock' -exec sha256sum {} + | sort); }
+sums() { (cd "$1" && find . -type f ! -name '*.log' ! -name lock -exec sha256sum {} + | sort); }
 
 # ---- ports ----
 server a squatter "$PYTHON" "$NET" take-port 127.0.0.1 7777 tcp
@@ -46,6 +46,7 @@ check "an identity that others can read is refused" exits 1 'identity\.key' -- s
 
 # ---- SIGKILL at any time ----
 id=$("$OVERLAY" --home "$T/a" id)
+"$OVERLAY" --home "$T/a" name first "$("$OVERLAY" --home "$T/o0" id)" 2>/dev/null
 others=()
 for n in 1 2 3 4 5 6; do others+=("$("$OVERLAY" --home "$T/o$n" id)"); done
 whole() {

@@ -26,8 +26,8 @@ for n in 1 2 3 4 5 6 7; do
   ov a share 700$n --as s$n --public >/dev/null || die "share 700$n"
 done
 check "a gateway is added by id and address" knows b a 192.0.2.1
-check "open lists every service, one a line" shows $'^http://web\.a\.overlay\.localhost:7777/\t127\.0\.0\.1:[0-9]+\tweb' ov b open a
-check "open by port prints one line" shows '^[^[:cntrl:]]+.127\.0\.0\.1:[0-9]+.s1$' ov b open a:7001
+check "open lists every service, one a line" shows $'^http://web\.a\.overlay\.localhost:7777/\t127\.0\.0\.1:[0-9]+\tweb\.a\.overlay' ov b open a
+check "open by port prints one line" shows $'\t127\.0\.0\.1:[0-9]+\ts1\.a\.overlay$' ov b open a:7001
 open_as_json() {
   ov b --json open s1.a | "$PYTHON" -c 'import json,sys
 o, = json.load(sys.stdin)
@@ -77,13 +77,14 @@ check "300 connections at once" client b many 127.0.0.1 "$p1" 300
 
 before_a=$(rss_kib a) before_b=$(rss_kib b)
 client b never-read 127.0.0.1 "$p7" 20 &
+lazy=$!
 check "a reader that never reads stops the far writer" \
   within 15 grep -q STUCK "$T/pour-7007.log"
 check "and neither gateway holds more than 8 MiB for it" \
   test $(($(rss_kib a) - before_a)) -lt 8192 -a $(($(rss_kib b) - before_b)) -lt 8192
 check "meanwhile others are served" prints again client b ask 127.0.0.1 "$p1" again
-kill %1 2>/dev/null
-wait %1 2>/dev/null
+kill $lazy
+wait $lazy 2>/dev/null
 kill "${PIDS[0]}"
 within 5 fails listening a 3000
 check "target down: the port gives a reset" client b expect-refusal 127.0.0.1 "$web"
@@ -97,11 +98,11 @@ check "the service is told who calls, by PROXY protocol v2" prints ok \
 check "its header is version 2" grep -q '^FIRST 0d0a0d0a000d0a515549540a2' "$T/peer-address-7008.log"
 
 check "a unix socket is shared by --port" prints sock ov a share "unix:$T/web.sock" --port 8088 --as sock --public
-check "status counts what went through" status_is b "s['peers'][0]['rx_bytes'] > 3 * 67108864" True
+check "status counts what went through" status_is b "s['peers'][0]['rx_bytes'] > 2 * 67108864" True
 check "status says the path is direct" status_is b \
-  "s['peers'][0]['state'], s['peers'][0]['path']['kind']" "('direct', 'udp')"
+  "s['peers'][0]['state'], s['peers'][0]['path']['kind']" "direct udp"
 id=$(ov a --json ls | "$PYTHON" -c "import json,sys
-print([x for x in json.load(sys.stdin) if x.get('service', x.get('name')) == 's2'][0]['id'])")
+print([x for x in json.load(sys.stdin)['services'] if x['service'] == 's2'][0]['id'])")
 check "close takes a service back" ov a close "$id"
 check "and its port at the other side resets from then on" \
   within 5 client b expect-refusal 127.0.0.1 "$p2"
