@@ -39,10 +39,13 @@ WERROR ?= -Werror
 
 LIBS := libuv libsodium gnutls 'libngtcp2 >= 1.11' libngtcp2_crypto_gnutls ldns jansson inih libcares
 OPTIONAL_LIBS := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
+# Has no .pc file everywhere, and exists for x86-64 only.
+IPSEC_MB := $(shell echo 'int x;' | $(CC) $(CPPFLAGS) -include intel-ipsec-mb.h -x c -E - \
+              >/dev/null 2>&1 && echo -lIPSec_MB)
 TEST_LIBS := cmocka
 LIBS_MISSING := $(shell $(PKG_CONFIG) --print-errors --short-errors --exists $(LIBS) 2>&1 | head -3)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null)
-LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null)
+LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null) $(IPSEC_MB)
 TEST_LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_LIBS) 2>/dev/null)
 
 takes = $(shell $(CC) $1 -Werror -fsyntax-only -x c /dev/null 2>/dev/null && echo $1)
@@ -69,7 +72,8 @@ WARN := -w
 endif
 
 OUR_CPPFLAGS := -I. -D_GNU_SOURCE -DOVERLAY_VERSION='"$(VERSION)"' \
-                $(if $(filter libsystemd,$(OPTIONAL_LIBS)),-DHAVE_LIBSYSTEMD=1)
+                $(if $(filter libsystemd,$(OPTIONAL_LIBS)),-DHAVE_LIBSYSTEMD=1) \
+                $(if $(IPSEC_MB),-DHAVE_IPSEC_MB=1)
 OUR_CFLAGS := -std=c17 $(WARN) $(LIB_CFLAGS) $(CFLAGS.$(MODE))
 OUR_LDFLAGS := $(LDFLAGS.$(MODE)) $(filter -fsanitize% --coverage,$(CFLAGS.$(MODE)))
 CPP_ALL = $(OUR_CPPFLAGS) $(CPPFLAGS) $(CPPFLAGS.$(MODE))

@@ -99,6 +99,7 @@ struct quic_options {
     uint64_t connection_window; /* bytes a peer may have unread here; 32 MiB when 0 */
     size_t send_buffer;         /* bytes a stream may have unacknowledged; 2 MiB when 0 */
     unsigned max_connections;   /* of all peers; 1024 when 0 */
+    bool chacha20;              /* prefer it to AES; always so on a CPU without AES */
 };
 
 /** Datagrams to be sent: as struct udp_tx. Valid until the next quic_output(). */

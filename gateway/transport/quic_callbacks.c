@@ -6,6 +6,7 @@
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 #include "gateway/transport/quic_datagram.h"
+#include "gateway/transport/quic_keys.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_stream.h"
 #include "gateway/transport/quic_table.h"
@@ -121,11 +122,10 @@ static int on_stream_open(ngtcp2_conn *quic, int64_t id, void *user)
 static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t offset,
                           const uint8_t *data, size_t len, void *user, void *stream)
 {
-    struct quic_conn *conn = user;
     (void)quic;
     (void)id;
     (void)offset;
-    conn->authentic = true;
+    (void)user;
     if (!stream)
         return 0;
     bool fin = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
@@ -135,10 +135,9 @@ static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_
 static int on_stream_acked(ngtcp2_conn *quic, int64_t id, uint64_t offset, uint64_t len, void *user,
                            void *stream)
 {
-    struct quic_conn *conn = user;
     (void)quic;
     (void)id;
-    conn->authentic = true;
+    (void)user;
     if (stream)
         quic_stream_acked(stream, offset, len);
     return 0;
@@ -187,7 +186,6 @@ static int on_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, s
     struct quic_conn *conn = user;
     (void)quic;
     (void)flags;
-    conn->authentic = true;
     quic_datagram_received(conn, data, len);
     return 0;
 }
@@ -199,12 +197,12 @@ const ngtcp2_callbacks quic_callbacks = {
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
-    .decrypt = ngtcp2_crypto_decrypt_cb,
-    .hp_mask = ngtcp2_crypto_hp_mask_cb,
-    .update_key = ngtcp2_crypto_update_key_cb,
-    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
-    .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+    .encrypt = quic_keys_seal,
+    .decrypt = quic_keys_open,
+    .hp_mask = quic_keys_mask,
+    .update_key = quic_keys_update,
+    .delete_crypto_aead_ctx = quic_keys_delete_aead,
+    .delete_crypto_cipher_ctx = quic_keys_delete_mask,
     .get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
     .rand = draw,

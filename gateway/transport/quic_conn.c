@@ -24,6 +24,7 @@ static struct quic_conn *conn_new(struct quic_endpoint *ep, const struct path *p
     conn->path = *path;
     conn->virtual_local = addr_loopback(addr_is_v6(&path->remote), 1);
     conn->virtual_remote = path->remote;
+    conn->link.engine = &ep->engine;
     conn->heard = ep->now;
     list_init(&conn->streams);
     list_init(&conn->send_new);
@@ -205,7 +206,6 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
     } else if (conn->refused) {
         quic_end_refuse(conn);
     } else {
-        conn->heard = conn->ep->now;
         quic_work_touch(conn);
     }
 }

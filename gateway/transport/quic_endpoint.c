@@ -59,7 +59,8 @@ int quic_endpoint_new(struct quic_endpoint **out, const struct quic_options *opt
     quic_table_init(ep);
     quic_door_init(ep);
     ep->batch = malloc(QUIC_BATCH_ROOM + QUIC_PAYLOAD);
-    int err = ep->batch ? quic_tls_init(&ep->tls, options->keys) : -ENOMEM;
+    bool chacha20 = options->chacha20 || !packet_has_aes();
+    int err = ep->batch ? quic_tls_init(&ep->tls, options->keys, chacha20) : -ENOMEM;
     if (err < 0) {
         quic_endpoint_free(ep);
         return err;
@@ -83,6 +84,7 @@ void quic_endpoint_free(struct quic_endpoint *ep)
     for (int size = 0; size < QUIC_SIZES; size++)
         quic_pool_put(&ep->pool, ep->spare[size]);
     quic_pool_deinit(&ep->pool);
+    packet_engine_free(ep->engine);
     quic_tls_deinit(&ep->tls);
     secret_wipe(&ep->options.reset_key, sizeof(ep->options.reset_key));
     secret_wipe(ep->token_key, sizeof(ep->token_key));
@@ -102,19 +104,22 @@ struct reading {
     ngtcp2_conn_info before;
 };
 
+/* Our own keys note each authentic packet. With those of GnuTLS nobody tells us: then these
+ * figures, which change by authentic packets only, say it of the packets that count here, namely
+ * answers. */
 static void end_reading(struct reading *r)
 {
     struct quic_conn *conn = r->conn;
     r->conn = NULL;
-    if (!conn || !conn->quic || !conn->paths)
+    if (!conn || !conn->quic)
         return;
-    /* ngtcp2 says nothing of packets that it could not decrypt. Data of streams and these figures
-     * change by authentic packets only. */
     ngtcp2_conn_info after;
     ngtcp2_conn_get_conn_info(conn->quic, &after);
     if (after.bytes_in_flight < r->before.bytes_in_flight ||
         after.latest_rtt != r->before.latest_rtt)
-        conn->authentic = true;
+        conn->link.authentic = true;
+    if (conn->link.authentic || !conn->link.own_keys)
+        conn->heard = conn->ep->now;
     quic_route_heard(conn, r->path);
 }
 
@@ -124,8 +129,8 @@ static void begin_reading(struct reading *r, struct quic_conn *conn)
         return;
     end_reading(r);
     r->conn = conn;
-    conn->authentic = false;
-    if (conn->quic && conn->paths)
+    conn->link.authentic = false;
+    if (conn->quic)
         ngtcp2_conn_get_conn_info(conn->quic, &r->before);
 }
 

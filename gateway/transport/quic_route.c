@@ -119,7 +119,7 @@ void quic_route_heard(struct quic_conn *conn, const struct path *path)
 {
     if (!conn->paths || !conn->connected)
         return;
-    if (conn->authentic)
+    if (conn->link.authentic)
         path_set_heard(conn->paths, conn->ep->now, path);
     if (!path_equal(path, path_set_current(conn->paths)))
         path_set_hint(conn->paths, conn->ep->now, path);

@@ -114,7 +114,6 @@ struct quic_conn {
     bool told_connected; /* on_connected was given, or it was dialled: the owner knows it */
     bool told_ended;
     bool got_reset; /* stateless */
-    bool authentic; /* in the batch under way something could be decrypted */
     bool kick;      /* send something ack-eliciting at once */
     bool foreign;   /* ngtcp2 was told the real addresses of late */
     bool blocked;   /* by the connection's window, in the packet under way */
@@ -178,9 +177,10 @@ struct quic_datagram_in {
 struct quic_endpoint {
     struct quic_options options; /* with defaults filled in */
     struct quic_tls tls;
-    instant now; /* ours: never goes back */
-    instant raw; /* the last one that we were given */
-    bool busy;   /* in one of the four driving calls: no need to wake anyone */
+    struct packet_engine *engine; /* NULL before the first session */
+    instant now;                  /* ours: never goes back */
+    instant raw;                  /* the last one that we were given */
+    bool busy;                    /* in one of the four driving calls: no need to wake anyone */
     bool woken;
 
     struct map ids;        /* connection ids */

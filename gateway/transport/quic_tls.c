@@ -7,11 +7,12 @@
 
 #include "gateway/crypto/secret.h"
 #include "gateway/transport/quic.h"
+#include "gateway/transport/quic_keys.h"
 
-/* AES-128-GCM is the fastest by far where the processor has AES; the server's order counts, or a
- * foreign client would choose AES-256. */
-#define PRIORITY                                                                                   \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:-GROUP-ALL:"              \
+/* AES-128-GCM is the fastest by far where the processor has AES, and then ChaCha20 is not offered
+ * at all. The server's order counts, or a foreign client would choose AES-256. */
+#define PRIORITY(ciphers)                                                                          \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:" ciphers ":-GROUP-ALL:"                            \
     "+GROUP-X25519:+GROUP-SECP256R1:-SIGN-ALL:+SIGN-EDDSA-ED25519:-CTYPE-ALL:"                     \
     "+CTYPE-CLI-RAWPK:+CTYPE-SRV-RAWPK:%DISABLE_TLS13_COMPAT_MODE:%SERVER_PRECEDENCE"
 
@@ -68,13 +69,19 @@ static int set_key(gnutls_certificate_credentials_t credentials, const struct ke
     return rv < 0 ? -EINVAL : 0;
 }
 
-int quic_tls_init(struct quic_tls *t, const struct keys *keys)
+static const char *priority(bool chacha20)
+{
+    return chacha20 ? PRIORITY("+CHACHA20-POLY1305:+AES-128-GCM:+AES-256-GCM")
+                    : PRIORITY("+AES-128-GCM:+AES-256-GCM");
+}
+
+int quic_tls_init(struct quic_tls *t, const struct keys *keys, bool chacha20)
 {
     *t = (struct quic_tls){0};
     if (gnutls_certificate_allocate_credentials(&t->credentials) < 0)
         return -ENOMEM;
     int err = set_key(t->credentials, keys);
-    if (err == 0 && gnutls_priority_init(&t->priority, PRIORITY, NULL) < 0)
+    if (err == 0 && gnutls_priority_init(&t->priority, priority(chacha20), NULL) < 0)
         err = -EINVAL;
     if (err < 0) {
         quic_tls_deinit(t);
@@ -132,6 +139,7 @@ int quic_tls_session(const struct quic_tls *t, gnutls_session_t *out, bool serve
         gnutls_deinit(session);
         return err;
     }
+    quic_keys_use(session);
     *out = session;
     return 0;
 }

@@ -8,28 +8,20 @@
 #pragma once
 
 #include <gnutls/gnutls.h>
-#include <ngtcp2/ngtcp2.h>
-#include <ngtcp2/ngtcp2_crypto.h>
 
 #include "gateway/base/attr.h"
 #include "gateway/identity/keys.h"
 #include "gateway/identity/peer_id.h"
+#include "gateway/transport/quic_link.h"
 
 struct quic_tls {
     gnutls_certificate_credentials_t credentials;
     gnutls_priority_t priority;
 };
 
-/** What a TLS session knows of its connection; part of the connection, which sets all but ref. */
-struct quic_tls_link {
-    ngtcp2_crypto_conn_ref ref;
-    ngtcp2_conn *quic;
-    struct peer_id expected; /* all zero: anyone with a sound key */
-    bool wrong_id;           /* set: a key came that is not the expected one */
-};
-
-/** Returns 0, -ENOMEM, or -EINVAL when GnuTLS takes the key or our choice of ciphers not. */
-MUST_USE int quic_tls_init(struct quic_tls *t, const struct keys *keys);
+/** Returns 0, -ENOMEM, or -EINVAL when GnuTLS takes the key or our choice of ciphers not.
+ * `chacha20`: prefer it to AES, as on a processor that has no AES. */
+MUST_USE int quic_tls_init(struct quic_tls *t, const struct keys *keys, bool chacha20);
 void quic_tls_deinit(struct quic_tls *t);
 
 /** Makes a session for a connection; `link` must outlive it. Free it with gnutls_deinit(). */

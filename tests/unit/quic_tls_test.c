@@ -115,6 +115,43 @@ static void datagrams_are_not_for_those_who_take_none(void **state)
     assert_int_equal(quic_send_datagram(link.side[1].conn, (const uint8_t *)"x", 1), -EOPNOTSUPP);
 }
 
+static void keys_are_changed_when_the_other_side_wants_it(void **state)
+{
+    (void)state;
+    link.side[1].mode = LINK_ECHO;
+    call(&(struct stranger_options){0});
+    for (unsigned round = 1; round <= 5; round++) {
+        stranger_run(&stranger, SEC(1));
+        assert_int_equal(ngtcp2_conn_initiate_key_update(stranger.quic, link.now), 0);
+        (void)stranger_open(&stranger);
+        stranger_run(&stranger, SEC(1));
+        assert_int_equal(stranger.error, 0);
+        assert_int_equal(stranger.received, 5 * round);
+    }
+}
+
+/* As on processors without AES, at one or both ends. */
+static void chacha20_works_too(void **state)
+{
+    const struct quic_options weak = {.chacha20 = true}, *which[2] = {NULL, &weak};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        link_stop(&link, 0);
+        link_stop(&link, 1);
+        link_start(&link, 0, which[i & 1]);
+        link_start(&link, 1, which[i >> 1]);
+        link.side[0].connected = link.side[1].connected = 0;
+        link.side[1].mode = LINK_ECHO;
+        link_connect(&link);
+        struct link_stream *s = link_open(&link, 0, 300000, true);
+        link_run(&link, SEC(5));
+        assert_int_equal(s->received, 300000);
+        assert_true(s->ended && !s->wrong);
+    }
+    call(&(struct stranger_options){0});
+    assert_true(stranger.confirmed);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -127,6 +164,8 @@ int main(void)
         T(a_key_that_anyone_can_use_is_refused),
         T(a_stranger_that_is_refused_gets_the_one_code_for_it),
         T(a_window_of_nothing_holds_the_writer_until_it_opens),
+        T(keys_are_changed_when_the_other_side_wants_it),
+        T(chacha20_works_too),
         T(datagrams_are_not_for_those_who_take_none),
     };
     return cmocka_run_group_tests_name("quic_tls", tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/**
+ * What a TLS session knows of its connection; part of the connection.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <gnutls/gnutls.h>
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include "gateway/crypto/packet.h"
+#include "gateway/identity/peer_id.h"
+
+struct quic_tls_link {
+    ngtcp2_crypto_conn_ref ref; /* set by quic_tls_session(), the rest by the connection */
+    ngtcp2_conn *quic;
+    struct packet_engine **engine; /* the endpoint's, made when first needed */
+    struct peer_id expected;       /* all zero: anyone with a sound key */
+    bool wrong_id;                 /* set: a key came that is not the expected one */
+    bool own_keys;                 /* set: 1-RTT packets are protected by the engine */
+    bool authentic;                /* set whenever a packet was found authentic by it */
+};
