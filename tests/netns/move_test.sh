@@ -28,9 +28,9 @@ download() { # NAME, then a command to run in the middle
 }
 moved() { within 20 bytes_since "$(on b cat /sys/class/net/eth0/statistics/rx_bytes)" "$1"; }
 bytes_since() { [ $(($(on b cat /sys/class/net/eth0/statistics/rx_bytes) - $1)) -gt "$2" ]; }
-change() { # HOST OLD NEW
-  ip -n "$PREFIX-$1" address add "$3/24" dev eth0
+change() { # HOST OLD NEW; in this order, or the second address of a network goes with the first
   ip -n "$PREFIX-$1" address del "$2/24" dev eth0
+  ip -n "$PREFIX-$1" address add "$3/24" dev eth0
   ip -n "$PREFIX-$1" route replace default dev eth0
 }
 unplug() {
@@ -52,7 +52,7 @@ within 5 grep -q LONGEST "$T/asker.log"
 kill_gateway a KILL
 gateway a
 check "after a crash of the far gateway the old connection ends at once" \
-  within 10 fails kill -0 "$SERVER"
+  within 10 grep -q ConnectionReset "$T/asker.log"
 check "by a stateless reset, not by silence" grep -qiE 'reset' "$T/b.log"
 check "and new connections work again" within 10 client b ask 127.0.0.1 "$echo" hi
 kill_gateway b KILL
