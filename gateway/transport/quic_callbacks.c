@@ -119,6 +119,7 @@ static int on_stream_open(ngtcp2_conn *quic, int64_t id, void *user)
     return ngtcp2_conn_set_stream_user_data(quic, id, s) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are ngtcp2's */
 static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t offset,
                           const uint8_t *data, size_t len, void *user, void *stream)
 {

@@ -168,6 +168,7 @@ void quic_keys_use(gnutls_session_t session)
 }
 
 /* RFC 9001 §6.1: the next secrets follow from the last ones; header masks stay. */
+/* NOLINTNEXTLINE(readability-function-size): the parameters are ngtcp2's */
 int quic_keys_update(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_secret,
                      ngtcp2_crypto_aead_ctx *rx, uint8_t *rx_iv, ngtcp2_crypto_aead_ctx *tx,
                      uint8_t *tx_iv, const uint8_t *old_rx_secret, const uint8_t *old_tx_secret,
@@ -218,6 +219,7 @@ void quic_keys_delete_mask(ngtcp2_conn *quic, ngtcp2_crypto_cipher_ctx *ctx, voi
 
 /* ---- packets ---- */
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are ngtcp2's */
 int quic_keys_seal(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
                    const uint8_t *data, size_t len, const uint8_t *nonce, size_t nonce_len,
                    const uint8_t *header, size_t header_len)
@@ -231,6 +233,7 @@ int quic_keys_seal(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_c
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are ngtcp2's */
 int quic_keys_open(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_crypto_aead_ctx *ctx,
                    const uint8_t *data, size_t len, const uint8_t *nonce, size_t nonce_len,
                    const uint8_t *header, size_t header_len)
