@@ -160,24 +160,20 @@ static void take_message(struct session *s, const struct message *m)
     }
 }
 
-/* Returns how many bytes were used, or a negative errno: not our protocol. */
-static int take_bytes(struct session *s, const uint8_t *data, size_t len)
+/* Takes a piece of the stream. What it completes is acted on afterwards, when the stream does not
+ * hold the bytes any more: that may end the session, and with it all that was received. */
+static int take_piece(struct session *s, const struct iovec *area)
 {
     struct message m;
-    size_t used = 0;
+    int used = message_reader_take(&s->reader, area->iov_base, area->iov_len);
 
-    while (used < len) {
-        int n = message_reader_take(&s->reader, data + used, len - used);
-        if (n < 0)
-            return n;
-        used += (size_t)n;
-        int got = message_reader_next(&s->reader, &m);
-        if (got < 0)
-            return got;
-        if (got > 0)
-            take_message(s, &m);
-    }
-    return (int)used;
+    if (used < 0)
+        return used;
+    s->theirs->ops->consume(s->theirs, (size_t)used);
+    int got = message_reader_next(&s->reader, &m);
+    if (got > 0)
+        take_message(s, &m);
+    return got;
 }
 
 static void on_theirs_readable(void *arg)
@@ -186,12 +182,8 @@ static void on_theirs_readable(void *arg)
     struct iovec area;
 
     while (s->theirs && !s->misfit && s->theirs->ops->peek(s->theirs, &area, 1) == 1) {
-        int used = take_bytes(s, area.iov_base, area.iov_len);
-        if (used < 0) {
+        if (take_piece(s, &area) < 0)
             misfit(s, "malformed control message");
-            return;
-        }
-        s->theirs->ops->consume(s->theirs, (size_t)used);
     }
 }
 

@@ -129,6 +129,20 @@ static void ends_streams_of_a_peer_that_is_denied(void **state)
     assert_int_equal(s->echo.open, 0);
 }
 
+static void has_nothing_to_do_with_another_network(void **state)
+{
+    struct sim_story *s = *state;
+    sim_gateway_stop(&s->bob);
+    strcpy(s->bob.options.network, "another"); /* NOLINT: fits */
+    sim_gateway_start(&s->bob);
+    expect_refusal(s, &s->bob, -EACCES, SEC(10));
+    assert_non_null(strstr(s->bob.wait_why, "another network"));
+    sim_story_wait(s, SEC(10));
+    assert_int_equal(sim_gateway_view(&s->alice, &s->bob).state, PEER_IDLE);
+    /* Nor was anything of the session believed. */
+    assert_false(sim_gateway_view(&s->alice, &s->bob).services_known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +153,7 @@ int main(void)
         SIM_STORY(does_not_dial_whom_we_blocked),
         SIM_STORY(looks_the_same_to_a_stranger_whatever_it_asks),
         SIM_STORY(ends_streams_of_a_peer_that_is_denied),
+        SIM_STORY(has_nothing_to_do_with_another_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
