@@ -106,6 +106,16 @@ static void on_other(void *arg, const struct udp_rx *rx)
     lan_link_input(&n->lan, rx);
 }
 
+/* Newest first, each once. */
+static void remember_lan_address(struct member *m, const struct addr *a)
+{
+    size_t at = 0;
+    while (at < MEMBER_LAN_MAX - 1 && !addr_equal(&m->lan[at], a))
+        at++;
+    memmove(&m->lan[1], &m->lan[0], at * sizeof(m->lan[0]));
+    m->lan[0] = *a;
+}
+
 /* Somebody was found on the LAN: of use only if it is a peer that we know. */
 static void on_found(void *arg, const struct lan_event *event)
 {
@@ -118,10 +128,7 @@ static void on_found(void *arg, const struct lan_event *event)
     struct member *m = known ? member_get(n, &event->id) : member_find(n, &event->id);
     if (!m)
         return;
-    if (!addr_equal(&m->lan[0], &event->addr)) {
-        memmove(&m->lan[1], &m->lan[0], sizeof(m->lan) - sizeof(m->lan[0]));
-        m->lan[0] = event->addr;
-    }
+    remember_lan_address(m, &event->addr);
     peer_add_candidate(&m->peer, &path);
 }
 
