@@ -21,4 +21,4 @@ void farewells_init(struct farewells *f, struct env *env);
 /** Closes all of them at once. */
 void farewells_deinit(struct farewells *f);
 /** Takes the socket. The text is copied; its tail is lost on a client that does not read. */
-void farewells_say(struct farewells *f, struct sock *sock, const void *text, size_t len);
+void farewells_say(struct farewells *all, struct sock *sock, const void *text, size_t len);

@@ -298,7 +298,7 @@ static size_t take_first(struct http_guard *g, const uint8_t *data, size_t len)
     uint32_t before = g->head_len;
     size_t room = HTTP_REQUEST_HEAD_MAX - before;
     size_t n = len < room ? len : room;
-    if (n == 0 || (before > 0 && !keep(&g->head, &g->head_len, data, n)))
+    if (room == 0 || (before > 0 && !keep(&g->head, &g->head_len, data, n)))
         overflow(g);
     if (g->overflow) {
         n = len;
