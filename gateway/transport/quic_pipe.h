@@ -22,5 +22,5 @@ void quic_pipe_clear_rx(struct quic_stream *s);
 
 /** How many bytes may be written now. */
 size_t quic_pipe_room(const struct quic_stream *s);
-/** From how many bytes of room on it is worth telling the writer. */
-size_t quic_pipe_worth_waking(const struct quic_stream *s);
+/** There is enough room again to tell the writer. */
+bool quic_pipe_worth_waking(const struct quic_stream *s);

@@ -137,7 +137,7 @@ void quic_stream_acked(struct quic_stream *s, uint64_t offset, uint64_t len)
     quic_chain_drop(&s->tx, &s->ep->pool, freed, s->acked != s->ended);
     if (s->acked == s->ended)
         s->next = NULL;
-    if (s->wants_room && quic_pipe_room(s) >= quic_pipe_worth_waking(s)) {
+    if (s->wants_room && quic_pipe_worth_waking(s)) {
         s->wants_room = false;
         quic_work_post_stream(s, QUIC_STREAM_WRITABLE);
     }
