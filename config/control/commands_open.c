@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/control/commands.h"
+#include "config/control/inquiry.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
 #include "gateway/base/text.h"
@@ -19,6 +20,7 @@ struct wanted_service {
 struct opening {
     struct call *call;
     struct node_wait wait;
+    struct inquiry inquiry;
     struct lookup_place place;
     char text[PROTOCOL_STRING_MAX + 1]; /* of the place, as written */
     bool udp, hold, connecting;
@@ -34,6 +36,7 @@ static void opening_free(struct opening *o)
 {
     if (o->connecting)
         node_connect_cancel(&o->wait);
+    inquiry_stop(&o->inquiry);
     o->call->state = NULL;
     free(o->wanted);
     free(o->opened);
@@ -73,7 +76,7 @@ static void want(struct opening *o, const char *name, uint16_t remote_port,
     w->raw = raw;
 }
 
-/** A peer that sends no list (no gateway of ours): take the word of who asks. */
+/** A service that is in no list (the peer is no gateway of ours): take the word of who asks. */
 static void want_unseen(struct opening *o)
 {
     char name[PREAMBLE_NAME_MAX + 1];
@@ -85,19 +88,28 @@ static void want_unseen(struct opening *o)
         want(o, name, o->place.port, SERVICE_TCP, false);
 }
 
-static json_t *nothing_there(struct opening *o, const struct peer_view *view)
+static json_t *nothing_there(struct opening *o)
 {
     char label[PEER_LABEL_MAX];
 
     (void)peer_label(o->call->context, &o->place.peer, label);
-    if (!*o->place.service && !o->place.port)
-        return protocol_error(CLI_UNKNOWN, "ask its owner: overlay share, overlay allow",
-                              "%s shares nothing with us%s", label, o->udp ? " for UDP" : "");
+    return protocol_error(CLI_UNKNOWN, "ask its owner: overlay share, overlay allow",
+                          "%s shares nothing with us%s", label, o->udp ? " for UDP" : "");
+}
+
+/** Asked for by its port, for TCP. */
+static bool is_for_udp(const struct opening *o, const struct peer_view *view)
+{
     for (size_t i = 0; i < view->service_count; i++)
         if (!o->udp && o->place.port && view->services[i].port == o->place.port)
-            return protocol_error(CLI_UNKNOWN, "add --udp", "%s is a UDP service", o->text);
-    return protocol_error(CLI_UNKNOWN, "overlay open PEER opens all that may be used",
-                          "%s: no such service for us", o->text);
+            return true;
+    return false;
+}
+
+/** True if the peer has to be asked about what is wanted. */
+static bool is_unlisted(const struct opening *o)
+{
+    return o->wanted_count == 0 && (*o->place.service || o->place.port);
 }
 
 static json_t *choose(struct opening *o)
@@ -114,8 +126,10 @@ static json_t *choose(struct opening *o)
             want(o, view.services[i].name, 0, view.services[i].proto, view.services[i].raw);
     if (!view.services_known)
         want_unseen(o);
-    if (o->wanted_count == 0)
-        return nothing_there(o, &view);
+    if (is_unlisted(o) && is_for_udp(o, &view))
+        return protocol_error(CLI_UNKNOWN, "add --udp", "%s is a UDP service", o->text);
+    if (o->wanted_count == 0 && !is_unlisted(o))
+        return nothing_there(o);
     if (o->wanted_count > 1 && !addr_is_none(&o->at))
         return protocol_error(CLI_USAGE, "overlay open SERVICE.PEER --at PORT",
                               "--at is for one service, and %s has %zu", o->text, o->wanted_count);
@@ -200,6 +214,44 @@ static json_t *progress(struct opening *o)
                      view.path.rtt ? json_real((double)view.path.rtt / 1e6) : json_null());
 }
 
+/** Opens what is wanted, or nothing if `refusal` or one of them says so. */
+static void open_wanted(struct opening *o, json_t *refusal)
+{
+    o->before = ports_of(o->call->context, &o->place.peer);
+    for (size_t i = 0; !refusal && i < o->wanted_count; i++)
+        refusal = open_one(o, &o->wanted[i]);
+    if (refusal) {
+        close_opened(o);
+        finish(o, refusal);
+        return;
+    }
+    tell(o);
+}
+
+static void inquired(struct inquiry *q, int err, const struct preamble_answer *answer)
+{
+    struct opening *o = container_of(q, struct opening, inquiry);
+    json_t *refusal = NULL;
+
+    if (err < 0)
+        refusal = connect_error(o->text, err == -ECONNRESET ? -ENOTCONN : err, "no answer");
+    else if (answer->status != PREAMBLE_OK)
+        refusal = answer_error(o->text, answer);
+    else
+        want_unseen(o); /* it was allowed a moment ago */
+    open_wanted(o, refusal);
+}
+
+static void inquire(struct opening *o)
+{
+    struct preamble what = {.kind = o->udp ? PREAMBLE_UDP : PREAMBLE_TCP, .port = o->place.port};
+
+    memcpy(what.name, o->place.service, sizeof(what.name));
+    int err = inquiry_start(&o->inquiry, o->call->context, &o->place.peer, &what, inquired);
+    if (err < 0)
+        finish(o, connect_error(o->text, err, NULL));
+}
+
 static void connected(struct node_wait *w, int err, const char *why)
 {
     struct opening *o = container_of(w, struct opening, wait);
@@ -214,15 +266,10 @@ static void connected(struct node_wait *w, int err, const char *why)
     if (event)
         o->call->emit(o->call, event);
     refusal = choose(o);
-    o->before = ports_of(o->call->context, &o->place.peer);
-    for (size_t i = 0; !refusal && i < o->wanted_count; i++)
-        refusal = open_one(o, &o->wanted[i]);
-    if (refusal) {
-        close_opened(o);
-        finish(o, refusal);
-        return;
-    }
-    tell(o);
+    if (!refusal && is_unlisted(o))
+        inquire(o);
+    else
+        open_wanted(o, refusal);
 }
 
 /* ---- the request ---- */

@@ -359,8 +359,6 @@ static void open_says_what_is_not_there(void **state)
     (void)state;
 
     stage_alice_offers(&stage, OFFERS, 3);
-    assert_non_null(strstr(opens("\"place\":\"db.alice\""), "\"code\":3"));
-    assert_non_null(strstr(opens("\"place\":\"alice:81\""), "\"code\":3"));
     assert_non_null(strstr(opens("\"place\":\"alice:5060\""), "add --udp"));
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"9000\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"192.0.2.1:1\""), "\"code\":2"));
@@ -371,6 +369,67 @@ static void open_says_what_is_not_there(void **state)
     stage_alice_offers(&stage, OFFERS, 0);
     assert_non_null(strstr(opens("\"place\":\"alice\""), "shares nothing with us"));
     assert_int_equal(stage.port_count, 0);
+}
+
+static void open_asks_the_peer_about_what_it_did_not_list(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *place;
+        enum preamble_status status;
+        const char *answer;
+    } CASES[] = {{"\"place\":\"db.alice\"", PREAMBLE_DENIED, "\"code\":4"},
+                 {"\"place\":\"alice:81\"", PREAMBLE_DENIED, "\"code\":4"},
+                 {"\"place\":\"db.alice\"", PREAMBLE_NO_SERVICE, "\"code\":3"},
+                 {"\"place\":\"web.alice\",\"udp\":true", PREAMBLE_WRONG_PROTO, "\"code\":3"},
+                 {"\"place\":\"db.alice\"", PREAMBLE_OK, "\"name\":\"db.alice.overlay\""}};
+    struct fake_pipe *far = calloc(1, sizeof(*far));
+
+    assert_non_null(far);
+    stage_alice_offers(&stage, OFFERS, 3);
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct sock *caller = stage_call(&stage);
+        char line[128];
+        fake_pipe_init(far);
+        stage.node.pipe = &far->pipe;
+        stage.node.answered = true;
+        stage.node.answer.status = CASES[i].status;
+        (void)snprintf(line, sizeof(line), "{\"cmd\":\"open\",%s}", CASES[i].place);
+        stage_say(caller, line);
+        fake_node_connected(&stage.node, 0, "");
+        assert_int_equal(stage.port_count, 0);
+        fake_pipe_say(far, "");
+        assert_non_null(strstr(stage_heard(&stage, caller), CASES[i].answer));
+        assert_true(far->reset);
+        stage_leave(caller);
+    }
+    assert_int_equal(stage.port_count, 1);
+    free(far);
+}
+
+static void open_waits_8_s_for_that_answer(void **state)
+{
+    (void)state;
+    struct fake_pipe *far = calloc(1, sizeof(*far));
+    struct sock *caller = stage_call(&stage), *leaver = stage_call(&stage);
+
+    assert_non_null(far);
+    fake_pipe_init(far);
+    stage.node.pipe = &far->pipe;
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage_say(caller, "{\"cmd\":\"open\",\"place\":\"db.alice\"}");
+    fake_node_connected(&stage.node, 0, "");
+    fake_env_advance(&stage.env, SEC(8));
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"code\":5"));
+    assert_true(far->reset);
+    stage_leave(caller);
+
+    fake_pipe_init(far);
+    stage_say(leaver, "{\"cmd\":\"open\",\"place\":\"alice:81\"}");
+    fake_node_connected(&stage.node, 0, "");
+    stage_leave(leaver);
+    assert_true(far->reset);
+    free(far);
 }
 
 static void open_tells_how_connecting_failed(void **state)
@@ -660,6 +719,8 @@ int main(void)
         WITH_STAGE(ls_lists_and_close_closes),
         WITH_STAGE(open_opens_all_or_the_one_that_is_named),
         WITH_STAGE(open_says_what_is_not_there),
+        WITH_STAGE(open_asks_the_peer_about_what_it_did_not_list),
+        WITH_STAGE(open_waits_8_s_for_that_answer),
         WITH_STAGE(open_tells_how_connecting_failed),
         WITH_STAGE(open_takes_back_what_it_opened_when_the_next_one_fails),
         WITH_STAGE(a_held_open_is_closed_with_its_caller),
