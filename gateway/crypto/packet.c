@@ -67,7 +67,7 @@ static void engine_start(struct packet_engine *e)
     if (!e->mb)
         return;
     init_mb_mgr_auto(e->mb, &arch);
-    if (imb_get_errno(e->mb) == 0 && arch >= IMB_ARCH_AVX)
+    if (imb_get_errno(e->mb) == 0 && arch >= IMB_ARCH_AVX2)
         return;
     free_mb_mgr(e->mb);
     e->mb = NULL;
