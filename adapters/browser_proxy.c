@@ -13,8 +13,10 @@
 
 /* Browsers open connections ahead of need, and leave them silent for a while. */
 #define FIRST_BYTE_WAIT SEC(75)
+/* Another user's connection is kept only to be told why it is not served. */
+#define STRANGER_WAIT SEC(5)
 
-enum { PORTS_TRIED = 100, FIRST_READ = 4096 };
+enum { PORTS_TRIED = 100, FIRST_READ = 4096, STRANGERS_MAX = 64 };
 
 /* ---- a connection that has said nothing yet ---- */
 
@@ -27,6 +29,7 @@ struct newcomer {
 static void leave(struct newcomer *n)
 {
     timer_stop(n->base.proxy->env, &n->timer);
+    n->base.proxy->strangers -= n->stranger;
     proxy_remove(&n->base);
     free(n);
 }
@@ -50,8 +53,8 @@ static void turn_away(struct proxy *p, struct sock *sock, uint8_t first)
     char text[PAGE_MAX];
     struct page page = {
         .status = 403,
-        .text = "This gateway serves the programs of the user who runs it.",
-        .hint = "overlay config: [local] users",
+        .text = "This gateway serves the programs of the user who runs it. The option users in "
+                "[local] of overlay.conf lets others in.",
         .close = true,
     };
     log_info(LOG_PROXY, "a caller who is not the same user was turned away");
@@ -89,16 +92,19 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {
     struct proxy *p = arg;
     struct addr local = sock_local(p->env, sock);
-    struct newcomer *n = p->count < PROXY_CONNS_MAX ? calloc(1, sizeof(*n)) : NULL;
+    bool stranger = !local_users_allow_tcp(p->o.users, p->env, from, &local);
+    bool full = p->count >= PROXY_CONNS_MAX || (stranger && p->strangers >= STRANGERS_MAX);
+    struct newcomer *n = full ? NULL : calloc(1, sizeof(*n));
     if (!n) {
         sock_reset(p->env, sock);
         return;
     }
     n->base = (struct proxy_conn){.sock = sock, .abort = abort_newcomer};
-    n->stranger = !local_users_allow_tcp(p->o.users, p->env, from, &local);
+    n->stranger = stranger;
     n->timer.fire = on_silence;
+    p->strangers += stranger;
     proxy_add(p, &n->base);
-    timer_set(p->env, &n->timer, env_now(p->env) + FIRST_BYTE_WAIT);
+    timer_set(p->env, &n->timer, env_now(p->env) + (stranger ? STRANGER_WAIT : FIRST_BYTE_WAIT));
     sock_attach(p->env, sock, &newcomer_events, n);
 }
 

@@ -1,6 +1,7 @@
 #include "adapters/guarded.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "adapters/pages.h"
 #include "gateway/base/log.h"
@@ -66,12 +67,13 @@ static bool may_stop(struct pump *p)
 
 static void say_why(struct guarded *g, struct sock *sock)
 {
-    char text[PAGE_MAX], id[9];
-    struct page page = {.status = 421, .text = guard_why(&g->guard), .close = true};
+    char out[PAGE_MAX], text[GUARD_WHY_MAX + SITE_REFUSAL_MAX], id[9];
+    struct page page = {.status = 421, .text = text, .hint = SITE_REFUSAL_HINT, .close = true};
+    snprintf(text, sizeof(text), SITE_REFUSAL, guard_why(&g->guard));
     log_info(LOG_OPEN, "%s: a request was refused: %s", peer_id_short(&g->site.peer, id),
-             page.text);
+             guard_why(&g->guard));
     if (guard_between_answers(&g->guard))
-        farewells_say(g->farewells, sock, text, page_write(&page, text));
+        farewells_say(g->farewells, sock, out, page_write(&page, out));
     else
         sock_reset(g->farewells->env, sock); /* an answer is half-way */
 }

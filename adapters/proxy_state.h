@@ -17,6 +17,7 @@ struct proxy {
     size_t listeners;
     struct list conns; /* struct proxy_conn */
     size_t count;
+    size_t strangers; /* of them: other users', which are only told so */
     struct farewells farewells;
     struct list tunnels; /* struct tunnel: SOCKS and CONNECT */
 };

@@ -19,6 +19,13 @@
 
 #define SITE_WHY_MAX 400
 
+/** How a refusal is shown to people: a format for what site_check() says, and what helps. */
+#define SITE_REFUSAL                                                                               \
+    "The gateway did not pass this request on: %s. Pages of other sites must not use a "           \
+    "peer's service through your browser."
+#define SITE_REFUSAL_MAX  160 /* bytes that the format adds at most */
+#define SITE_REFUSAL_HINT "overlay share TARGET --raw, where it is shared, turns this check off"
+
 struct site {
     struct node *node;
     const char *suffix; /* "overlay" */

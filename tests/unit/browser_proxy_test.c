@@ -509,6 +509,13 @@ static void callers_of_other_users_are_turned_away(void **state)
     world_send(s, "\5\1\0", 3);
     assert_true(s->reset);
     assert_int_equal(node.stream_count, 0);
+
+    struct sock *silent = dial(); /* they cannot take all the room either */
+    for (int i = 0; i < 50; i++)
+        (void)dial();
+    assert_false(world_is_over(silent));
+    world_wait(&world, SEC(6));
+    assert_true(silent->closed);
 }
 
 static void requests_that_go_in_circles_end(void **state)
