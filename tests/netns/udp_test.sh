@@ -27,7 +27,7 @@ check "iperf3 over TCP" on b iperf3 -c 127.0.0.1 -p "$perf" -t 2
 check "iperf3 over TCP, from the service" on b iperf3 -c 127.0.0.1 -p "$perf" -t 2 -R
 check "iperf3 over TCP, 8 streams" on b iperf3 -c 127.0.0.1 -p "$perf" -t 2 -P 8
 lost() {
-  on b iperf3 -c 127.0.0.1 -p "$perf" -u -b 20M -l 1200 -t 3 --json "$@" | "$PYTHON" -c "
+  on b iperf3 -c 127.0.0.1 -p "$perf" -u -b 20M -w 2M -l 1200 -t 3 --json "$@" | "$PYTHON" -c "
 import json,sys
 r = json.load(sys.stdin)['end']['sum']
 print(r['packets'], r['lost_percent'])
