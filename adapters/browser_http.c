@@ -90,9 +90,15 @@ enum http_step http_conn_flush(struct http_conn *c)
 
 void http_conn_drop_pipe(struct http_conn *c)
 {
-    if (c->pipe)
-        c->pipe->ops->reset(c->pipe, PIPE_RESET_ABORTED);
+    struct pipe *pipe = c->pipe;
     c->pipe = NULL;
+    if (!pipe)
+        return;
+    /* Between requests closing is ordinary, in the middle of one it is not. */
+    if (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_ROUTING)
+        farewells_end_pipe(&c->base.proxy->farewells, pipe);
+    else
+        pipe->ops->reset(pipe, PIPE_RESET_ABORTED);
 }
 
 /* Frees everything but the socket, which has a new owner. */
@@ -175,7 +181,8 @@ static void on_pipe_writable(void *arg)
 static void on_pipe_reset(void *arg, enum pipe_reset why)
 {
     struct http_conn *c = arg;
-    http_conn_drop_pipe(c);
+    c->pipe->ops->reset(c->pipe, PIPE_RESET_ABORTED);
+    c->pipe = NULL;
     if (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_ROUTING)
         return;
     if (why == PIPE_RESET_SESSION_LOST)
@@ -366,11 +373,13 @@ static enum http_step take_head(struct http_conn *c)
 
 enum http_step http_conn_next(struct http_conn *c)
 {
-    if (!c->keep_upstream || !c->request.done)
+    bool whole = c->request.done && c->up.len == 0;
+    if (whole)
+        c->state = HTTP_CONN_HEAD;
+    if (!c->keep_upstream || !whole)
         http_conn_drop_pipe(c);
-    if (!c->keep_alive || !c->request.done)
+    if (!c->keep_alive || !whole)
         return http_conn_close(c);
-    c->state = HTTP_CONN_HEAD;
     c->response_begun = false;
     timer_set(c->base.proxy->env, &c->timer,
               env_now(c->base.proxy->env) + (c->in.len > 0 ? HEAD_WAIT : IDLE_WAIT));

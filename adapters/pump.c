@@ -176,11 +176,13 @@ static enum step bring_back(struct pump *p, size_t *moved)
         p->pipe->ops->consume(p->pipe, (size_t)put);
         *moved += (size_t)put;
     }
-    if (!p->got_all && p->pipe->ops->at_end(p->pipe)) {
-        p->got_all = true;
-        sock_finish(p->env, p->sock);
-    }
     return STEP_WAIT;
+}
+
+static void end_receiving(struct pump *p)
+{
+    p->got_all = true;
+    sock_finish(p->env, p->sock);
 }
 
 static void take_turn(struct pump *p)
@@ -200,9 +202,13 @@ static void take_turn(struct pump *p)
     if ((out > 0 || in > 0) && p->handler->on_moved)
         p->handler->on_moved(p, out, in);
 
-    if (p->muted && !p->got_all && p->filter->may_stop(p))
+    if (p->muted && !p->got_all && p->filter->may_stop(p)) {
         hand_over(p);
-    else if (p->sent_all && p->got_all)
+        return;
+    }
+    if (!p->awaiting && !p->got_all && p->pipe->ops->at_end(p->pipe))
+        end_receiving(p);
+    if (p->sent_all && p->got_all)
         finish(p);
     else if (sent == STEP_MORE || brought == STEP_MORE)
         env_defer(p->env, &p->turn);

@@ -146,7 +146,7 @@ static void routes_every_request_of_a_connection_on_its_own(void **state)
     assert_int_equal(node.stream_count, 1); /* the second waits for the first */
     fake_pipe_say(&far->far, OK);
     assert_int_equal(node.stream_count, 2);
-    assert_true(far->far.reset);
+    assert_true(far->far.finished && !far->far.reset);
     assert_string_equal(newest()->what.name, "wiki");
     assert_memory_equal(fake_pipe_heard(&newest()->far), "GET /b ", 7);
     (void)answered();
@@ -425,7 +425,7 @@ static void a_kept_stream_that_closes_is_replaced(void **state)
     assert_int_equal(node.stream_count, 2);
     fake_pipe_say(&answered()->far,
                   "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    assert_true(fake_pipe_is_over(&newest()->far));
+    assert_true(newest()->far.finished);
     assert_false(has(world_heard(s), "Connection: close"));
     world_say(s, GET);
     assert_int_equal(node.stream_count, 3);
@@ -552,7 +552,7 @@ static void slow_heads_and_idle_connections_end(void **state)
     assert_false(idle->finished);
     world_wait(&world, SEC(6));
     assert_true(idle->finished);
-    assert_true(fake_pipe_is_over(&newest()->far));
+    assert_true(newest()->far.finished);
 }
 
 static void heads_that_are_too_large_are_refused(void **state)

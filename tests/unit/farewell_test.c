@@ -95,6 +95,41 @@ static void closing_all_closes_those_who_still_wait(void **state)
     assert_true(sock->closed);
 }
 
+static struct fake_pipe far;
+
+static void a_service_reads_an_end_and_may_end_too(void **state)
+{
+    (void)state;
+    fake_pipe_init(&far);
+    farewells_end_pipe(&farewells, &far.pipe);
+    assert_true(far.finished);
+    assert_false(fake_pipe_is_over(&far));
+    fake_pipe_say(&far, "one more thing");
+    assert_int_equal(far.coming_len, 0);
+    fake_pipe_end(&far);
+    assert_true(far.closed);
+    world_break(sock, -ECONNRESET);
+    sock_close(&world.env, sock);
+}
+
+static void a_service_that_never_ends_has_two_seconds(void **state)
+{
+    (void)state;
+    fake_pipe_init(&far);
+    farewells_end_pipe(&farewells, &far.pipe);
+    world_wait(&world, MSEC(2100));
+    assert_true(far.closed);
+    fake_pipe_init(&far);
+    farewells_end_pipe(&farewells, &far.pipe);
+    fake_pipe_break(&far, PIPE_RESET_SESSION_LOST);
+    assert_true(far.closed);
+    fake_pipe_init(&far);
+    fake_pipe_end(&far);
+    farewells_end_pipe(&farewells, &far.pipe); /* it has ended before */
+    assert_true(far.closed);
+    sock_close(&world.env, sock);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -105,6 +140,8 @@ int main(void)
         TEST(has_two_seconds_of_patience),
         TEST(does_not_listen_for_ever_to_who_never_stops),
         TEST(a_broken_connection_ends_at_once),
+        TEST(a_service_reads_an_end_and_may_end_too),
+        TEST(a_service_that_never_ends_has_two_seconds),
         TEST(closing_all_closes_those_who_still_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -423,6 +423,25 @@ static void passes_what_the_filter_lets_and_hands_the_socket_over_in_time(void *
     assert_true(far.reset);
 }
 
+static void hands_the_socket_over_also_when_the_far_side_ends_with_its_answer(void **state)
+{
+    (void)state;
+    struct pump_options o = options();
+    o.filter = &filter;
+    answered = false;
+    stops = 0;
+    start(&o);
+
+    world_say(sock, "good#bad");
+    answered = true;
+    memcpy(far.coming, "answer", 6);
+    far.coming_len = 6;
+    fake_pipe_end(&far);
+    assert_string_equal(world_heard(sock), "answer");
+    assert_int_equal(stops, 1);
+    assert_false(sock->finished); /* there is something to say yet */
+}
+
 static void is_small_enough_for_ten_thousand(void **state)
 {
     (void)state;
@@ -456,6 +475,7 @@ int main(void)
         TEST(resets_the_client_when_the_far_side_refuses),
         TEST(resets_the_client_when_the_answer_is_malformed_or_missing),
         TEST(passes_what_the_filter_lets_and_hands_the_socket_over_in_time),
+        TEST(hands_the_socket_over_also_when_the_far_side_ends_with_its_answer),
         TEST(is_small_enough_for_ten_thousand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
