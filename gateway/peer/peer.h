@@ -23,6 +23,7 @@
 #include "gateway/transport/quic.h"
 
 #define PEER_CANDIDATES_MAX 16
+#define PEER_ADOPTED_MAX    8 /* connections that the peer dialled; the oldest makes way */
 
 /* An attempt ends after this, so that a person is told within 10 s. */
 #define PEER_CONNECT_WITHIN MSEC(9500)

@@ -204,8 +204,29 @@ void link_on_connected(struct link *l)
     peer_changed(p);
 }
 
+/* However often a peer dials, sessions and their memory are also there for the others. The oldest
+ * of its connections goes, as a new one may replace what it has lost without our knowing yet. */
+static void make_room(struct peer *p)
+{
+    struct link *oldest = NULL;
+    unsigned count = 0;
+
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->dialled.kind != PATH_NONE || l->closing)
+            continue;
+        count++;
+        if (!oldest && l != p->current)
+            oldest = l;
+    }
+    if (count >= PEER_ADOPTED_MAX && oldest)
+        link_close(oldest, QUIC_CLOSE_DUPLICATE);
+}
+
 int peer_adopt(struct peer *p, struct quic_conn *conn)
 {
+    make_room(p);
     struct link *l = calloc(1, sizeof(*l));
     if (!l)
         return -ENOMEM;

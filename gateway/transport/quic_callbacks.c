@@ -9,6 +9,7 @@
 #include "gateway/transport/quic_keys.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_stream.h"
+#include "gateway/transport/quic_street.h"
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
 
@@ -57,20 +58,13 @@ static void connected(struct quic_conn *conn)
     quic_work_post_conn(conn, QUIC_CONN_CONNECTED);
 }
 
-static void leave_half_open(struct quic_conn *conn)
-{
-    if (conn->half_open)
-        conn->ep->half_open--;
-    conn->half_open = false;
-}
-
 static int on_handshake_completed(ngtcp2_conn *quic, void *user)
 {
     struct quic_conn *conn = user;
     const struct quic_options *o = &conn->ep->options;
     (void)quic;
 
-    leave_half_open(conn);
+    quic_street_leave(conn);
     if (quic_tls_peer(conn->tls, &conn->id) < 0)
         return NGTCP2_ERR_CALLBACK_FAILURE;
     conn->identified = true;

@@ -7,6 +7,7 @@
 #include "gateway/transport/quic_callbacks.h"
 #include "gateway/transport/quic_end.h"
 #include "gateway/transport/quic_route.h"
+#include "gateway/transport/quic_street.h"
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
 
@@ -176,8 +177,7 @@ struct quic_conn *quic_conn_accept(struct quic_endpoint *ep, const struct quic_c
     struct quic_conn *conn = conn_new(ep, caller->path);
     if (!conn)
         return NULL;
-    conn->half_open = true;
-    ep->half_open++;
+    quic_street_enter(conn);
     if (start_server(conn, caller) < 0) {
         quic_end_free(conn);
         return NULL;

@@ -5,6 +5,7 @@
 #include <ngtcp2/ngtcp2_crypto.h>
 
 #include "gateway/transport/quic_conn.h"
+#include "gateway/transport/quic_street.h"
 
 #define TOKEN_LIFE SEC(10)
 #define RESETS     100 /* stateless, a second */
@@ -18,7 +19,7 @@ void quic_door_init(struct quic_endpoint *ep)
 {
     ep->options.random(ep->options.arg, ep->token_key, sizeof(ep->token_key));
     ep->resets = bucket_of(RESETS, RESETS);
-    for (int i = 0; i < QUIC_RATE_BUCKETS; i++)
+    for (int i = 0; i < QUIC_STREETS; i++)
         ep->rates[i] = bucket_of(QUIC_DOOR_RATE, QUIC_DOOR_BURST);
 }
 
@@ -128,14 +129,12 @@ static void send_invalid_token(struct quic_endpoint *ep, const struct path *path
                                                 &hd->dcid, NGTCP2_INVALID_TOKEN, NULL, 0));
 }
 
-/* IPv6 hands out addresses by /64, so that is what counts as one caller. */
-static struct bucket *rate_of(struct quic_endpoint *ep, const struct addr *from)
+/* Beyond these, a caller is not heard: it asks again, and meanwhile others may have gone. */
+static bool is_full(const struct quic_endpoint *ep, uint8_t street)
 {
-    size_t len = 0;
-    const uint8_t *ip = addr_ip(from, &len);
-    if (len > 8)
-        len = 8;
-    return &ep->rates[map_hash(ep->ids.secret, ip, len) % QUIC_RATE_BUCKETS];
+    return ep->connections >= ep->options.max_connections ||
+           ep->half_open >= QUIC_DOOR_HALF_OPEN_MAX ||
+           ep->half_open_of[street] >= QUIC_DOOR_HALF_OPEN_OF;
 }
 
 static bool is_our_token(const ngtcp2_pkt_hd *hd)
@@ -150,11 +149,12 @@ struct quic_conn *quic_door_knock(struct quic_endpoint *ep, const struct path *p
     ngtcp2_cid original;
     if (ngtcp2_accept(&hd, data, len) != 0)
         return NULL;
-    if (ep->connections >= ep->options.max_connections || ep->half_open >= QUIC_DOOR_HALF_OPEN_MAX)
-        return NULL; /* the caller asks again; meanwhile others may have gone */
+    uint8_t street = quic_street_of(ep, &path->remote);
+    if (is_full(ep, street))
+        return NULL;
 
     struct quic_caller caller = {.path = path, .hd = &hd};
-    bool usual = bucket_take(rate_of(ep, &path->remote), ep->now, 1);
+    bool usual = bucket_take(&ep->rates[street], ep->now, 1);
     if (is_our_token(&hd)) {
         if (ngtcp2_crypto_verify_retry_token2(
                 &original, hd.token, hd.tokenlen, ep->token_key, sizeof(ep->token_key), hd.version,

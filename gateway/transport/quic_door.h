@@ -11,6 +11,7 @@
 
 #define QUIC_DOOR_HALF_OPEN     32
 #define QUIC_DOOR_HALF_OPEN_MAX 256 /* with Retry: beyond, callers are not heard */
+#define QUIC_DOOR_HALF_OPEN_OF  64  /* the same for those from one address */
 #define QUIC_DOOR_RATE          20
 #define QUIC_DOOR_BURST         20
 

@@ -8,6 +8,7 @@
 #include "gateway/transport/quic_datagram.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_stream.h"
+#include "gateway/transport/quic_street.h"
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
 
@@ -41,9 +42,8 @@ static void uncount(struct quic_conn *conn)
 {
     if (conn->counted)
         conn->ep->connections--;
-    if (conn->half_open)
-        conn->ep->half_open--;
-    conn->counted = conn->half_open = false;
+    conn->counted = false;
+    quic_street_leave(conn);
 }
 
 static void take_apart(struct quic_conn *conn)

@@ -3,6 +3,7 @@
  *
  *     quic_endpoint   what comes in, whom to tell, what goes out, when
  *     quic_door       what is decided before there is a connection: Retry, versions, resets, limits
+ *     quic_street     callers by where they come from
  *     quic_conn       a connection's birth, end and afterlife
  *     quic_callbacks  what ngtcp2 tells us
  *     quic_packet     what goes into the next packets
@@ -30,13 +31,13 @@
 #include "gateway/transport/quic_chunk.h"
 #include "gateway/transport/quic_tls.h"
 
-#define QUIC_CID_LEN      8     /* of the ids that we issue */
-#define QUIC_IDS_MAX      16    /* ids of one connection at a time; ngtcp2 keeps to 8 */
-#define QUIC_BATCH_ROOM   65507 /* largest UDP payload over IPv4 */
-#define QUIC_BATCH_COUNT  64    /* UDP_SEGMENT's limit */
-#define QUIC_REPLIES      32    /* stateless answers that may wait */
-#define QUIC_REPLY_ROOM   640
-#define QUIC_RATE_BUCKETS 256
+#define QUIC_CID_LEN     8     /* of the ids that we issue */
+#define QUIC_IDS_MAX     16    /* ids of one connection at a time; ngtcp2 keeps to 8 */
+#define QUIC_BATCH_ROOM  65507 /* largest UDP payload over IPv4 */
+#define QUIC_BATCH_COUNT 64    /* UDP_SEGMENT's limit */
+#define QUIC_REPLIES     32    /* stateless answers that may wait */
+#define QUIC_REPLY_ROOM  640
+#define QUIC_STREETS     256
 
 #define QUIC_ADDRESS_KEY_MAX 22 /* an IPv6 address, port and scope */
 
@@ -108,6 +109,7 @@ struct quic_conn {
     struct peer_id id;
     bool dialled;
     bool half_open; /* counted as such */
+    uint8_t street; /* and by address, here */
     bool identified;
     bool refused; /* on_identity said no */
     bool connected;
@@ -190,6 +192,7 @@ struct quic_endpoint {
     struct list conns, active, parked;
     struct list posted_conns, posted_streams, ended;
     unsigned connections, half_open, shells;
+    uint16_t half_open_of[QUIC_STREETS]; /* of half_open, by address */
 
     struct quic_pool pool;
     struct quic_chunk *spare[QUIC_SIZES]; /* what reserve() names */
@@ -204,7 +207,7 @@ struct quic_endpoint {
 
     uint8_t token_key[32]; /* of Retry tokens */
     struct bucket resets;  /* stateless */
-    struct bucket rates[QUIC_RATE_BUCKETS];
+    struct bucket rates[QUIC_STREETS];
     struct quic_reply *replies; /* ring of QUIC_REPLIES */
     unsigned reply_first, reply_count;
 

@@ -388,6 +388,26 @@ static void of_two_by_the_same_dialler_the_newest_wins(void **state)
     assert_ptr_equal(peer_conn(&w->peer), old);
 }
 
+static void of_a_peer_that_dials_without_end_the_latest_are_kept(void **state)
+{
+    struct world *w = *state;
+
+    for (unsigned i = 0; i < PEER_ADOPTED_MAX; i++) {
+        fake_env_advance(&w->fake, MSEC(1));
+        (void)adopt(w);
+        last_session->in_use = true;
+    }
+    assert_false(conns[0].closed);
+    struct quic_conn *last = adopt(w);
+    assert_true(conns[0].closed);
+    assert_int_equal(conns[0].code, QUIC_CLOSE_DUPLICATE);
+    assert_false(conns[1].closed);
+    assert_ptr_equal(peer_conn(&w->peer), last);
+    (void)adopt(w);
+    assert_true(conns[1].closed);
+    assert_false(conns[2].closed);
+}
+
 static void a_loser_is_closed_by_its_dialler_once_its_streams_are_through(void **state)
 {
     struct world *w = *state;
@@ -504,6 +524,7 @@ int main(void)
         SENTENCE(a_refusal_by_the_peer_itself_ends_the_attempt_at_once),
         SENTENCE(both_ends_keep_the_connection_of_the_smaller_id),
         SENTENCE(of_two_by_the_same_dialler_the_newest_wins),
+        SENTENCE(of_a_peer_that_dials_without_end_the_latest_are_kept),
         SENTENCE(a_loser_is_closed_by_its_dialler_once_its_streams_are_through),
         SENTENCE(redials_with_growing_pauses_while_it_is_wanted),
         SENTENCE(does_not_insist_where_it_was_refused),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/transport/quic_door.h"
 #include "tests/support/quic_link.h"
 
 static struct quic_link link;
@@ -110,6 +111,29 @@ static void asks_for_a_token_above_20_handshakes_a_second_from_one_address(void 
         link_flush(&link, 1);
     }
     assert_true(retries > before + 5);
+}
+
+/* Those of side 1 that carry a token, and nothing else. */
+static bool only_retries(struct quic_link *l, int from, uint8_t *data, size_t *len)
+{
+    (void)l;
+    (void)len;
+    return from != 1 || is_retry(data);
+}
+
+static void hears_others_while_one_address_leaves_hundreds_of_handshakes_open(void **state)
+{
+    (void)state;
+    link.filter = only_retries;
+    for (int i = 0; i < QUIC_DOOR_HALF_OPEN_MAX + 40; i++) {
+        (void)link_dial(&link);
+        link_run(&link, MSEC(1));
+    }
+    link_run(&link, SEC(2));
+    retries = 0;
+    link.filter = count_retries;
+    knock(1);
+    assert_int_equal(retries, 1);
 }
 
 static bool move_token(struct quic_link *l, int from, uint8_t *data, size_t *len)
@@ -266,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(asks_for_a_token_above_32_half_open_handshakes),
         T(asks_for_a_token_above_20_handshakes_a_second_from_one_address),
+        T(hears_others_while_one_address_leaves_hundreds_of_handshakes_open),
         T(a_token_counts_for_the_address_that_it_was_given_to),
         T(answers_at_most_three_times_what_a_stranger_sends),
         T(short_first_packets_are_not_answered),
