@@ -15,6 +15,7 @@
 #define PORT_FILE      "port"
 
 #define UDP_IDLE_DEFAULT_S 60
+#define PEERS_DEFAULT      1024
 
 /* CONNECTION_CLOSE has left by then. */
 #define GOODBYE MSEC(20)
@@ -26,10 +27,11 @@ static bool on_identity(void *arg, const struct peer_id *id, const struct path *
     struct node *n = arg;
     char short_id[9], text[ADDR_TEXT_MAX];
 
-    if (registry_may_connect(n->registry, id, env_wall_us(n->env)))
+    bool may = registry_may_connect(n->registry, id, env_wall_us(n->env));
+    if (may && member_may_come(n, id))
         return true;
-    log_info(LOG_PEER, "%s: refused, at %s", peer_id_short(id, short_id),
-             addr_print(&path->remote, text));
+    log_info(LOG_PEER, "%s: refused, at %s%s", peer_id_short(id, short_id),
+             addr_print(&path->remote, text), may ? ": too many strangers are connected" : "");
     return false;
 }
 
@@ -232,6 +234,8 @@ int node_new(struct node **out, struct env *env, struct registry *registry, cons
     n->registry = registry;
     n->keys = keys;
     n->options = *options;
+    if (n->options.max_peers == 0)
+        n->options.max_peers = PEERS_DEFAULT;
     n->chores.run = on_chores;
     env_random(env, secret, sizeof(secret));
     map_init(&n->by_id, secret);

@@ -35,6 +35,23 @@ struct member *member_get(struct node *n, const struct peer_id *id)
     return m;
 }
 
+/* Whoever finds us may use what is public. So that no crowd of identities made up for the purpose
+ * keeps out the peers that have a name here, a quarter of the places is theirs. */
+bool member_may_come(struct node *n, const struct peer_id *id)
+{
+    size_t strangers = 0, places = n->options.max_peers;
+
+    if (registry_peer(n->registry, id))
+        return true;
+    list_each(node, &n->members)
+    {
+        const struct member *m = list_entry(node, struct member, link);
+        if (!registry_peer(n->registry, &m->peer.id))
+            strangers += peer_connections(&m->peer);
+    }
+    return strangers < places - places / 4;
+}
+
 static void answer_waits(struct member *m, int err, const char *why)
 {
     /* A new request made by a callback waits for the next attempt. */

@@ -65,6 +65,8 @@ struct node {
 struct member *member_find(struct node *n, const struct peer_id *id);
 /** The same, made if need be; NULL: no memory. */
 struct member *member_get(struct node *n, const struct peer_id *id);
+/** Is there a place for a session that this peer has opened? */
+bool member_may_come(struct node *n, const struct peer_id *id);
 /** Ends it: its requests fail with -ECANCELED. */
 void member_free(struct member *m);
 /** Calls the watches. */

@@ -107,6 +107,8 @@ struct session *peer_session(const struct peer *p);
 /** The connection in use, or NULL. */
 struct quic_conn *peer_conn(const struct peer *p);
 bool peer_is_dialling(const struct peer *p);
+/** How many connections there are, ready or not. */
+size_t peer_connections(const struct peer *p);
 /** Has it any connection, ready or not? */
 bool peer_is_connected(const struct peer *p);
 

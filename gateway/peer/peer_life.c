@@ -113,6 +113,16 @@ bool peer_is_dialling(const struct peer *p)
     return p->dialling;
 }
 
+size_t peer_connections(const struct peer *p)
+{
+    size_t count = 0;
+    list_each(node, &p->links)
+    {
+        count++;
+    }
+    return count;
+}
+
 bool peer_is_connected(const struct peer *p)
 {
     return p->current != NULL;

@@ -1,4 +1,5 @@
 /* One gateway serves many peers at once. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,10 +54,38 @@ static void serves_sixty_peers_at_once(void **state)
     free(guests);
 }
 
+/* Of a crowd that knows alice, but not the other way round, so many that no place would be left. */
+static void keeps_places_for_peers_with_a_name(void **state)
+{
+    struct sim_story *s = *state;
+    struct sim_gateway strangers[8];
+    unsigned refused = 0;
+    sim_gateway_stop(&s->alice);
+    s->alice.options.max_peers = 8;
+    sim_gateway_start(&s->alice);
+    sim_gateway_knows(&s->alice, &s->bob, "bob", NULL);
+    for (unsigned i = 0; i < 8; i++) {
+        char address[32];
+        snprintf(address, sizeof(address), "203.0.113.%u/24", 100 + i);
+        sim_gateway_init(&strangers[i], &s->world, "stranger", (uint8_t)(100 + i), INTERNET,
+                         address);
+        sim_gateway_start(&strangers[i]);
+        sim_gateway_knows(&strangers[i], &s->alice, "alice", ALICE_ADDRESS);
+        sim_gateway_connect(&strangers[i], &s->alice);
+        assert_true(sim_world_run(&s->world, SEC(11), sim_gateway_connected, &strangers[i]));
+        refused += strangers[i].wait_err == -EACCES;
+    }
+    assert_int_equal(refused, 2);
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
+    for (unsigned i = 0; i < 8; i++)
+        sim_gateway_deinit(&strangers[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SIM_STORY(serves_sixty_peers_at_once),
+        SIM_STORY(keeps_places_for_peers_with_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
