@@ -12,7 +12,9 @@
 #include "gateway/transport/quic_work.h"
 
 #define INITIAL_DCID_LEN 18 /* random, by a dialler; at least 8 (RFC 9000 §7.2) */
-#define ACK_EVERY        2  /* packets; RFC 9000 §13.2.2 */
+#define UNREAD_OF_ALL    (256u << 20)
+#define UNREAD_LEAST     (1u << 20)
+#define ACK_EVERY        2 /* packets; RFC 9000 §13.2.2 */
 
 /* ---- birth ---- */
 
@@ -56,13 +58,24 @@ static void fill_settings(const struct quic_endpoint *ep, ngtcp2_settings *s)
     s->no_pmtud = 1;
 }
 
+/* What the peer may send that nobody has read. The windows of the first sessions are as wide as
+ * they are to be; the more there are, the smaller those of new ones, so that all of them cannot be
+ * filled to more than the machine has. */
+static uint64_t unread_max(const struct quic_endpoint *ep)
+{
+    uint64_t part = UNREAD_OF_ALL / ep->connections;
+    if (part < UNREAD_LEAST)
+        part = UNREAD_LEAST;
+    return part < ep->options.connection_window ? part : ep->options.connection_window;
+}
+
 static void fill_params(const struct quic_endpoint *ep, ngtcp2_transport_params *p)
 {
     const struct quic_options *o = &ep->options;
     ngtcp2_transport_params_default(p);
     p->initial_max_streams_bidi = o->streams_per_peer;
     p->initial_max_streams_uni = 0;
-    p->initial_max_data = o->connection_window;
+    p->initial_max_data = unread_max(ep);
     p->initial_max_stream_data_bidi_local = o->stream_window;
     p->initial_max_stream_data_bidi_remote = o->stream_window;
     p->max_idle_timeout = o->idle_timeout;

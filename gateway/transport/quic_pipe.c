@@ -137,11 +137,16 @@ void quic_pipe_clear_rx(struct quic_stream *s)
     quic_pipe_credit(s, held);
 }
 
-/* The most that the connection's streams may hold together. */
+/* The most that the connection's streams may hold together. When all connections hold much, none
+ * may hold more than its part: their number and the memory are bounded, their patience is not. */
 static size_t cap_of(const struct quic_conn *conn)
 {
-    size_t most = HELD_TIMES * conn->ep->options.send_buffer;
+    const struct quic_endpoint *ep = conn->ep;
+    size_t most = HELD_TIMES * ep->options.send_buffer;
+    size_t part = ep->pool.comfort / (ep->connections + 1);
     ngtcp2_conn_info info;
+    if (ep->pool.out > ep->pool.comfort / 2 && part < most)
+        most = part;
     ngtcp2_conn_get_conn_info(conn->quic, &info);
     if (info.min_rtt > MSEC(100))
         return most;

@@ -105,12 +105,32 @@ static void a_reader_that_never_reads_costs_three_windows_at_most(void **state)
     link_deinit(&link);
 }
 
+static void the_more_sessions_there_are_the_less_a_new_one_may_send_unread(void **state)
+{
+    enum { COUNT = 40 };
+    (void)state;
+    link_init(&link, 4, NULL);
+    link.side[1].mode = LINK_HOLD;
+    for (int i = 0; i < COUNT; i++) {
+        link.side[0].connected = 0;
+        (void)link_dial(&link);
+        assert_true(link_run_until(&link, &link.side[0].connected, SEC(5)));
+    }
+    uint64_t before = link.side[1].got_bytes;
+    for (int k = 0; k < 8; k++)
+        (void)link_open(&link, 0, 4 << 20, false);
+    link_run(&link, SEC(5));
+    assert_in_range(link.side[1].got_bytes - before, 4 << 20, 10 << 20);
+    link_deinit(&link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_idle_session_holds_less_than_64_kib_on_each_side),
         cmocka_unit_test(an_idle_stream_holds_less_than_4_kib_on_each_side),
         cmocka_unit_test(a_reader_that_never_reads_costs_three_windows_at_most),
+        cmocka_unit_test(the_more_sessions_there_are_the_less_a_new_one_may_send_unread),
     };
     return cmocka_run_group_tests_name("quic_memory", tests, NULL, NULL);
 }
