@@ -154,7 +154,7 @@ static int listen_somewhere(struct proxy *p, char *why, size_t why_len)
         snprintf(why, why_len, "proxy: %s: %s", text,
                  err == -EADDRINUSE ? "another program holds this port"
                  : err == -EACCES   ? "this port needs a privilege that the gateway does not have"
-                                    : "cannot listen there");
+                                    : strerror(-err));
     } else if (port != first) {
         log_warn(LOG_PROXY, "port %u is held by another program: the proxy listens on %u", first,
                  port);

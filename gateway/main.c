@@ -52,6 +52,12 @@ static unsigned columns(void *arg)
     return terminal_columns(STDOUT_FILENO);
 }
 
+static unsigned rows(void *arg)
+{
+    (void)arg;
+    return terminal_rows(STDOUT_FILENO);
+}
+
 static int read_text(void *arg, const char *path, char **text, size_t *len)
 {
     uint8_t *data = NULL;
@@ -206,6 +212,7 @@ int main(int argc, char **argv)
         .write = write_text,
         .is_terminal = is_terminal,
         .columns = columns,
+        .rows = rows,
         .read_text = read_text,
         .open_home = open_home,
         .loop_run = loop_run,

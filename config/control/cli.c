@@ -5,23 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/control/apply.h"
 #include "config/control/ask.h"
+#include "config/control/check.h"
 #include "config/control/foreground.h"
 #include "config/control/front.h"
 #include "config/control/offline.h"
-#include "config/control/render.h"
 #include "config/control/request.h"
+#include "config/control/tell.h"
+#include "config/control/watch.h"
 #include "config/settings/completion.h"
 #include "config/settings/help.h"
 #include "config/settings/manual.h"
-#include "gateway/node/registry.h"
 
 #define START_WITHIN SEC(5)
 #define START_TICK   MSEC(50)
-#define WATCH_TICK   SEC(1)
-
-#define HINT_START "overlay share TARGET or overlay open PEER starts one; so does overlay daemon"
 
 /* ---- verbs that need nothing but themselves ---- */
 
@@ -89,8 +86,6 @@ static int run_version(const struct front *f)
     return CLI_OK;
 }
 
-/* ---- the configuration ---- */
-
 static int print_default_config(const struct front *f)
 {
     char *text = NULL;
@@ -102,70 +97,7 @@ static int print_default_config(const struct front *f)
     return print_text(f, out && fclose(out) == 0 ? text : NULL);
 }
 
-/** Also against the registry, if there is one: names in `allow` may be aliases of there. */
-static int check_with_registry(struct front *f, const struct settings *s)
-{
-    char why[512] = "";
-    struct registry *registry = NULL;
-    int code = front_open_home(f, false);
-
-    if (code != CLI_OK)
-        return code == CLI_UNKNOWN ? CLI_OK : code;
-    if (registry_open(&registry, f->env, why, sizeof(why)) < 0)
-        return front_fail(f, CLI_FAILED, "repair it or put it aside", "%s/%s", f->home, why);
-    if (settings_apply(s, NULL, registry, front_config_name(f), why, sizeof(why)) < 0)
-        code = front_fail(f, CLI_FAILED, "overlay config --print-default shows every option", "%s",
-                          why);
-    registry_free(registry);
-    return code;
-}
-
-static int check_config(struct front *f)
-{
-    struct settings s;
-    int code = front_find_home(f);
-
-    if (code != CLI_OK)
-        return code;
-    code = front_read_config(f, &s);
-    if (code == CLI_OK)
-        code = check_with_registry(f, &s);
-    if (code == CLI_OK)
-        front_say(f, "%s is good: %zu services, %zu peers.\n", front_config_name(f),
-                  s.service_count, s.peer_count);
-    settings_deinit(&s);
-    return code;
-}
-
 /* ---- asking the gateway ---- */
-
-/** Prints the answer and frees it. */
-static int conclude(const struct front *f, json_t *answer)
-{
-    int code = CLI_OK;
-
-    if (json_object_get(answer, "error"))
-        code = front_fail_json(f, answer);
-    else
-        render_result(f, json_object_get(answer, "result"));
-    json_decref(answer);
-    return code;
-}
-
-static int lost(const struct front *f, int err)
-{
-    if (err == -ECONNRESET)
-        return front_fail(f, CLI_FAILED, "overlay status", "the gateway ended before it answered");
-    if (err == -EACCES)
-        return front_fail(f, CLI_FAILED, NULL, "%s: the gateway belongs to another user", f->home);
-    return front_fail(f, CLI_FAILED, "overlay status", "cannot ask the gateway: %s",
-                      strerror(-err));
-}
-
-static int no_gateway(const struct front *f)
-{
-    return front_fail(f, CLI_FAILED, HINT_START, "no gateway is running");
-}
 
 /** Asks, trying again for some seconds while a gateway starts. */
 static struct asked ask_starting(const struct front *f, const json_t *request, bool raw)
@@ -186,11 +118,11 @@ static int run_with_gateway(struct front *f, const json_t *request)
     int code = front_open_home(f, false);
 
     if (code != CLI_OK)
-        return code == CLI_UNKNOWN ? no_gateway(f) : code;
+        return code == CLI_UNKNOWN ? tell_no_gateway(f) : code;
     struct asked asked = ask_gateway(f, request, false);
     if (asked_nobody(&asked))
-        return no_gateway(f);
-    return asked.err < 0 ? lost(f, asked.err) : conclude(f, asked.answer);
+        return tell_no_gateway(f);
+    return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
 }
 
 /** For verbs about the registry. */
@@ -205,7 +137,7 @@ static int run_anyhow(struct front *f, const json_t *request)
     if (asked_nobody(&asked)) {
         json_t *answer = offline_run(f, request, &code, &pid);
         if (answer)
-            return conclude(f, answer);
+            return tell_answer(f, answer);
         if (code != -1)
             return code;
         asked = ask_starting(f, request, false);
@@ -213,7 +145,7 @@ static int run_anyhow(struct front *f, const json_t *request)
     if (asked_nobody(&asked))
         return front_fail(f, CLI_FAILED, "overlay status",
                           "the gateway with process id %d does not answer", pid);
-    return asked.err < 0 ? lost(f, asked.err) : conclude(f, asked.answer);
+    return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
 }
 
 /** What the daemon said, without its name in front. */
@@ -226,10 +158,8 @@ static const char *without_name(const char *why)
 static int start_gateway(struct front *f)
 {
     char why[512] = "";
-    struct settings settings;
-    int code = front_read_config(f, &settings);
+    int code = front_try_config(f);
 
-    settings_deinit(&settings);
     if (code != CLI_OK)
         return code;
     const struct cli_spawn spawn = {.home = f->home,
@@ -262,9 +192,9 @@ static int run_starting(struct front *f, const json_t *request)
         asked = ask_starting(f, request, raw);
     }
     if (asked.err < 0)
-        return asked_nobody(&asked) ? no_gateway(f) : lost(f, asked.err);
+        return asked_nobody(&asked) ? tell_no_gateway(f) : tell_lost(f, asked.err);
     if (!asked.sock)
-        return conclude(f, asked.answer);
+        return tell_answer(f, asked.answer);
     json_decref(asked.answer);
     int err = f->host->join_stdio(f->host->arg, asked.sock, asked.early, asked.early_len);
     free(asked.early);
@@ -290,30 +220,6 @@ static int run_stop(struct front *f, const json_t *request)
     f->host->edit_end(f->host->arg);
     front_say(f, "The gateway has ended.\n");
     return CLI_OK;
-}
-
-/* ---- status --watch ---- */
-
-static int run_watch(struct front *f, const json_t *request)
-{
-    bool page = f->host->is_terminal(f->host->arg, 1) && !f->json;
-    int code = front_open_home(f, false);
-
-    if (code != CLI_OK)
-        return code == CLI_UNKNOWN ? no_gateway(f) : code;
-    for (;;) {
-        struct asked asked = ask_gateway(f, request, false);
-        if (asked_nobody(&asked))
-            return no_gateway(f);
-        if (asked.err < 0)
-            return lost(f, asked.err);
-        if (page)
-            front_data(f, "\033[H\033[2J");
-        code = conclude(f, asked.answer);
-        if (code != CLI_OK)
-            return code;
-        ask_wait(f, WATCH_TICK);
-    }
 }
 
 /* ---- proxy --print-pac ---- */
@@ -378,7 +284,7 @@ static int run_request(struct front *f)
     else if (f->args.verb->id == VERB_STOP)
         code = run_stop(f, request);
     else if (f->args.verb->id == VERB_STATUS && args_has(&f->args, "watch"))
-        code = run_watch(f, request);
+        code = watch_status(f, request);
     else if (f->args.verb->id == VERB_STATUS || f->args.verb->id == VERB_LS ||
              f->args.verb->id == VERB_CLOSE || f->args.verb->id == VERB_CONFIG)
         code = run_with_gateway(f, request);

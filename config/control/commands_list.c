@@ -10,24 +10,32 @@
 
 /* ---- ls ---- */
 
+static json_t *labels_json(struct command_context *c, const struct peer_id *ids, size_t count)
+{
+    json_t *list = json_array();
+    char label[PEER_LABEL_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, protocol_text(peer_label(c, &ids[i], label)));
+    return list;
+}
+
 static json_t *list_services(struct command_context *c)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < registry_service_count(c->registry); i++) {
         const struct service *s = registry_service_at(c->registry, i);
-        char label[PEER_LABEL_MAX];
-        json_t *allow = json_array();
-        for (size_t k = 0; k < s->allow_count; k++)
-            (void)json_array_append_new(allow, protocol_text(peer_label(c, &s->allow[k], label)));
+        json_t *allow = labels_json(c, s->allow, s->allow_count);
+        json_t *deny = labels_json(c, s->deny, s->deny_count);
         json_t *expires = json_null();
         if (s->expires_us)
             expires = json_integer((s->expires_us - env_wall_us(c->env)) / 1000000);
         (void)json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:o, s:b, s:o}", "id", s->name,
+            list, json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:o, s:o, s:b, s:o}", "id", s->name,
                             "service", s->name, "proto", proto_name(s->proto), "port", (int)s->port,
                             "target", protocol_text(s->target), "public", s->public, "allow", allow,
-                            "from_config", s->from_config, "expires_s", expires));
+                            "deny", deny, "from_config", s->from_config, "expires_s", expires));
     }
     return list;
 }
@@ -95,7 +103,7 @@ json_t *command_reload(struct command_context *c, const json_t *request)
     if (err < 0)
         return protocol_error(CLI_FAILED, "overlay config check", "%s",
                               *why ? why : strerror(-err));
-    return protocol_ok(*why ? json_pack("{s:o}", "note", protocol_text(why)) : NULL);
+    return protocol_ok(json_pack("{s:o}", "note", protocol_text(*why ? why : NULL)));
 }
 
 json_t *command_stop(struct command_context *c, const json_t *request)

@@ -93,21 +93,29 @@ static int run(struct front *f, struct settings *settings, const json_t *request
     return g.code;
 }
 
-int foreground_run(struct front *f, const json_t *request)
+static int lock(const struct front *f)
 {
-    struct settings settings;
     int pid = 0;
-    int code = front_open_home(f, true);
-
-    if (code != CLI_OK)
-        return code;
     int err = f->host->lock(f->host->arg, &pid);
+
     if (err == -EBUSY)
         return front_fail(f, CLI_FAILED, "overlay status",
                           "a gateway runs on %s already, process %d", f->home, pid);
     if (err < 0)
-        return front_fail(f, CLI_FAILED, NULL, "%s: %s", f->home, strerror(-err));
+        return front_fail(f, CLI_FAILED, NULL, "%s/lock: %s", f->home, strerror(-err));
+    return CLI_OK;
+}
+
+int foreground_run(struct front *f, const json_t *request)
+{
+    struct settings settings;
+    int code = front_open_home(f, true);
+
+    if (code != CLI_OK)
+        return code;
     code = front_read_config(f, &settings);
+    if (code == CLI_OK)
+        code = lock(f);
     if (code == CLI_OK)
         code = run(f, &settings, request);
     settings_deinit(&settings);

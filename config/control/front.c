@@ -122,7 +122,8 @@ static char *choose_home(const struct front *f)
     /* systemd separates several by colons; the first is the unit's own. */
     if ((base = variable(f, "STATE_DIRECTORY")))
         return strndup(base, strcspn(base, ":"));
-    if ((base = variable(f, "XDG_STATE_HOME")))
+    /* The XDG specification has relative paths ignored. */
+    if ((base = variable(f, "XDG_STATE_HOME")) && *base == '/')
         return asprintf(&path, "%s/overlay", base) < 0 ? NULL : path;
     if ((base = variable(f, "HOME")))
         return asprintf(&path, "%s/.local/state/overlay", base) < 0 ? NULL : path;
@@ -156,7 +157,13 @@ int front_open_home(struct front *f, bool create)
 {
     if (f->env)
         return CLI_OK;
-    int err = f->host->open_home(f->host->arg, f->home, create, &f->env);
+    int err = f->host->open_home(f->host->arg, f->home, false, &f->env);
+    if (err == -ENOENT && create) {
+        int code = front_try_config(f);
+        if (code != CLI_OK)
+            return code;
+        err = f->host->open_home(f->host->arg, f->home, true, &f->env);
+    }
     if (err == -ENOENT && !create)
         return CLI_UNKNOWN;
     if (err < 0)
@@ -179,6 +186,7 @@ static int load_config(struct front *f)
     if (err == -ENOENT && !f->config_named) {
         f->config_text = strdup("");
         f->config_len = 0;
+        f->config_absent = true;
         return f->config_text ? CLI_OK : front_fail(f, CLI_FAILED, NULL, "out of memory");
     }
     if (err < 0)
@@ -203,6 +211,15 @@ int front_read_config(struct front *f, struct settings *s)
         return front_fail(f, CLI_FAILED, "overlay config --print-default shows every option", "%s",
                           why);
     return CLI_OK;
+}
+
+int front_try_config(struct front *f)
+{
+    struct settings s;
+    int code = front_read_config(f, &s);
+
+    settings_deinit(&s);
+    return code;
 }
 
 void front_deinit(struct front *f)

@@ -21,10 +21,11 @@ struct front {
     struct args args;
     bool json, quiet;
     int verbosity;
-    char *home;        /* absolute, or NULL before front_find_home() */
-    char *config;      /* absolute path, or "-" */
-    bool config_named; /* --config; else it is HOME/overlay.conf, if there is one */
-    char *config_text; /* once it was read; NULL: there is none */
+    char *home;         /* absolute, or NULL before front_find_home() */
+    char *config;       /* absolute path, or "-" */
+    bool config_named;  /* --config; else it is HOME/overlay.conf, if there is one */
+    bool config_absent; /* there is none, which was found when reading it */
+    char *config_text;  /* once it was read; NULL: there is none */
     size_t config_len;
     struct env *env; /* once front_open_home() was called */
 };
@@ -43,11 +44,13 @@ void front_json(const struct front *f, const json_t *value);
 
 /** Finds the home and the configuration file's place. An exit code. */
 MUST_USE int front_find_home(struct front *f);
-/** Opens it; with `create` it is made if need be. Returns an exit code, CLI_UNKNOWN standing for
- *  "there is none" where `create` is false. */
+/** Opens it; with `create` it is made if need be, but not for a bad configuration. Returns an exit
+ * code, CLI_UNKNOWN standing for "there is none" where `create` is false. */
 MUST_USE int front_open_home(struct front *f, bool create);
 /** Reads and parses the configuration file into `s`, which the caller deinits in any case. */
 MUST_USE int front_read_config(struct front *f, struct settings *s);
+/** An exit code, with the error said: can it be read? */
+MUST_USE int front_try_config(struct front *f);
 /** The configuration's name for messages. */
 const char *front_config_name(const struct front *f);
 void front_deinit(struct front *f);

@@ -51,6 +51,8 @@ struct cli_host {
     bool (*is_terminal)(void *arg, int fd);
     /** Width of the terminal at standard output in characters, 0: none. */
     unsigned (*columns)(void *arg);
+    /** Its height in lines, 0: none. */
+    unsigned (*rows)(void *arg);
 
     /** Reads a file whole, "-" being standard input. The caller frees `*text`, which has a NUL
      *  behind its `*len` bytes. -ENOENT, -EACCES, -EFBIG (over 1 MiB), ... */
@@ -58,7 +60,8 @@ struct cli_host {
 
     /**
      * Opens a home, with `create` making it (mode 0700) if need be, and gives the environment whose
-     * files are in it. Called at most once; the environment lives as long as the program.
+     * files are in it. Without `create`, -ENOENT where there is none. Succeeds at most once; the
+     * environment lives as long as the program.
      */
     int (*open_home)(void *arg, const char *home, bool create, struct env **env);
     /** Runs the loop of that environment until loop_stop() is called from it. */

@@ -71,13 +71,16 @@ json_t *lookup_place(struct command_context *c, const char *text, struct lookup_
     if ((split = strchr(copy, ':'))) {
         *split = '\0';
         if (text_parse_u16(&out->port, split + 1, strlen(split + 1)) < 0 || out->port == 0)
-            return protocol_error(CLI_USAGE, NULL, "'%s' is not a port", split + 1);
+            return protocol_error(CLI_USAGE, "overlay help open",
+                                  "'%s' is no PEER:PORT: '%s' is not a port", text, split + 1);
     } else {
         strip_suffix(c->suffix, copy);
         if ((split = strchr(copy, '.'))) {
             *split = '\0';
             if (!preamble_name_ok(copy))
-                return protocol_error(CLI_UNKNOWN, NULL, "'%s' is not a name of a service", copy);
+                return protocol_error(CLI_USAGE, "overlay open PEER lists its services",
+                                      "'%s' is no SERVICE.PEER: '%s' is not a name of a service",
+                                      text, copy);
             memcpy(out->service, copy, strlen(copy) + 1);
             peer = split + 1;
         }

@@ -47,15 +47,14 @@ static json_t *run_locked(struct front *f, const json_t *request, int *code)
     struct settings settings;
     json_t *answer = NULL;
 
-    if (keys_load_or_make(&keys, f->env, why, sizeof(why)) < 0) {
-        *code = front_fail(f, CLI_FAILED, NULL, "%s/%s", f->home, why);
-        return NULL;
-    }
     *code = front_read_config(f, &settings);
-    if (*code == CLI_OK)
+    if (*code == CLI_OK && keys_load_or_make(&keys, f->env, why, sizeof(why)) < 0) {
+        *code = front_fail(f, CLI_FAILED, NULL, "%s/%s", f->home, why);
+    } else if (*code == CLI_OK) {
         answer = run_on_registry(f, request, &settings, &keys.id, code);
+        keys_wipe(&keys);
+    }
     settings_deinit(&settings);
-    keys_wipe(&keys);
     return answer;
 }
 
@@ -70,7 +69,8 @@ json_t *offline_run(struct front *f, const json_t *request, int *code, int *pid)
         return NULL;
     }
     if (err < 0) {
-        *code = front_fail(f, CLI_FAILED, NULL, "%s: %s", f->home, strerror(-err));
+        *code = front_fail(f, CLI_FAILED, NULL, "%s: cannot lock the registry: %s", f->home,
+                           strerror(-err));
         return NULL;
     }
     json_t *answer = run_locked(f, request, code);

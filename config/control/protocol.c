@@ -157,9 +157,12 @@ int64_t protocol_number(const json_t *request, const char *name, int64_t standar
     return value ? json_integer_value(value) : standard;
 }
 
+/* Measured numbers: 0.163034 ms, not 0.16303400000000001. */
+#define LINE_FORMAT (JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12))
+
 char *protocol_line(const json_t *message, size_t *len)
 {
-    auto_free char *text = json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY);
+    auto_free char *text = json_dumps(message, LINE_FORMAT);
     if (!text)
         return NULL;
     *len = strlen(text) + 1;

@@ -3,44 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-    return value ? value : "-";
-}
-
-static double number(const json_t *object, const char *key)
-{
-    return json_number_value(json_object_get(object, key));
-}
-
-static bool flag(const json_t *object, const char *key)
-{
-    return json_is_true(json_object_get(object, key));
-}
+#include "config/control/fields.h"
+#include "config/control/render_status.h"
 
 static bool live(const struct front *f)
 {
     return !f->quiet && !f->json && f->host->is_terminal(f->host->arg, 2);
-}
-
-/** "alice, bob", or what stands for an empty list. The caller frees it. */
-static char *joined(const json_t *list, const char *empty)
-{
-    char *out = NULL;
-    size_t len, i;
-    json_t *word;
-    FILE *stream = open_memstream(&out, &len);
-
-    if (!stream)
-        return NULL;
-    json_array_foreach(list, i, word)
-    {
-        (void)fprintf(stream, "%s%s", i ? "," : "", json_string_value(word));
-    }
-    if (json_array_size(list) == 0)
-        (void)fputs(empty, stream);
-    return fclose(stream) == 0 ? out : NULL;
 }
 
 /* ---- share, open, ls ---- */
@@ -48,18 +16,18 @@ static char *joined(const json_t *list, const char *empty)
 static void render_share(const struct front *f, const json_t *result)
 {
     size_t allowed = json_array_size(json_object_get(result, "allow"));
-    const char *name = text(result, "service");
+    const char *name = field_text(result, "service");
 
     front_data(f, "%s\n", name);
-    if (flag(result, "public"))
-        front_say(f, "%s shares %s with everybody.\n", name, text(result, "target"));
+    if (field_flag(result, "public"))
+        front_say(f, "%s shares %s with everybody.\n", name, field_text(result, "target"));
     else if (allowed > 0)
-        front_say(f, "%s shares %s with %zu peer%s.\n", name, text(result, "target"), allowed,
+        front_say(f, "%s shares %s with %zu peer%s.\n", name, field_text(result, "target"), allowed,
                   allowed == 1 ? "" : "s");
     else
         front_say(f, "%s shares %s with nobody yet.\n  next: overlay allow PEER %s\n", name,
-                  text(result, "target"), name);
-    front_say(f, "Peers open it by: overlay open %s.%s\n", name, text(result, "id"));
+                  field_text(result, "target"), name);
+    front_say(f, "Peers open it by: overlay open %s.%s\n", name, field_text(result, "id"));
 }
 
 static void render_open(const struct front *f, const json_t *result)
@@ -69,12 +37,14 @@ static void render_open(const struct front *f, const json_t *result)
 
     json_array_foreach(result, i, port)
     {
-        front_data(f, "%s\t%s\t%s\n", text(port, "url"), text(port, "listen"), text(port, "name"));
-        if (!flag(port, "listening"))
-            front_say(f, "%s: the port is taken by another program just now\n", text(port, "name"));
+        front_data(f, "%s\t%s\t%s\n", field_text(port, "url"), field_text(port, "listen"),
+                   field_text(port, "name"));
+        if (!field_flag(port, "listening"))
+            front_say(f, "%s: the port is taken by another program just now\n",
+                      field_text(port, "name"));
     }
     if (i > 0 && args_has(&f->args, "browse")) {
-        const char *url = text(json_array_get(result, 0), "url");
+        const char *url = field_text(json_array_get(result, 0), "url");
         if (*url == '-' || f->host->browse(f->host->arg, url) < 0)
             front_say(f, "there is nothing that a browser could show\n");
     }
@@ -87,15 +57,17 @@ static void render_ls(const struct front *f, const json_t *result)
 
     json_array_foreach(json_object_get(result, "services"), i, item)
     {
-        auto_free char *allow = joined(json_object_get(item, "allow"), "nobody");
-        front_data(f, "%-24s shared  %-4s  %5d -> %s  for %s\n", text(item, "id"),
-                   text(item, "proto"), (int)number(item, "port"), text(item, "target"),
-                   flag(item, "public") ? "everybody" : allow);
+        auto_free char *allow = field_list(item, "allow", "nobody");
+        auto_free char *deny = field_list(item, "deny", "");
+        front_data(f, "%-24s shared  %-4s  %5d -> %s  for %s%s%s\n", field_text(item, "id"),
+                   field_text(item, "proto"), (int)field_number(item, "port"),
+                   field_text(item, "target"), field_flag(item, "public") ? "everybody" : allow,
+                   deny && *deny ? ", never " : "", deny);
     }
     json_array_foreach(json_object_get(result, "open"), k, item)
     {
-        front_data(f, "%-24s open    %-4s  %s  %s\n", text(item, "id"), text(item, "proto"),
-                   text(item, "listen"), text(item, "url"));
+        front_data(f, "%-24s open    %-4s  %s  %s\n", field_text(item, "id"),
+                   field_text(item, "proto"), field_text(item, "listen"), field_text(item, "url"));
     }
     if (i == 0 && k == 0)
         front_say(f, "Nothing is shared, and nothing is open.\n");
@@ -110,150 +82,26 @@ static void render_ping(const struct front *f, const json_t *event)
     if (f->json)
         return;
     if (json_is_null(rtt))
-        front_data(f, "%s: no answer\n", text(event, "peer"));
+        front_data(f, "%s: no answer\n", field_text(event, "peer"));
     else
-        front_data(f, "%s: %.2f ms, %s, %s\n", text(event, "peer"), json_number_value(rtt),
-                   text(event, "path"), text(event, "remote"));
+        front_data(f, "%s: %.2f ms, %s, %s\n", field_text(event, "peer"), json_number_value(rtt),
+                   field_text(event, "path"), field_text(event, "remote"));
 }
 
 static void render_ping_sum(const struct front *f, const json_t *result)
 {
     front_say(f, "%d sent, %d answered; least %.2f, average %.2f, most %.2f ms\n",
-              (int)number(result, "sent"), (int)number(result, "received"),
-              number(result, "min_ms"), number(result, "avg_ms"), number(result, "max_ms"));
+              (int)field_number(result, "sent"), (int)field_number(result, "received"),
+              field_number(result, "min_ms"), field_number(result, "avg_ms"),
+              field_number(result, "max_ms"));
 }
 
 static void render_bench(const struct front *f, const json_t *result)
 {
-    front_data(f, "from %s: %.1f Mbit/s\nto %s: %.1f Mbit/s\n", text(result, "peer"),
-               number(result, "down_bps") / 1e6, text(result, "peer"),
-               number(result, "up_bps") / 1e6);
-    front_say(f, "%s, %.2f ms\n", text(result, "path"), number(result, "rtt_ms"));
-}
-
-/* ---- status ---- */
-
-struct unit {
-    const char *name;
-    double factor;
-};
-
-static void print_bytes(FILE *out, double bytes)
-{
-    static const struct unit UNITS[] = {{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}};
-
-    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++)
-        if (bytes >= UNITS[i].factor) {
-            (void)fprintf(out, "%.1f %s", bytes / UNITS[i].factor, UNITS[i].name);
-            return;
-        }
-    (void)fprintf(out, "%.0f B", bytes);
-}
-
-static bool coloured(const struct front *f)
-{
-    const char *no = f->host->getenv(f->host->arg, "NO_COLOR");
-    return f->host->is_terminal(f->host->arg, 1) && !(no && *no);
-}
-
-static const char *colour_of(const char *state)
-{
-    if (strcmp(state, "direct") == 0)
-        return "\033[32m";
-    if (strcmp(state, "relayed") == 0 || strcmp(state, "finding") == 0)
-        return "\033[33m";
-    if (strcmp(state, "unreachable") == 0 || strcmp(state, "blocked") == 0)
-        return "\033[31m";
-    return "";
-}
-
-static void print_peer_path(FILE *out, const json_t *peer)
-{
-    const json_t *path = json_object_get(peer, "path");
-
-    if (json_is_object(path)) {
-        (void)fprintf(out, "%s %s", text(path, "kind"), text(path, "remote"));
-        if (json_is_number(json_object_get(path, "rtt_ms")))
-            (void)fprintf(out, " %.1f ms", number(path, "rtt_ms"));
-    } else {
-        (void)fputs(text(peer, "why_not_direct"), out);
-    }
-}
-
-static void print_peer(const struct front *f, FILE *out, const json_t *peer)
-{
-    const char *state = text(peer, "state"), *alias = text(peer, "alias");
-    const char *colour = coloured(f) ? colour_of(state) : "";
-    size_t i;
-    json_t *port;
-
-    (void)fprintf(out, "  %-16.52s %s%-11s%s ", *alias == '-' ? text(peer, "id") : alias, colour,
-                  state, *colour ? "\033[0m" : "");
-    print_peer_path(out, peer);
-    (void)fputs("  in ", out);
-    print_bytes(out, number(peer, "rx_bytes"));
-    (void)fputs(" out ", out);
-    print_bytes(out, number(peer, "tx_bytes"));
-    (void)fputc('\n', out);
-    json_array_foreach(json_object_get(peer, "ports"), i, port)
-    {
-        const json_t *listen = json_array_get(json_object_get(port, "listen"), 0);
-        (void)fprintf(out, "    %-14s %s %s %s\n", text(port, "service"), text(port, "proto"),
-                      listen ? json_string_value(listen) : "-", text(port, "url"));
-    }
-}
-
-static void print_service(FILE *out, const json_t *service)
-{
-    size_t allowed = json_array_size(json_object_get(service, "allow"));
-
-    (void)fprintf(out, "  %-16s %-4s %5d -> %s  for ", text(service, "name"),
-                  text(service, "proto"), (int)number(service, "port"), text(service, "target"));
-    if (flag(service, "public"))
-        (void)fputs("everybody", out);
-    else
-        (void)fprintf(out, "%zu peer%s", allowed, allowed == 1 ? "" : "s");
-    (void)fprintf(out, "  %d connections\n", (int)number(service, "connections"));
-}
-
-static void print_status(const struct front *f, FILE *out, const json_t *status)
-{
-    auto_free char *udp = joined(json_object_get(status, "udp"), "-");
-    auto_free char *dns = joined(json_object_get(json_object_get(status, "dns"), "listen"), "-");
-    auto_free char *proxy =
-        joined(json_object_get(json_object_get(status, "proxy"), "listen"), "-");
-    size_t i;
-    json_t *item;
-
-    (void)fprintf(out, "overlay %s, process %d, up %d s\n", text(status, "version"),
-                  (int)number(status, "pid"), (int)number(status, "uptime_s"));
-    (void)fprintf(out, "id     %s\nhome   %s\nudp    %s\ndns    %s for .%s\nproxy  %s\n",
-                  text(status, "id"), text(status, "home"), udp, dns,
-                  text(json_object_get(status, "dns"), "suffix"), proxy);
-    (void)fputs("services\n", out);
-    json_array_foreach(json_object_get(status, "services"), i, item)
-    {
-        print_service(out, item);
-    }
-    (void)fputs("peers\n", out);
-    json_array_foreach(json_object_get(status, "peers"), i, item)
-    {
-        print_peer(f, out, item);
-    }
-}
-
-void render_status(const struct front *f, const json_t *status)
-{
-    char *page = NULL;
-    size_t len;
-    FILE *out = open_memstream(&page, &len);
-
-    if (!out)
-        return;
-    print_status(f, out, status);
-    if (fclose(out) == 0)
-        front_data(f, "%s", page);
-    free(page);
+    front_data(f, "from %s: %.1f Mbit/s\nto %s: %.1f Mbit/s\n", field_text(result, "peer"),
+               field_number(result, "down_bps") / 1e6, field_text(result, "peer"),
+               field_number(result, "up_bps") / 1e6);
+    front_say(f, "%s, %.2f ms\n", field_text(result, "path"), field_number(result, "rtt_ms"));
 }
 
 /* ---- which is which ---- */
@@ -274,30 +122,31 @@ static void say_done(const struct front *f, const json_t *result)
     switch (f->args.verb->id) {
     case VERB_PEER:
     case VERB_NAME:
-        front_say(f, "%s is %s.\n", text(result, "alias"), text(result, "id"));
+        front_say(f, "%s is %s.\n", field_text(result, "alias"), field_text(result, "id"));
         break;
     case VERB_UNNAME:
-        front_say(f, "%s has no name any more.\n", text(result, "alias"));
+        front_say(f, "%s has no name any more.\n", field_text(result, "alias"));
         break;
     case VERB_ALLOW:
-        front_say(f, "%s may use %s.\n", text(result, "peer"), text(result, "service"));
+        front_say(f, "%s may use %s.\n", field_text(result, "peer"), field_text(result, "service"));
         break;
     case VERB_DENY:
-        front_say(f, "%s may not use %s.\n", text(result, "peer"), text(result, "service"));
+        front_say(f, "%s may not use %s.\n", field_text(result, "peer"),
+                  field_text(result, "service"));
         break;
     case VERB_BLOCK:
-        front_say(f, "%s is blocked.\n", text(result, "peer"));
+        front_say(f, "%s is blocked.\n", field_text(result, "peer"));
         break;
     case VERB_UNBLOCK:
-        front_say(f, "%s is not blocked.\n", text(result, "peer"));
+        front_say(f, "%s is not blocked.\n", field_text(result, "peer"));
         break;
     case VERB_CLOSE:
-        front_say(f, "%s is closed.\n", text(result, "id"));
+        front_say(f, "%s is closed.\n", field_text(result, "id"));
         break;
     case VERB_CONFIG:
         front_say(f, "The configuration was read again.\n");
-        if (json_object_get(result, "note"))
-            front_say(f, "%s\n", text(result, "note"));
+        if (json_is_string(json_object_get(result, "note")))
+            front_say(f, "%s\n", field_text(result, "note"));
         break;
     default:
         break;
@@ -323,7 +172,7 @@ void render_result(const struct front *f, const json_t *result)
     else if (verb == VERB_BENCH)
         render_bench(f, result);
     else if (verb == VERB_ID || verb == VERB_RESOLVE)
-        front_data(f, "%s\n", text(result, "id"));
+        front_data(f, "%s\n", field_text(result, "id"));
     else if (verb == VERB_COMPLETE)
         render_words(f, result);
     else
@@ -332,7 +181,7 @@ void render_result(const struct front *f, const json_t *result)
 
 void render_event(const struct front *f, const json_t *event)
 {
-    const char *name = text(event, "event");
+    const char *name = field_text(event, "event");
 
     if (strcmp(name, "ping") == 0) {
         render_ping(f, event);
@@ -341,14 +190,14 @@ void render_event(const struct front *f, const json_t *event)
     } else if (!live(f)) {
         return;
     } else if (strcmp(name, "finding") == 0) {
-        front_say(f, "finding %s ...\n", text(event, "peer"));
+        front_say(f, "finding %s ...\n", field_text(event, "peer"));
     } else if (strcmp(name, "connected") == 0) {
-        front_say(f, "%s", text(event, "path"));
+        front_say(f, "%s", field_text(event, "path"));
         if (json_is_number(json_object_get(event, "rtt_ms")))
-            front_say(f, " %.1f ms", number(event, "rtt_ms"));
+            front_say(f, " %.1f ms", field_number(event, "rtt_ms"));
         front_say(f, "\n");
     } else if (strcmp(name, "phase") == 0) {
         front_say(f, "measuring, %s ...\n",
-                  strcmp(text(event, "way"), "down") == 0 ? "from there" : "to there");
+                  strcmp(field_text(event, "way"), "down") == 0 ? "from there" : "to there");
     }
 }

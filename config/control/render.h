@@ -11,5 +11,3 @@
 void render_result(const struct front *f, const json_t *result);
 /** An event on the way there: progress on a terminal, the lines of `ping`. */
 void render_event(const struct front *f, const json_t *event);
-/** One picture of the status: who we are, services, peers. */
-void render_status(const struct front *f, const json_t *status);

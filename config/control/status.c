@@ -32,16 +32,23 @@ static json_t *nat_json(void)
                      "filtering", "unknown", "hairpin", "port_mapping", "public");
 }
 
+static json_t *ids_json(const struct peer_id *ids, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, id_json(&ids[i]));
+    return list;
+}
+
 static json_t *service_json(const struct service *s)
 {
-    json_t *allow = json_array();
-
-    for (size_t i = 0; i < s->allow_count; i++)
-        (void)json_array_append_new(allow, id_json(&s->allow[i]));
-    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:b, s:I, s:I, s:I}", "name", s->name, "proto",
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "name", s->name, "proto",
                      proto_name(s->proto), "port", (int)s->port, "target", protocol_text(s->target),
-                     "allow", allow, "public", s->public, "connections", (json_int_t)s->connections,
-                     "rx_bytes", (json_int_t)s->rx_bytes, "tx_bytes", (json_int_t)s->tx_bytes);
+                     "allow", ids_json(s->allow, s->allow_count), "deny",
+                     ids_json(s->deny, s->deny_count), "public", s->public, "connections",
+                     (json_int_t)s->connections, "rx_bytes", (json_int_t)s->rx_bytes, "tx_bytes",
+                     (json_int_t)s->tx_bytes);
 }
 
 static json_t *services_json(struct command_context *c)

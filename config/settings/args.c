@@ -127,6 +127,9 @@ static int read_word(struct reading *r, const char *text, bool *verb_read)
     }
     if (out->count == ARGS_POSITIONAL_MAX || out->count == out->verb->max)
         return wrong(r, "'%s' is one argument too many", text);
+    if (!*text)
+        return wrong(r, "an argument is empty: overlay %s %s", out->verb->name,
+                     out->verb->arguments);
     out->at[out->count++] = text;
     return 0;
 }
@@ -150,7 +153,7 @@ static int check_count(struct reading *r)
     if (a->count > 0 && a->verb->words && !allowed_word(a->verb->words, a->at[0]))
         return wrong(r, "'%s' is none of: %s", a->at[0], a->verb->words);
     if (a->count < a->verb->min)
-        return wrong(r, "what is missing: overlay %s %s", a->verb->name, a->verb->arguments);
+        return wrong(r, "an argument is missing: overlay %s %s", a->verb->name, a->verb->arguments);
     return 0;
 }
 

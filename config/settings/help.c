@@ -31,7 +31,8 @@ static void print_wrapped(FILE *out, const char *text, int indent, int column)
 
 static int print_option_form(char *out, size_t size, const struct verb_option *o)
 {
-    const char *dots = o->many && o->value != VALUE_NONE ? ".." : "";
+    bool list = o->form && strstr(o->form, "..");
+    const char *dots = o->many && o->value != VALUE_NONE && !list ? ".." : "";
     char letter[5] = "    ";
 
     if (o->letter)

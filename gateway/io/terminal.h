@@ -14,6 +14,8 @@
 MUST_USE int terminal_write(int fd, const char *text, size_t len);
 /** Width of the terminal in characters, 0: it is none. */
 unsigned terminal_columns(int fd);
+/** Its height in lines, 0: it is none. */
+unsigned terminal_rows(int fd);
 
 /**
  * Copies standard input to the socket and the socket to standard output, half-closes kept, until

@@ -18,7 +18,8 @@ static struct surroundings {
     } pairs[PAIRS_MAX];
     size_t pair_count;
     bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere;
-    unsigned spawned, daemons, browsed, turns;
+    unsigned spawned, daemons, browsed, turns, columns, rows;
+    instant ends_at; /* when the gateway goes away, 0: never */
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
     const char *config, *input;
     const char *variable, *value;
@@ -62,6 +63,18 @@ static bool host_is_terminal(void *arg, int fd)
     (void)arg;
     (void)fd;
     return s.terminal;
+}
+
+static unsigned host_columns(void *arg)
+{
+    (void)arg;
+    return s.columns;
+}
+
+static unsigned host_rows(void *arg)
+{
+    (void)arg;
+    return s.rows;
 }
 
 static int host_read_text(void *arg, const char *path, char **text, size_t *len)
@@ -128,10 +141,18 @@ static bool bridge(void)
     return moved;
 }
 
+static void stop_serving(void)
+{
+    control_server_free(s.stage.server);
+    s.stage.server = NULL;
+}
+
 static void host_loop_run(void *arg)
 {
     (void)arg;
     for (s.stop = false; !s.stop; s.turns++) {
+        if (s.ends_at && env_now(&s.stage.env.env) > s.ends_at)
+            stop_serving();
         assert_true(s.turns < 100000);
         fake_env_settle(&s.stage.env);
         if (s.stop || bridge())
@@ -167,12 +188,6 @@ static void serve_in(void)
 {
     if (!s.stage.server)
         stage_serve(&s.stage);
-}
-
-static void stop_serving(void)
-{
-    control_server_free(s.stage.server);
-    s.stage.server = NULL;
 }
 
 static int host_daemon(void *arg, const struct cli_daemon *daemon, char *why, size_t why_len)
@@ -250,6 +265,8 @@ static int set_up(void **state)
                                .absolute = host_absolute,
                                .write = host_write,
                                .is_terminal = host_is_terminal,
+                               .columns = host_columns,
+                               .rows = host_rows,
                                .read_text = host_read_text,
                                .open_home = host_open_home,
                                .loop_run = host_loop_run,
@@ -414,9 +431,10 @@ static void config_check_and_print_default(void **state)
 
     gives("config --print-default", 0, "[gateway]", "");
     gives("config", 2, "", "check, reload or --print-default?");
-    gives("config check", 0, "", STAGE_HOME "/overlay.conf is good: 0 services, 0 peers.");
+    gives("config check", 0, "", STAGE_HOME "/overlay.conf: every option has its default.");
+    gives("config check --json", 0, "overlay.conf\",\"exists\":false,\"services\":0,", "");
     s.config = "[dns]\nsuffix = x\n[service web]\ntarget = 3000\n";
-    gives("config check", 0, "", "1 services");
+    gives("config check", 0, "", "overlay.conf is good: 1 service, 0 peers.");
     s.config = "[dns]\n\nport = 53\n";
     gives("config check", 1, "", "overlay.conf:3: unknown option 'port' in [dns]");
     gives("config check --config x.conf", 1, "", "/cwd/x.conf:3: unknown option");
@@ -490,6 +508,45 @@ static void open_prints_a_line_for_each_service(void **state)
     s.variable = "NO_COLOR";
     s.value = "1";
     gives("--home " STAGE_HOME " status", 0, "direct      ", "");
+}
+
+static unsigned times(const char *text, const char *part)
+{
+    unsigned count = 0;
+
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        count++;
+    return count;
+}
+
+static void watch_shows_the_status_once_a_second_until_the_gateway_ends(void **state)
+{
+    (void)state;
+
+    serve_in();
+    s.ends_at = env_now(&s.stage.env.env) + MSEC(2500);
+    gives("status --watch", 1, "overlay 1.2.3, process", "no gateway is running");
+    assert_int_equal(times(s.out, "overlay 1.2.3, process"), 3);
+    assert_null(strchr(s.out, '\033'));
+
+    serve_in();
+    s.ends_at = env_now(&s.stage.env.env) + MSEC(1500);
+    gives("status --watch --json", 1, "{\"id\":", "\"code\":1");
+    assert_int_equal(times(s.out, "{\"id\":"), 2);
+}
+
+static void watch_keeps_its_page_in_place_on_a_terminal(void **state)
+{
+    (void)state;
+
+    s.terminal = true;
+    s.columns = 12;
+    s.rows = 4;
+    serve_in();
+    s.ends_at = env_now(&s.stage.env.env) + MSEC(500);
+    gives("status --watch", 1, "", "no gateway is running");
+    assert_non_null(strstr(s.out, "\033[Hoverlay 1.2.\033[0m\033[K\nid     "));
+    assert_non_null(strstr(s.out, "\033[0m\033[K\nhome   /home\033[0m\033[K\n\033[J"));
 }
 
 static void ping_prints_each_answer(void **state)
@@ -598,6 +655,8 @@ int main(void)
         WITH_STAGE(proxy_prints_a_pac_file),
         WITH_STAGE(share_and_ls_and_close),
         WITH_STAGE(open_prints_a_line_for_each_service),
+        WITH_STAGE(watch_shows_the_status_once_a_second_until_the_gateway_ends),
+        WITH_STAGE(watch_keeps_its_page_in_place_on_a_terminal),
         WITH_STAGE(ping_prints_each_answer),
         WITH_STAGE(pipe_joins_the_standard_streams),
         WITH_STAGE(status_is_for_people_and_programs),

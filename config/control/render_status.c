@@ -1,0 +1,263 @@
+#include "config/control/render_status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/control/fields.h"
+
+/* Where the cursor goes for a page that overwrites the last one, instead of clearing the screen
+ * first, which flickers. */
+#define HOME        "\033[H"
+#define CLEAR_LINE  "\033[K"
+#define CLEAR_BELOW "\033[J"
+#define PLAIN       "\033[0m"
+
+struct look {
+    const struct front *front;
+    FILE *out;
+    const json_t *before; /* the status a second ago, or NULL */
+    double seconds;       /* since then */
+};
+
+struct unit {
+    const char *name;
+    double factor;
+};
+
+static void print_bytes(FILE *out, double bytes)
+{
+    static const struct unit UNITS[] = {{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}};
+
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++)
+        if (bytes >= UNITS[i].factor) {
+            (void)fprintf(out, "%.1f %s", bytes / UNITS[i].factor, UNITS[i].name);
+            return;
+        }
+    (void)fprintf(out, "%.0f B", bytes);
+}
+
+static void print_time(FILE *out, long seconds)
+{
+    const long minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+
+    if (days > 0)
+        (void)fprintf(out, "%ld d %ld h", days, hours % 24);
+    else if (hours > 0)
+        (void)fprintf(out, "%ld h %ld min", hours, minutes % 60);
+    else if (minutes > 0)
+        (void)fprintf(out, "%ld min %ld s", minutes, seconds % 60);
+    else
+        (void)fprintf(out, "%ld s", seconds);
+}
+
+/* ---- peers ---- */
+
+static bool coloured(const struct front *f)
+{
+    const char *no = f->host->getenv(f->host->arg, "NO_COLOR");
+    return f->host->is_terminal(f->host->arg, 1) && !(no && *no);
+}
+
+static const char *colour_of(const char *state)
+{
+    if (strcmp(state, "direct") == 0)
+        return "\033[32m";
+    if (strcmp(state, "relayed") == 0 || strcmp(state, "finding") == 0)
+        return "\033[33m";
+    if (strcmp(state, "unreachable") == 0 || strcmp(state, "blocked") == 0)
+        return "\033[31m";
+    return "";
+}
+
+static void print_path(FILE *out, const json_t *peer)
+{
+    const json_t *path = json_object_get(peer, "path");
+
+    if (json_is_object(path)) {
+        (void)fprintf(out, "%s %s", field_text(path, "kind"), field_text(path, "remote"));
+        if (json_is_number(json_object_get(path, "rtt_ms")))
+            (void)fprintf(out, " %.1f ms", field_number(path, "rtt_ms"));
+    } else {
+        (void)fputs(field_text(peer, "why_not_direct"), out);
+    }
+}
+
+/** The same peer a second ago, or NULL. */
+static const json_t *peer_before(const struct look *l, const json_t *peer)
+{
+    size_t i;
+    json_t *old;
+
+    json_array_foreach(json_object_get(l->before, "peers"), i, old)
+    {
+        if (strcmp(field_text(old, "id"), field_text(peer, "id")) == 0)
+            return old;
+    }
+    return NULL;
+}
+
+static void print_traffic(const struct look *l, const json_t *peer, const char *name,
+                          const char *key)
+{
+    const json_t *old = peer_before(l, peer);
+    double bytes = field_number(peer, key), more = old ? bytes - field_number(old, key) : 0;
+
+    (void)fprintf(l->out, "  %s ", name);
+    print_bytes(l->out, bytes);
+    if (more > 0 && l->seconds > 0) {
+        (void)fputs(" (", l->out);
+        print_bytes(l->out, more / l->seconds);
+        (void)fputs("/s)", l->out);
+    }
+}
+
+static void print_port(FILE *out, const json_t *port)
+{
+    const json_t *listen = json_array_get(json_object_get(port, "listen"), 0);
+    const char *url = field_text(port, "url");
+
+    (void)fprintf(out, "    %-14s %-4s %s", field_text(port, "service"), field_text(port, "proto"),
+                  listen ? json_string_value(listen) : "port taken by another program");
+    if (*url != '-')
+        (void)fprintf(out, "  %s", url);
+    (void)fputc('\n', out);
+}
+
+static void print_peer(const struct look *l, const json_t *peer)
+{
+    const char *state = field_text(peer, "state"), *alias = field_text(peer, "alias");
+    const char *colour = coloured(l->front) ? colour_of(state) : "";
+    size_t i;
+    json_t *port;
+
+    (void)fprintf(l->out, "  %-16.52s %s%-11s%s ", *alias == '-' ? field_text(peer, "id") : alias,
+                  colour, state, *colour ? PLAIN : "");
+    print_path(l->out, peer);
+    print_traffic(l, peer, "in", "rx_bytes");
+    print_traffic(l, peer, "out", "tx_bytes");
+    (void)fputc('\n', l->out);
+    json_array_foreach(json_object_get(peer, "ports"), i, port)
+    {
+        print_port(l->out, port);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void print_service(FILE *out, const json_t *service)
+{
+    size_t allowed = json_array_size(json_object_get(service, "allow"));
+    size_t denied = json_array_size(json_object_get(service, "deny"));
+    int connections = (int)field_number(service, "connections");
+
+    (void)fprintf(out, "  %-16s %-4s %5d -> %s  for ", field_text(service, "name"),
+                  field_text(service, "proto"), (int)field_number(service, "port"),
+                  field_text(service, "target"));
+    if (field_flag(service, "public"))
+        (void)fputs("everybody", out);
+    else if (allowed == 0)
+        (void)fputs("nobody", out);
+    else
+        (void)fprintf(out, "%zu peer%s", allowed, allowed == 1 ? "" : "s");
+    if (denied > 0)
+        (void)fprintf(out, ", never %zu peer%s", denied, denied == 1 ? "" : "s");
+    (void)fprintf(out, "  %d connection%s\n", connections, connections == 1 ? "" : "s");
+}
+
+static void print_head(FILE *out, const json_t *status)
+{
+    const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
+    auto_free char *udp_list = field_list(status, "udp", "-");
+    auto_free char *dns_list = field_list(dns, "listen", "-");
+    auto_free char *proxy_list = field_list(proxy, "listen", "-");
+
+    (void)fprintf(out, "overlay %s, process %d, up ", field_text(status, "version"),
+                  (int)field_number(status, "pid"));
+    print_time(out, (long)field_number(status, "uptime_s"));
+    (void)fprintf(out, "\nid     %s\nhome   %s\nudp    %s\ndns    %s for .%s\nproxy  %s\n",
+                  field_text(status, "id"), field_text(status, "home"), udp_list, dns_list,
+                  field_text(dns, "suffix"), proxy_list);
+}
+
+static void print_status(const struct look *l, const json_t *status)
+{
+    const json_t *services = json_object_get(status, "services");
+    const json_t *peers = json_object_get(status, "peers");
+    size_t i;
+    json_t *item;
+
+    print_head(l->out, status);
+    (void)fprintf(l->out, "services%s\n", json_array_size(services) == 0 ? " none" : "");
+    json_array_foreach(services, i, item)
+    {
+        print_service(l->out, item);
+    }
+    (void)fprintf(l->out, "peers%s\n", json_array_size(peers) == 0 ? " none" : "");
+    json_array_foreach(peers, i, item)
+    {
+        print_peer(l, item);
+    }
+}
+
+static char *status_text(const struct front *f, const json_t *status, const json_t *before,
+                         double seconds)
+{
+    char *text = NULL;
+    size_t len;
+    const struct look l = {f, open_memstream(&text, &len), before, seconds};
+
+    if (!l.out)
+        return NULL;
+    print_status(&l, status);
+    return fclose(l.out) == 0 ? text : NULL;
+}
+
+void render_status(const struct front *f, const json_t *status)
+{
+    auto_free char *text = status_text(f, status, NULL, 0);
+
+    if (text)
+        front_data(f, "%s", text);
+}
+
+/* ---- as a page ---- */
+
+/** One line, cut to the width of the terminal; colours take no room. Returns the next one. */
+static const char *print_cut(FILE *out, const char *line, unsigned columns)
+{
+    const char *end = strchrnul(line, '\n');
+    unsigned used = 0;
+
+    while (line < end && (columns == 0 || used < columns)) {
+        size_t len = *line == '\033' ? strcspn(line, "m") + 1 : 1;
+        used += *line != '\033';
+        (void)fwrite(line, 1, len, out);
+        line += len;
+    }
+    (void)fputs(line < end ? PLAIN CLEAR_LINE : CLEAR_LINE, out);
+    return *end ? end + 1 : end;
+}
+
+void render_status_page(const struct front *f, const json_t *status, const json_t *before,
+                        double seconds)
+{
+    unsigned columns = f->host->columns(f->host->arg), rows = f->host->rows(f->host->arg);
+    auto_free char *text = status_text(f, status, before, seconds);
+    char *page = NULL;
+    size_t len;
+    FILE *out = text ? open_memstream(&page, &len) : NULL;
+
+    if (!out)
+        return;
+    (void)fputs(HOME, out);
+    /* The last row stays free, or the terminal would scroll. */
+    for (const char *line = text; *line && rows != 1; rows -= rows > 0) {
+        line = print_cut(out, line, columns);
+        (void)fputc('\n', out);
+    }
+    (void)fputs(CLEAR_BELOW, out);
+    if (fclose(out) == 0)
+        front_data(f, "%s", page);
+    free(page);
+}
