@@ -247,10 +247,27 @@ static void follow(struct http_body *body, const struct iovec *area, size_t len)
     }
 }
 
+/* Writes what `out` holds and the body's bytes behind it at once: a small answer is one packet. */
+static ssize_t write_behind_head(struct http_conn *c, struct iovec *area, int count, size_t len)
+{
+    size_t head = c->out.len - c->out.at;
+    if (head > 0)
+        area[0] = (struct iovec){c->out.data + c->out.at, head};
+    ssize_t put = head > 0 ? sock_writev(c->base.proxy->env, c->base.sock, area, count + 1)
+                           : sock_writev(c->base.proxy->env, c->base.sock, area + 1, count);
+    c->writable = put >= 0 && (size_t)put == head + len;
+    if (put <= 0 || head == 0)
+        return put;
+    size_t of_head = (size_t)put < head ? (size_t)put : head;
+    http_bytes_drop(&c->out, of_head);
+    return put - (ssize_t)of_head;
+}
+
 static enum http_step pass_body(struct http_conn *c)
 {
-    struct iovec area[AREAS_MAX];
-    int count = c->writable ? c->pipe->ops->peek(c->pipe, area, AREAS_MAX) : 0;
+    struct iovec area[1 + AREAS_MAX];
+    struct iovec *body = area + 1;
+    int count = c->writable ? c->pipe->ops->peek(c->pipe, body, AREAS_MAX) : 0;
     if (count == 0 && c->pipe->ops->at_end(c->pipe)) {
         /* The end of the stream is the end of the answer, or it came too early. */
         c->response.done = c->response.kind == HTTP_BODY_TO_END;
@@ -258,16 +275,15 @@ static enum http_step pass_body(struct http_conn *c)
     }
     if (count == 0)
         return HTTP_STEP_WAIT;
-    ssize_t len = measure(&c->response, area, &count);
+    ssize_t len = measure(&c->response, body, &count);
     if (len < 0)
         return http_conn_abort(c);
-    ssize_t put = sock_writev(c->base.proxy->env, c->base.sock, area, count);
-    c->writable = put == len;
+    ssize_t put = write_behind_head(c, area, count, (size_t)len);
     if (put == -EAGAIN)
         return HTTP_STEP_WAIT;
     if (put < 0)
         return http_conn_abort(c);
-    follow(&c->response, area, (size_t)put);
+    follow(&c->response, body, (size_t)put);
     c->pipe->ops->consume(c->pipe, (size_t)put);
     c->moved += (size_t)put;
     return HTTP_STEP_ON;
@@ -278,14 +294,12 @@ static enum http_step bring_response(struct http_conn *c)
     enum http_step step = http_exchange_take_answer(c);
     while (step == HTTP_STEP_ON && !c->response_begun)
         step = take_head(c);
-    if (step == HTTP_STEP_ON)
-        step = http_conn_flush(c);
     while (step == HTTP_STEP_ON && c->state == HTTP_CONN_EXCHANGE && !c->response.done) {
         if (c->moved >= PUMP_TURN_MAX)
             return HTTP_STEP_TURN;
         step = pass_body(c);
     }
-    return step;
+    return step == HTTP_STEP_ON ? http_conn_flush(c) : step;
 }
 
 enum http_step http_exchange_run(struct http_conn *c)
