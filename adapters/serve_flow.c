@@ -20,7 +20,7 @@ static void forget(struct flow_use *u)
         parts->resolver->cancel(parts->resolver->arg, &u->lookup);
     if (u->udp)
         udp_close(parts->env, u->udp);
-    list_remove(&u->use.link);
+    serve_use_deinit(&u->use);
     free(u);
 }
 
@@ -140,15 +140,18 @@ void serve_flow_begin(struct serve_parts *parts, const struct peer_id *peer,
 {
     static const struct flow_handler handler = {on_datagram, NULL, on_end};
     struct flow_use *u = calloc(1, sizeof(*u));
-    if (!u) {
-        node_answer_flow(flow, PREAMBLE_BUSY, "out of memory");
+    int err = u ? serve_use_init(&u->use, parts, peer, service) : -ENOMEM;
+    if (err < 0) {
+        const char *reason;
+        enum preamble_status status = serve_status(err, &reason);
+        free(u);
+        node_answer_flow(flow, status, reason);
         return;
     }
     u->flow = flow;
     u->off_host = service->off_host;
-    serve_use_init(&u->use, parts, peer, service);
     list_append(&parts->flows, &u->use.link);
-    int err = begin(u, service);
+    err = begin(u, service);
     u->parsed.path = NULL; /* it was the service's */
     if (err < 0) {
         refuse(u, err);

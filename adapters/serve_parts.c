@@ -1,19 +1,68 @@
 #include "adapters/serve_parts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/log.h"
 
-void serve_use_init(struct serve_use *use, struct serve_parts *parts, const struct peer_id *peer,
-                    const struct service *service)
+/* ---- shares ---- */
+
+static struct serve_party *party_new(struct serve_parts *parts, const struct peer_id *id)
 {
+    struct serve_party *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->id = *id;
+    if (map_insert(&parts->parties, p->id.key, sizeof(p->id.key), p) < 0) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+/* Strangers count as one: an identity costs them nothing. */
+static struct serve_party *party_of(struct serve_parts *parts, const struct peer_id *peer)
+{
+    static const struct peer_id strangers;
+    const struct peer_id *id = registry_peer(node_registry(parts->node), peer) ? peer : &strangers;
+    struct serve_party *p = map_find(&parts->parties, id->key, sizeof(id->key));
+    return p ? p : party_new(parts, id);
+}
+
+static void leave_party(struct serve_parts *parts, struct serve_party *p)
+{
+    if (--p->uses > 0)
+        return;
+    (void)map_remove(&parts->parties, p->id.key, sizeof(p->id.key));
+    free(p);
+}
+
+/* ---- uses ---- */
+
+int serve_use_init(struct serve_use *use, struct serve_parts *parts, const struct peer_id *peer,
+                   const struct service *service)
+{
+    struct serve_party *party = party_of(parts, peer);
+    if (!party)
+        return -ENOMEM;
+    if (party->uses >= parts->party_max)
+        return -EBUSY;
+    party->uses++;
     use->parts = parts;
+    use->party = party;
     use->peer = *peer;
     memcpy(use->service, service->name, sizeof(use->service));
     struct service *counted = serve_use_service(parts, use);
     if (counted)
         counted->connections++;
+    return 0;
+}
+
+void serve_use_deinit(struct serve_use *use)
+{
+    list_remove(&use->link);
+    leave_party(use->parts, use->party);
 }
 
 struct service *serve_use_service(struct serve_parts *parts, const struct serve_use *use)

@@ -18,15 +18,17 @@ struct stream {
 
 static void stop_dialling(struct stream *s)
 {
-    if (s->dial)
-        s->use.parts->dials--;
+    if (!s->dial)
+        return;
+    s->use.parts->dials--;
+    s->use.party->dials--;
     free(s->dial);
     s->dial = NULL;
 }
 
 static void forget(struct stream *s)
 {
-    list_remove(&s->use.link);
+    serve_use_deinit(&s->use);
     free(s);
 }
 
@@ -115,12 +117,14 @@ static void dial(struct stream *s, const struct service *service)
 {
     static const struct pipe_handler waiting = {on_change, on_change, on_reset};
     struct serve_parts *parts = s->use.parts;
-    s->dial = parts->dials < SERVE_DIALS_MAX ? calloc(1, sizeof(*s->dial)) : NULL;
+    bool busy = parts->dials >= SERVE_DIALS_MAX || s->use.party->dials >= SERVE_DIALS_OF;
+    s->dial = busy ? NULL : calloc(1, sizeof(*s->dial));
     if (!s->dial) {
         refuse(s, -EBUSY);
         return;
     }
     parts->dials++;
+    s->use.party->dials++;
     pipe_attach(s->pipe, &waiting, s);
     s->dial->env = parts->env;
     s->dial->resolver = parts->resolver;
@@ -134,14 +138,17 @@ void serve_stream_begin(struct serve_parts *parts, const struct peer_id *peer,
                         const struct service *service, struct pipe *pipe)
 {
     struct stream *s = calloc(1, sizeof(*s));
-    if (!s) {
-        linger_refuse(parts->env, &parts->lingering, pipe, PREAMBLE_BUSY, "out of memory");
+    int err = s ? serve_use_init(&s->use, parts, peer, service) : -ENOMEM;
+    if (err < 0) {
+        const char *reason;
+        enum preamble_status status = serve_status(err, &reason);
+        free(s);
+        linger_refuse(parts->env, &parts->lingering, pipe, status, reason);
         return;
     }
     s->pipe = pipe;
     s->proxy_protocol = service->proxy_protocol;
     s->peer_header = service->peer_header;
-    serve_use_init(&s->use, parts, peer, service);
     list_append(&parts->streams, &s->use.link);
     dial(s, service);
 }

@@ -8,6 +8,8 @@
 #include "adapters/serve_stream.h"
 #include "gateway/node/linger.h"
 
+#define CONNECTIONS_DEFAULT 20000
+
 struct server_adapter {
     struct serve_parts parts;
     struct node_watch watch;
@@ -55,10 +57,16 @@ static void on_changed(struct node_watch *w, const struct peer_id *peer)
     serve_flows_close(&s->parts, may_not_go_on);
 }
 
+void server_adapter_limit(struct server_adapter *s, size_t connections)
+{
+    s->parts.party_max = connections - connections * 3 / 8;
+}
+
 int server_adapter_new(struct server_adapter **out, struct node *n,
                        const struct serve_resolver *resolver, const struct serve_own *own)
 {
     static const struct node_server server = {on_stream, on_flow};
+    uint8_t secret[MAP_SECRET_LEN];
     struct server_adapter *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
@@ -67,6 +75,9 @@ int server_adapter_new(struct server_adapter **out, struct node *n,
     list_init(&s->parts.streams);
     list_init(&s->parts.flows);
     list_init(&s->parts.lingering);
+    env_random(s->parts.env, secret, sizeof(secret));
+    map_init(&s->parts.parties, secret);
+    server_adapter_limit(s, CONNECTIONS_DEFAULT);
     s->watch.changed = on_changed;
     node_watch(n, &s->watch);
     node_serve(n, &server, s);
@@ -83,5 +94,6 @@ void server_adapter_free(struct server_adapter *s)
     serve_streams_abort(&s->parts, none_may_go_on);
     serve_flows_close(&s->parts, none_may_go_on);
     linger_end(&s->parts.lingering);
+    map_deinit(&s->parts.parties);
     free(s);
 }

@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "adapters/serve_dial.h"
 #include "gateway/base/attr.h"
 #include "gateway/node/node.h"
@@ -20,5 +22,8 @@ struct server_adapter;
 /** Serves `n` (node_serve()). Keeps `n`; `resolver` and `own`, which may be NULL, are kept too. */
 MUST_USE int server_adapter_new(struct server_adapter **out, struct node *n,
                                 const struct serve_resolver *resolver, const struct serve_own *own);
+/** Of that many connections at a time one peer may have some five eighths, all strangers together
+ *  as many; without a word 20,000. */
+void server_adapter_limit(struct server_adapter *s, size_t connections);
 /** Ends everything with resets; call it before node_free(). */
 void server_adapter_free(struct server_adapter *s);

@@ -95,6 +95,8 @@ static int start_server_adapter(struct daemon *d, char *why, size_t why_len)
     int err = server_adapter_new(&d->server, d->node, &d->lookup, &d->own);
     if (err < 0)
         (void)snprintf(why, why_len, "server adapter: %s", strerror(-err));
+    else
+        server_adapter_limit(d->server, process_descriptors());
     return err;
 }
 

@@ -102,6 +102,12 @@ void process_prepare(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+size_t process_descriptors(void)
+{
+    struct rlimit files;
+    return getrlimit(RLIMIT_NOFILE, &files) == 0 ? (size_t)files.rlim_cur : 1024;
+}
+
 /* ---- news ---- */
 
 static void tell_starter(void)

@@ -25,6 +25,8 @@ int process_id(void);
 
 /** As many descriptors as are allowed, no core dumps (keys are in memory), no SIGPIPE. */
 void process_prepare(void);
+/** How many descriptors this process may have. */
+size_t process_descriptors(void);
 
 /**
  * Tells the service manager (sd_notify(3)), and, with "READY=1", whoever started us by

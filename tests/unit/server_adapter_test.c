@@ -347,6 +347,37 @@ static void a_newly_denied_peer_is_cut_off_while_dialling_too(void **state)
     assert_true(fake_sock_closed(sock));
 }
 
+static void one_peer_cannot_have_all_connections(void **state)
+{
+    struct harness *h = *state;
+    struct service *s = share(h, "localhost:3000");
+    struct fake_pipe *many[4];
+    struct peer_id ann = fake_peer_id(71), ben = fake_peer_id(72);
+    int err;
+    assert_non_null(registry_peer_add(h->node.registry, &ann, &err));
+    server_adapter_limit(h->adapter, 4); /* three each, or for all strangers */
+    for (size_t i = 0; i < 4; i++) {
+        many[i] = calloc(1, sizeof(*many[i]));
+        assert_non_null(many[i]);
+        fake_pipe_init(many[i]);
+        struct peer_id stranger = fake_peer_id((uint8_t)(73 + i));
+        h->node.server->on_stream(h->node.server_arg, i < 3 ? &stranger : &ann, s, &many[i]->pipe);
+    }
+    assert_int_equal(many[3]->sent_len, 0); /* is being dialled */
+    h->node.server->on_stream(h->node.server_arg, &ben, s, &h->pipe.pipe);
+    expect_refusal(h, PREAMBLE_BUSY);
+    /* One that ends makes room. */
+    fake_pipe_break(many[0], PIPE_RESET_ABORTED);
+    fake_pipe_init(&h->pipe);
+    h->node.server->on_stream(h->node.server_arg, &ben, s, &h->pipe.pipe);
+    fake_env_settle(&h->node.fake);
+    assert_int_equal(h->pipe.sent_len, 0);
+    server_adapter_free(h->adapter);
+    for (size_t i = 0; i < 4; i++)
+        free(many[i]);
+    assert_int_equal(server_adapter_new(&h->adapter, &h->node, NULL, NULL), 0);
+}
+
 static void its_end_ends_all_streams(void **state)
 {
     struct harness *h = *state;
@@ -479,6 +510,7 @@ int main(void)
         TEST(proxy_protocol_comes_before_the_first_byte),
         TEST(a_removed_service_ends_its_streams_at_once),
         TEST(a_newly_denied_peer_is_cut_off_while_dialling_too),
+        TEST(one_peer_cannot_have_all_connections),
         TEST(its_end_ends_all_streams),
         TEST(datagrams_go_both_ways),
         TEST(a_flow_to_nowhere_is_refused),
