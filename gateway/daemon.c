@@ -52,12 +52,14 @@ int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, siz
 static int read_home(struct daemon *d, char *why, size_t why_len)
 {
     const struct cli_daemon *o = d->options;
-    int err = keys_load_or_make(&d->keys, d->env, why, why_len);
-    if (err < 0)
+    char what[256] = "";
+    int err = keys_load_or_make(&d->keys, d->env, what, sizeof(what));
+    if (err == 0)
+        err = registry_open(&d->registry, d->env, what, sizeof(what));
+    if (err < 0) {
+        (void)snprintf(why, why_len, "%s/%s", o->home, what);
         return err;
-    err = registry_open(&d->registry, d->env, why, why_len);
-    if (err < 0)
-        return err;
+    }
     return settings_apply(o->settings, NULL, d->registry,
                           strcmp(o->config, "-") == 0 ? "standard input" : o->config, why, why_len);
 }
@@ -187,7 +189,7 @@ void daemon_stop(struct daemon *d)
 static void on_signal(void *arg, int number)
 {
     struct daemon *d = arg;
-    char why[512];
+    char why[512] = "";
 
     if (number != SIGHUP) {
         daemon_stop(d);
@@ -197,7 +199,7 @@ static void on_signal(void *arg, int number)
     if (daemon_reload(d, why, sizeof(why)) < 0)
         log_error(LOG_CONFIG, "nothing was changed: %s", why);
     else
-        log_info(LOG_CONFIG, "the configuration was read again");
+        log_info(LOG_CONFIG, "the configuration was read again%s%s", *why ? "; " : "", why);
     process_notify("READY=1");
 }
 
@@ -306,6 +308,19 @@ static void unwatch_machine(struct daemon *d)
     process_signals_stop(d->signals);
 }
 
+static void tell_ready(struct daemon *d)
+{
+    char id[PEER_ID_TEXT_MAX], proxy[ADDR_TEXT_MAX] = "nowhere", dns[ADDR_TEXT_MAX] = "nowhere";
+    struct addr at;
+
+    if (proxy_listens(d->proxy, &at, 1) > 0)
+        addr_print(&at, proxy);
+    if (dns_server_addresses(d->dns, &at, 1) > 0)
+        addr_print(&at, dns);
+    log_info(LOG_GATEWAY, "ready: %s, proxy on %s, DNS on %s", peer_id_print(&d->keys.id, id),
+             proxy, dns);
+}
+
 static int run(struct daemon *d, char *why, size_t why_len)
 {
     int err = build(d, why, why_len);
@@ -315,6 +330,7 @@ static int run(struct daemon *d, char *why, size_t why_len)
     if (err < 0 && why[0] == '\0')
         (void)snprintf(why, why_len, "%s", strerror(-err));
     if (err == 0) {
+        tell_ready(d);
         process_notify("READY=1");
         if (d->options->ready)
             d->options->ready(d->options->ready_arg);

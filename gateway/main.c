@@ -37,6 +37,8 @@ static char *absolute(void *arg, const char *path)
 static int write_text(void *arg, int fd, const char *text, size_t len)
 {
     (void)arg;
+    if (fd == STDERR_FILENO)
+        process_complain(text, len);
     return terminal_write(fd, text, len);
 }
 
@@ -133,11 +135,11 @@ static int edit_begin(void *arg, int *pid)
 
 static void write_log(void *arg, enum log_level level, enum log_topic topic, const char *line)
 {
-    char out[LOG_LINE_MAX + 32];
+    char out[LOG_LINE_MAX + 64], stamp[PROCESS_STAMP_MAX];
     (void)arg;
 
-    int len = snprintf(out, sizeof(out), "%s %s: %s\n", log_level_name(level),
-                       log_topic_name(topic), line);
+    int len = snprintf(out, sizeof(out), "%s%s %s: %s\n", process_stamp(stamp),
+                       log_level_name(level), log_topic_name(topic), line);
     /* Nobody is left to tell when the log itself cannot be written. */
     if (len > 0 && terminal_write(STDERR_FILENO, out, (size_t)len) < 0)
         return;
@@ -149,13 +151,21 @@ static instant log_now(void *arg)
     return env_now(machine_env(p->machine));
 }
 
+/* Beside `share -f` a person wants to see what matters, not the operator's day. */
+static enum log_level log_level_of(const struct cli_daemon *options)
+{
+    if (options->verbosity < 0)
+        return LOG_LEVEL_ERROR;
+    if (options->verbosity > 0)
+        return LOG_LEVEL_DEBUG;
+    return options->foreground ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+}
+
 static int run_daemon(void *arg, const struct cli_daemon *options, char *why, size_t why_len)
 {
     struct program *p = arg;
     const struct log_sink sink = {
-        .level = options->verbosity < 0   ? LOG_LEVEL_ERROR
-                 : options->verbosity > 0 ? LOG_LEVEL_DEBUG
-                                          : LOG_LEVEL_INFO,
+        .level = log_level_of(options),
         .write = write_log,
         .now = log_now,
         .arg = p,

@@ -20,9 +20,13 @@
 #    include <systemd/sd-daemon.h>
 #endif
 
-/* A gateway that was started in the background says "ready" on this descriptor. */
+/* A gateway that was started in the background says READY on this descriptor, or why it cannot. */
 #define READY_VARIABLE  "OVERLAY_READY_FD"
+#define READY           "\1"
 #define READY_WITHIN_MS 15000
+
+/* The log of a gateway in the background is put aside at the next start when it is longer. */
+#define LOG_LENGTH_MAX (1 << 20)
 
 #define SIGNALS 3
 
@@ -110,15 +114,38 @@ size_t process_descriptors(void)
 
 /* ---- news ---- */
 
-static void tell_starter(void)
+/* The descriptor that whoever started us listens on, or -1. */
+static int starter(void)
 {
     const char *text = getenv(READY_VARIABLE);
-    if (!text)
-        return;
-    int fd = (int)strtol(text, NULL, 10);
+    int fd = text ? (int)strtol(text, NULL, 10) : -1;
+    return fd > STDERR_FILENO ? fd : -1;
+}
+
+static void tell_starter(void)
+{
+    int fd = starter();
     (void)unsetenv(READY_VARIABLE);
-    if (fd > STDERR_FILENO && write(fd, "1", 1) == 1)
+    if (fd >= 0 && write(fd, READY, 1) == 1)
         (void)close(fd);
+}
+
+void process_complain(const char *text, size_t len)
+{
+    int fd = starter();
+    if (fd >= 0 && write(fd, text, len) < 0)
+        (void)unsetenv(READY_VARIABLE); /* it is gone */
+}
+
+const char *process_stamp(char out[static PROCESS_STAMP_MAX])
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    out[0] = '\0';
+    if (!getenv("JOURNAL_STREAM") && localtime_r(&now, &local))
+        (void)strftime(out, PROCESS_STAMP_MAX, "%Y-%m-%d %H:%M:%S ", &local);
+    return out;
 }
 
 void process_notify(const char *state)
@@ -152,17 +179,30 @@ struct launch {
     char *argv[8];
 };
 
-static int open_log(const char *home, off_t *start)
+static void put_aside(const char *path)
 {
-    char *path;
+    struct stat s;
+    char *old;
+    if (lstat(path, &s) < 0 || s.st_size <= LOG_LENGTH_MAX || asprintf(&old, "%s.old", path) < 0)
+        return;
+    (void)rename(path, old);
+    free(old);
+}
+
+static int open_log(const char *home, off_t *start, char *why, size_t why_len)
+{
+    auto_free char *path = NULL;
     if (asprintf(&path, "%s/overlay.log", home) < 0)
         return -ENOMEM;
+    put_aside(path);
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int err = fd < 0 ? -errno : fd;
-    free(path);
-    if (fd >= 0)
-        *start = lseek(fd, 0, SEEK_END);
-    return err;
+    int err = -errno;
+    if (fd < 0) {
+        (void)snprintf(why, why_len, "%s: %s", path, strerror(-err));
+        return err;
+    }
+    *start = lseek(fd, 0, SEEK_END);
+    return fd;
 }
 
 static void close_pair(int pair[2])
@@ -196,10 +236,10 @@ static void fill_arguments(struct launch *l, const struct process_daemon *o)
     l->argv[n] = NULL;
 }
 
-static int launch_init(struct launch *l, const struct process_daemon *o)
+static int launch_init(struct launch *l, const struct process_daemon *o, char *why, size_t why_len)
 {
     *l = (struct launch){.input = {-1, -1}, .ready = {-1, -1}, .log = -1};
-    l->log = open_log(o->home, &l->log_start);
+    l->log = open_log(o->home, &l->log_start, why, why_len);
     if (l->log < 0)
         return l->log;
     if (pipe2(l->ready, O_CLOEXEC) < 0)
@@ -263,19 +303,28 @@ static void last_line(const struct launch *l, char *why, size_t why_len)
     (void)snprintf(why, why_len, "%s", line ? line + 1 : text);
 }
 
-/* Returns 0 when the child is ready, -ESRCH when it ended, or -ETIMEDOUT. */
-static int await(struct launch *l)
+/* Returns 0 when the child is ready, -ESRCH when it ended, with its complaint in `why` if it made
+ * one, or -ETIMEDOUT. */
+static int await(struct launch *l, char *why, size_t why_len)
 {
-    char byte;
     struct pollfd p = {.fd = l->ready[0], .events = POLLIN};
-    int n;
+    size_t len = 0;
+    ssize_t n = 1;
 
-    do
-        n = poll(&p, 1, READY_WITHIN_MS);
-    while (n < 0 && errno == EINTR);
-    if (n == 0)
-        return -ETIMEDOUT;
-    return read(l->ready[0], &byte, 1) == 1 ? 0 : -ESRCH;
+    while (n > 0 && len + 1 < why_len) {
+        do
+            n = poll(&p, 1, READY_WITHIN_MS);
+        while (n < 0 && errno == EINTR);
+        if (n == 0)
+            return -ETIMEDOUT;
+        n = read(l->ready[0], why + len, why_len - 1 - len);
+        if (n > 0 && why[0] == READY[0])
+            return 0;
+        len += n > 0 ? (size_t)n : 0;
+    }
+    why[len] = '\0';
+    why[strcspn(why, "\n")] = '\0';
+    return -ESRCH;
 }
 
 static int start(struct launch *l, const struct process_daemon *o, char *why, size_t why_len)
@@ -294,10 +343,11 @@ static int start(struct launch *l, const struct process_daemon *o, char *why, si
         (void)close(l->input[1]);
         l->input[1] = -1;
     }
-    int err = await(l);
+    int err = await(l, why, why_len);
     if (err == -ESRCH) {
         (void)waitpid(pid, NULL, 0);
-        last_line(l, why, why_len);
+        if (why[0] == '\0')
+            last_line(l, why, why_len);
     } else if (err < 0) {
         (void)snprintf(why, why_len, "not ready after %d s; see %s/overlay.log",
                        READY_WITHIN_MS / 1000, o->home);
@@ -308,9 +358,9 @@ static int start(struct launch *l, const struct process_daemon *o, char *why, si
 int process_spawn_daemon(const struct process_daemon *options, char *why, size_t why_len)
 {
     struct launch l;
-    int err = launch_init(&l, options);
 
     why[0] = '\0';
+    int err = launch_init(&l, options, why, why_len);
     if (err == 0)
         err = start(&l, options, why, why_len);
     if (err < 0 && why[0] == '\0')

@@ -33,8 +33,18 @@ size_t process_descriptors(void);
  * process_spawn_daemon(). Nobody listening is no error.
  */
 void process_notify(const char *state);
+/** Tells whoever started us by process_spawn_daemon() why it cannot be: the log may be on a full
+ *  disk. Whoever was not started so tells nobody. */
+void process_complain(const char *text, size_t len);
 /** "RELOADING=1" with the time it wants beside it. */
 void process_notify_reloading(void);
+
+#define PROCESS_STAMP_MAX 24
+/**
+ * The local time for the beginning of a log line, "2026-11-20 08:38:01 ", or nothing where the
+ * journal puts its own. Returns `out`.
+ */
+const char *process_stamp(char out[static PROCESS_STAMP_MAX]);
 
 /* ---- others ---- */
 
@@ -49,7 +59,7 @@ struct process_daemon {
 /**
  * Starts `overlay --home HOME [--config FILE] daemon` in a session of its own, its output to
  * HOME/overlay.log, and waits until it is ready or has ended. Returns 0, or a negative errno with
- * the last line of its log in `why`.
+ * what it complained of, or else the last line of its log, in `why`.
  */
 MUST_USE int process_spawn_daemon(const struct process_daemon *options, char *why, size_t why_len);
 

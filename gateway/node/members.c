@@ -189,8 +189,10 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
     struct member *m = p->owner;
     char id[9];
 
+    /* Once: a peer that is away is tried for days. */
+    if (strcmp(m->last_error, why) != 0)
+        log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
-    log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     answer_waits(m, err, why);
     env_defer(n->env, &n->chores);
 }

@@ -24,7 +24,7 @@ static const char *why_not_direct(enum peer_state state, const struct member *m)
     case PEER_RELAYED:
         return "no direct path has answered yet";
     case PEER_FINDING:
-        return "not connected yet";
+        return m && m->last_error[0] ? m->last_error : "not connected yet";
     case PEER_BLOCKED:
         return "blocked";
     case PEER_UNREACHABLE:
