@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# What a person does first: the demo, an installation, and taking it away again.
+. "$(dirname "$0")/../netns/lib.sh"
+
+hosts a
+cd "$ROOT" || die "no $ROOT"
+check "the demo shows the page and ends by itself" \
+  shows 'It works' on a tests/tools/demo.sh "$OVERLAY"
+leftovers() { find /tmp -maxdepth 1 -name 'overlay-demo.*' -newer "$T" | wc -l; }
+check "and leaves nothing behind" prints 0 leftovers
+check "a program that fails makes the demo fail" fails on a tests/tools/demo.sh /bin/false
+
+installing() { make --no-print-directory "$1" DESTDIR="$T/root" prefix=/usr; }
+files() { find "$T/root" -type f | wc -l; }
+if [ "$OVERLAY" = "$ROOT/build/release/overlay" ]; then
+  check "make install" installing install
+  check "the installed program runs" shows '^overlay [0-9]' "$T/root/usr/bin/overlay" version
+  check "with its manual page" grep -q '^\.Dt OVERLAY 1' "$T/root/usr/share/man/man1/overlay.1"
+  check "and completion that bash can read" \
+    bash -n "$T/root/usr/share/bash-completion/completions/overlay"
+  check "make uninstall" installing uninstall
+  check "leaves no file" prints 0 files
+fi
+finish
