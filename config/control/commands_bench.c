@@ -1,5 +1,6 @@
 /* bench: throughput of one stream to a peer, first from it, then to it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,20 @@ static void drain(struct bench *b)
     }
 }
 
+/** Peers with an entry in the other side's registry may measure, whatever it shares. */
+static json_t *refusal_of(struct bench *b, int err, const struct preamble_answer *answer)
+{
+    char id[PEER_ID_TEXT_MAX], hint[128];
+
+    if (err < 0)
+        return protocol_error(CLI_FAILED, NULL, "%s: malformed answer", b->label);
+    if (answer->status != PREAMBLE_DENIED)
+        return answer_error(b->call->context, b->label, answer);
+    (void)snprintf(hint, sizeof(hint), "its owner can let you: overlay peer add %s",
+                   peer_id_print(b->call->context->id, id));
+    return protocol_error(CLI_DENIED, hint, "%s: denied", b->label);
+}
+
 /** False: the answer is not here yet, or the measurement has ended. */
 static bool take_answer(struct bench *b)
 {
@@ -109,8 +124,7 @@ static bool take_answer(struct bench *b)
     if (err == -EAGAIN)
         return false;
     if (err < 0 || answer.status != PREAMBLE_OK) {
-        finish(b, err < 0 ? protocol_error(CLI_FAILED, NULL, "%s: malformed answer", b->label)
-                          : answer_error(b->label, &answer));
+        finish(b, refusal_of(b, err, &answer));
         return false;
     }
     b->answered = true;
@@ -170,7 +184,7 @@ static void start(struct bench *b, enum phase phase)
     struct pipe *pipe = NULL;
     int err = node_open_stream(c->node, &b->peer, &what, &pipe);
     if (err < 0 || !pipe) {
-        finish(b, connect_error(b->label, err, NULL));
+        finish(b, connect_error(b->call->context, b->label, err, NULL));
         return;
     }
     b->pipe = pipe;
@@ -215,7 +229,7 @@ static void connected(struct node_wait *w, int err, const char *why)
 
     b->phase = DOWN;
     if (err < 0)
-        finish(b, connect_error(b->label, err, why));
+        finish(b, connect_error(b->call->context, b->label, err, why));
     else
         start(b, DOWN);
 }

@@ -234,9 +234,10 @@ static void inquired(struct inquiry *q, int err, const struct preamble_answer *a
     json_t *refusal = NULL;
 
     if (err < 0)
-        refusal = connect_error(o->text, err == -ECONNRESET ? -ENOTCONN : err, "no answer");
+        refusal = connect_error(o->call->context, o->text, err == -ECONNRESET ? -ENOTCONN : err,
+                                "no answer");
     else if (answer->status != PREAMBLE_OK)
-        refusal = answer_error(o->text, answer);
+        refusal = answer_error(o->call->context, o->text, answer);
     else
         want_unseen(o); /* it was allowed a moment ago */
     open_wanted(o, refusal);
@@ -249,7 +250,7 @@ static void inquire(struct opening *o)
     memcpy(what.name, o->place.service, sizeof(what.name));
     int err = inquiry_start(&o->inquiry, o->call->context, &o->place.peer, &what, inquired);
     if (err < 0)
-        finish(o, connect_error(o->text, err, NULL));
+        finish(o, connect_error(o->call->context, o->text, err, NULL));
 }
 
 static void connected(struct node_wait *w, int err, const char *why)
@@ -259,7 +260,7 @@ static void connected(struct node_wait *w, int err, const char *why)
 
     o->connecting = false;
     if (err < 0) {
-        finish(o, connect_error(o->text, err, why));
+        finish(o, connect_error(o->call->context, o->text, err, why));
         return;
     }
     json_t *event = progress(o);

@@ -113,7 +113,7 @@ static void connected(struct node_wait *w, int err, const char *why)
 
     p->connecting = false;
     if (err < 0)
-        finish(p, connect_error(p->label, err, why));
+        finish(p, connect_error(p->call->context, p->label, err, why));
     else
         ask(&p->timer);
 }

@@ -69,7 +69,7 @@ static void on_readable(void *arg)
         return;
     }
     if (answer.status != PREAMBLE_OK) {
-        finish(p, answer_error(p->text, &answer));
+        finish(p, answer_error(p->context, p->text, &answer));
         return;
     }
     p->call = NULL;
@@ -102,14 +102,14 @@ static void connected(struct node_wait *w, int err, const char *why)
 
     p->connecting = false;
     if (err != 0) {
-        finish(p, connect_error(p->text, err, why));
+        finish(p, connect_error(p->context, p->text, err, why));
         return;
     }
     memcpy(what.name, p->place.service, sizeof(what.name));
     err = node_open_stream(p->context->node, &p->place.peer, &what, &p->pipe);
     if (err != 0) {
         p->pipe = NULL;
-        finish(p, connect_error(p->text, err, NULL));
+        finish(p, connect_error(p->context, p->text, err, NULL));
         return;
     }
     pipe_attach(p->pipe, &PIPE_HANDLER, p);

@@ -61,19 +61,38 @@ static char *two_lines(const struct front *f, const char *error, const char *hin
     return text;
 }
 
+/** Whatever else helps, a wrong usage is explained by `overlay help`. */
+static const char *hint_of(const struct front *f, const json_t *answer, char *out, size_t size)
+{
+    const char *hint = json_string_value(json_object_get(answer, "hint"));
+
+    if (hint || !f->args.verb || json_integer_value(json_object_get(answer, "code")) != CLI_USAGE)
+        return hint;
+    (void)snprintf(out, size, "overlay help %s", f->args.verb->name);
+    return out;
+}
+
+static char *json_error(const char *error, json_int_t code, const char *hint)
+{
+    json_t *answer = json_pack("{s:o, s:I, s:o}", "error", protocol_text(error), "code", code,
+                               "hint", protocol_text(hint));
+    size_t len;
+    char *line = protocol_line(answer, &len);
+
+    json_decref(answer);
+    return line;
+}
+
 int front_fail_json(const struct front *f, const json_t *answer)
 {
+    char room[64];
     const char *error = json_string_value(json_object_get(answer, "error"));
-    const char *hint = json_string_value(json_object_get(answer, "hint"));
+    const char *hint = hint_of(f, answer, room, sizeof(room));
     json_int_t code = json_integer_value(json_object_get(answer, "code"));
-    auto_free char *text = NULL;
 
-    if (f->json) {
-        size_t len;
-        text = protocol_line(answer, &len);
-    } else {
-        text = two_lines(f, error ? error : "malformed answer", hint);
-    }
+    if (!error)
+        error = "malformed answer";
+    auto_free char *text = f->json ? json_error(error, code, hint) : two_lines(f, error, hint);
     if (text)
         write_text(f, 2, text);
     return code >= CLI_FAILED && code <= CLI_UNREACHABLE ? (int)code : CLI_FAILED;

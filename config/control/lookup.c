@@ -6,6 +6,7 @@
 
 #include "gateway/base/text.h"
 
+#define HINT_MAX   128
 #define HINT_KNOWN "overlay status lists the peers; overlay peer add PEER_ID --alias NAME adds one"
 
 json_t *lookup_peer(struct command_context *c, const char *text, struct peer_id *out)
@@ -108,21 +109,44 @@ json_t *save_changes(struct command_context *c)
             return protocol_error(CLI_FAILED, "overlay stop, then look at the home's disk",
                                   "cannot save %s: %s; nor read it again: %s", REGISTRY_FILE,
                                   reason, why);
-        return protocol_error(CLI_FAILED, NULL, "cannot save %s: %s; nothing was changed",
-                              REGISTRY_FILE, reason);
+        return protocol_error(CLI_FAILED,
+                              err == -ENOSPC || err == -EDQUOT ? "make room on the home's disk"
+                                                               : "look at the home's disk",
+                              "cannot save %s: %s; nothing was changed", REGISTRY_FILE, reason);
     }
     if (c->node)
         node_registry_changed(c->node);
     return NULL;
 }
 
-json_t *connect_error(const char *peer, int err, const char *why)
+/** What the other side's owner would have to do. */
+static const char *hint_denied(struct command_context *c, char out[static HINT_MAX])
+{
+    char id[PEER_ID_TEXT_MAX];
+
+    (void)snprintf(out, HINT_MAX, "its owner can let you in: overlay allow %s SERVICE",
+                   peer_id_print(c->id, id));
+    return out;
+}
+
+static json_t *not_let_in(struct command_context *c, const char *peer, const char *why)
+{
+    char hint[HINT_MAX];
+
+    if (strstr(why, "peer id mismatch"))
+        return protocol_error(CLI_DENIED, "overlay peer add PEER_ID --address IP:PORT", "%s: %s",
+                              peer, why);
+    if (strstr(why, "blocked here"))
+        return protocol_error(CLI_DENIED, "overlay unblock PEER", "%s: %s", peer, why);
+    return protocol_error(CLI_DENIED, hint_denied(c, hint), "%s: %s", peer, why);
+}
+
+json_t *connect_error(struct command_context *c, const char *peer, int err, const char *why)
 {
     const char *detail = why && *why ? why : strerror(-err);
 
     if (err == -EACCES)
-        return protocol_error(CLI_DENIED, "ask its owner to allow your `overlay id`", "%s: %s",
-                              peer, detail);
+        return not_let_in(c, peer, detail);
     if (err == -ECANCELED)
         return protocol_error(CLI_FAILED, NULL, "%s: the gateway is stopping", peer);
     if (err == -EHOSTUNREACH || err == -ETIMEDOUT || err == -ENOTCONN)
@@ -131,14 +155,15 @@ json_t *connect_error(const char *peer, int err, const char *why)
     return protocol_error(CLI_FAILED, NULL, "%s: %s", peer, detail);
 }
 
-json_t *answer_error(const char *place, const struct preamble_answer *answer)
+json_t *answer_error(struct command_context *c, const char *place,
+                     const struct preamble_answer *answer)
 {
+    char hint[HINT_MAX];
     const char *text = *answer->reason ? answer->reason : preamble_status_text(answer->status);
 
     switch (answer->status) {
     case PREAMBLE_DENIED:
-        return protocol_error(CLI_DENIED, "ask its owner to allow your `overlay id`", "%s: %s",
-                              place, text);
+        return protocol_error(CLI_DENIED, hint_denied(c, hint), "%s: %s", place, text);
     case PREAMBLE_NO_SERVICE:
     case PREAMBLE_WRONG_PROTO:
         return protocol_error(CLI_UNKNOWN, "overlay open PEER lists its services", "%s: %s", place,

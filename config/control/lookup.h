@@ -39,8 +39,9 @@ const char *place_id(struct command_context *c, const struct peer_id *peer, cons
 json_t *save_changes(struct command_context *c);
 
 /** The error answer for what node_connect() or a stream's answer said. */
-json_t *connect_error(const char *peer, int err, const char *why);
-json_t *answer_error(const char *place, const struct preamble_answer *answer);
+json_t *connect_error(struct command_context *c, const char *peer, int err, const char *why);
+json_t *answer_error(struct command_context *c, const char *place,
+                     const struct preamble_answer *answer);
 
 /** "tcp", "udp", "both". */
 const char *proto_name(enum service_proto proto);
