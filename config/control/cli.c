@@ -129,10 +129,11 @@ static int run_with_gateway(struct front *f, const json_t *request)
 static int run_anyhow(struct front *f, const json_t *request)
 {
     int pid = 0;
-    int code = front_open_home(f, true);
+    bool completion = f->args.verb->id == VERB_COMPLETE; /* a TAB makes no home */
+    int code = front_open_home(f, !completion);
 
     if (code != CLI_OK)
-        return code;
+        return completion ? CLI_OK : code;
     struct asked asked = ask_gateway(f, request, false);
     if (asked_nobody(&asked)) {
         json_t *answer = offline_run(f, request, &code, &pid);

@@ -275,23 +275,61 @@ static void add_word(json_t *words, const char *word)
         (void)json_array_append_new(words, protocol_text(word));
 }
 
-json_t *command_complete(struct command_context *c, const json_t *request)
+static void add_peers(struct command_context *c, json_t *words)
 {
-    const char *what = protocol_string(request, "what");
-    json_t *words = json_array();
-    char id[PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1];
+    for (size_t i = 0; i < registry_peer_count(c->registry); i++)
+        add_word(words, registry_peer_at(c->registry, i)->alias);
+}
 
-    if (strcmp(what, "peers") == 0) {
-        for (size_t i = 0; i < registry_peer_count(c->registry); i++)
-            add_word(words, registry_peer_at(c->registry, i)->alias);
-        return protocol_ok(words);
+/** What connected peers offer. */
+static void add_offers(struct command_context *c, json_t *words)
+{
+    char id[PLACE_ID_MAX];
+    struct peer_view view;
+
+    for (size_t i = 0; c->node && i < registry_peer_count(c->registry); i++) {
+        const struct known_peer *peer = registry_peer_at(c->registry, i);
+        if (!*peer->alias || !node_peer(c->node, &peer->id, &view) || !view.services_known)
+            continue;
+        for (size_t k = 0; k < view.service_count; k++)
+            add_word(words, place_id(c, &peer->id, view.services[k].name, id));
     }
-    for (size_t i = 0; i < registry_service_count(c->registry); i++)
-        add_word(words, registry_service_at(c->registry, i)->name);
+}
+
+static void add_own(struct command_context *c, json_t *words, bool closable)
+{
+    for (size_t i = 0; i < registry_service_count(c->registry); i++) {
+        const struct service *s = registry_service_at(c->registry, i);
+        if (!closable || !s->from_config)
+            add_word(words, s->name);
+    }
+}
+
+static void add_opened(struct command_context *c, json_t *words)
+{
+    char id[PLACE_ID_MAX];
+
     for (size_t i = 0; i < registry_port_count(c->registry); i++) {
         const struct port_assignment *p = registry_port_at(c->registry, i);
         if (p->open)
             add_word(words, place_id(c, &p->peer, p->service, id));
+    }
+}
+
+json_t *command_complete(struct command_context *c, const json_t *request)
+{
+    const char *what = protocol_string(request, "what");
+    json_t *words = json_array();
+
+    if (strcmp(what, "peers") == 0 || strcmp(what, "places") == 0)
+        add_peers(c, words);
+    if (strcmp(what, "places") == 0)
+        add_offers(c, words);
+    if (strcmp(what, "own") == 0)
+        add_own(c, words, false);
+    if (strcmp(what, "services") == 0) {
+        add_own(c, words, true);
+        add_opened(c, words);
     }
     return protocol_ok(words);
 }

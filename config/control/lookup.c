@@ -90,11 +90,10 @@ json_t *lookup_place(struct command_context *c, const char *text, struct lookup_
 }
 
 const char *place_id(struct command_context *c, const struct peer_id *peer, const char *service,
-                     char out[static PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1])
+                     char out[static PLACE_ID_MAX])
 {
     char label[PEER_LABEL_MAX];
-    (void)snprintf(out, PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1, "%.32s.%s", service,
-                   peer_label(c, peer, label));
+    (void)snprintf(out, PLACE_ID_MAX, "%.32s.%s", service, peer_label(c, peer, label));
     return out;
 }
 

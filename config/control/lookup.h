@@ -28,9 +28,10 @@ struct lookup_place {
  */
 json_t *lookup_place(struct command_context *c, const char *text, struct lookup_place *out);
 
+#define PLACE_ID_MAX (PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1)
 /** "web.alice", which `overlay close` takes. Returns `out`. */
 const char *place_id(struct command_context *c, const struct peer_id *peer, const char *service,
-                     char out[static PEER_LABEL_MAX + PREAMBLE_NAME_MAX + 1]);
+                     char out[static PLACE_ID_MAX]);
 
 /**
  * Saves the registry and tells the node. Returns NULL, or the error answer: then the registry is as

@@ -76,7 +76,7 @@ static const struct verb VERBS[] = {
      "the peers named by --to or `overlay allow`; --public lets everybody in.\n"
      "Prints the name of the service. Starts a gateway in the background if none runs.",
      SHARE_OPTIONS},
-    {"open", VERB_OPEN, "PEER|SERVICE.PEER|PEER:PORT", NULL, VALUE_PEER, 1, 1, false,
+    {"open", VERB_OPEN, "PEER|SERVICE.PEER|PEER:PORT", NULL, VALUE_PLACE, 1, 1, false,
      "Open a peer's services on local ports",
      "Connects, then prints for each service its URL (or -), its local address and its name. "
      "PEER opens every service we may use, the other forms exactly one. The port stays the same for ever. "
@@ -110,13 +110,13 @@ static const struct verb VERBS[] = {
      "Measure the round trip to a peer", "Exit code 0 if any answered.", PING_OPTIONS},
     {"bench", VERB_BENCH, "PEER", NULL, VALUE_PEER, 1, 1, false,
      "Measure the throughput to a peer", "Five seconds each way.", NO_OPTIONS},
-    {"pipe", VERB_PIPE, "SERVICE.PEER|PEER:PORT", NULL, VALUE_PEER, 1, 1, false,
+    {"pipe", VERB_PIPE, "SERVICE.PEER|PEER:PORT", NULL, VALUE_PLACE, 1, 1, false,
      "Connect standard input and output to a service",
      "For programs that take a command instead of a connection: "
      "ssh -o ProxyCommand='overlay pipe alice:22' alice", NO_OPTIONS},
     {"id", VERB_ID, "", NULL, VALUE_NONE, 0, 0, false,
      "Print this gateway's peer id", "Makes the identity if there is none yet.", NO_OPTIONS},
-    {"resolve", VERB_RESOLVE, "NAME", NULL, VALUE_TEXT, 1, 1, false,
+    {"resolve", VERB_RESOLVE, "NAME", NULL, VALUE_PLACE, 1, 1, false,
      "Print the peer id a name stands for",
      "NAME may end in the suffix: web.alice.overlay.", NO_OPTIONS},
     {"proxy", VERB_PROXY, "--print-pac", NULL, VALUE_NONE, 0, 0, false,
@@ -135,7 +135,7 @@ static const struct verb VERBS[] = {
      "Explain a command", "", NO_OPTIONS},
     {"version", VERB_VERSION, "", NULL, VALUE_NONE, 0, 0, false,
      "Print the version", "", NO_OPTIONS},
-    {"complete", VERB_COMPLETE, "peers|services", "peers services", VALUE_NONE, 1, 1, true,
+    {"complete", VERB_COMPLETE, "peers|places|own|services", "peers places own services", VALUE_NONE, 1, 1, true,
      "List what shell completion asks for", "", NO_OPTIONS},
     {"manual", VERB_MANUAL, "commands|options", "commands options", VALUE_NONE, 1, 1, true,
      "Print a generated part of the manual pages", "", NO_OPTIONS},
@@ -151,6 +151,11 @@ const struct verb *verbs(void)
 const struct verb_option *verb_global_options(void)
 {
     return GLOBAL;
+}
+
+enum verb_value verb_second(const struct verb *v)
+{
+    return v->id == VERB_ALLOW || v->id == VERB_DENY ? VALUE_OWN : VALUE_TEXT;
 }
 
 const struct verb *verb_find(const char *name)

@@ -46,8 +46,10 @@ enum verb_value {
     VALUE_TEXT,
     VALUE_FILE,
     VALUE_FOLDER,
-    VALUE_PEER,
-    VALUE_SERVICE,
+    VALUE_PEER,    /* an alias */
+    VALUE_PLACE,   /* a peer, or a service of one: web.alice */
+    VALUE_OWN,     /* a service of ours */
+    VALUE_SERVICE, /* what `overlay close` takes */
 };
 
 struct verb_option {
@@ -74,6 +76,8 @@ struct verb {
 
 /** The table, ended by a verb without a name. */
 const struct verb *verbs(void);
+/** What a verb's second argument is. */
+enum verb_value verb_second(const struct verb *v);
 /** NULL if there is none. */
 const struct verb *verb_find(const char *name);
 /** Options every verb takes, before or after it. */

@@ -420,6 +420,7 @@ static void commands_for_a_running_gateway_say_that_there_is_none(void **state)
     gives("status --watch", 1, "", "no gateway is running");
     s.no_home = true;
     gives("status", 1, "", "no gateway is running");
+    gives("complete peers", 0, "", "");
     assert_int_equal(s.spawned, 0);
 }
 
