@@ -9,25 +9,6 @@
 static const uint8_t LOOPBACK_V4[4] = {127, 0, 0, 1};
 static const uint8_t LOOPBACK_V6[16] = {[15] = 1};
 
-static const char *state_text(enum peer_state state)
-{
-    switch (state) {
-    case PEER_IDLE:
-        return "idle";
-    case PEER_FINDING:
-        return "finding";
-    case PEER_RELAYED:
-        return "relayed";
-    case PEER_DIRECT:
-        return "direct";
-    case PEER_UNREACHABLE:
-        return "unreachable";
-    case PEER_BLOCKED:
-        return "blocked";
-    }
-    return "unknown";
-}
-
 /* A listener that a person put elsewhere (--at) is found there and nowhere else. */
 static void set_addresses(const struct zone *z, const struct port_assignment *port,
                           struct answer_host *out)
@@ -70,7 +51,7 @@ static void describe(void *arg, const char *host, struct answer_text *out)
     (void)snprintf(out->string[0], sizeof(out->string[0]), "id=%s",
                    peer_id_print(&target.peer, id));
     (void)snprintf(out->string[1], sizeof(out->string[1]), "path=%s",
-                   state_text(present ? view.state : PEER_IDLE));
+                   peer_state_text(present ? view.state : PEER_IDLE));
 }
 
 /* The service below a peer's own name: `_ssh` is "ssh", and `_http` also what a web server is

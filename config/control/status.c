@@ -62,25 +62,6 @@ static json_t *services_json(struct command_context *c)
 
 /* ---- peers ---- */
 
-static const char *state_name(enum peer_state state)
-{
-    switch (state) {
-    case PEER_IDLE:
-        return "idle";
-    case PEER_FINDING:
-        return "finding";
-    case PEER_RELAYED:
-        return "relayed";
-    case PEER_DIRECT:
-        return "direct";
-    case PEER_UNREACHABLE:
-        return "unreachable";
-    case PEER_BLOCKED:
-        return "blocked";
-    }
-    return "?";
-}
-
 static json_t *rtt_json(instant rtt)
 {
     return rtt ? json_real((double)rtt / 1e6) : json_null();
@@ -125,11 +106,11 @@ static json_t *peer_json(const struct peer_view *view, const struct port_list *p
 {
     return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
                      id_json(&view->id), "alias", protocol_text(*view->alias ? view->alias : NULL),
-                     "state", state_name(view->state), "path", path_json(view), "why_not_direct",
-                     protocol_text(view->why_not_direct), "rx_bytes", (json_int_t)view->rx_bytes,
-                     "tx_bytes", (json_int_t)view->tx_bytes, "streams", (json_int_t)view->streams,
-                     "ports", ports_json(ports, &view->id), "offers", offers_json(view),
-                     "last_error", protocol_text(view->last_error));
+                     "state", peer_state_text(view->state), "path", path_json(view),
+                     "why_not_direct", protocol_text(view->why_not_direct), "rx_bytes",
+                     (json_int_t)view->rx_bytes, "tx_bytes", (json_int_t)view->tx_bytes, "streams",
+                     (json_int_t)view->streams, "ports", ports_json(ports, &view->id), "offers",
+                     offers_json(view), "last_error", protocol_text(view->last_error));
 }
 
 static json_t *peers_json(struct command_context *c)

@@ -55,6 +55,9 @@ enum peer_state {
     PEER_BLOCKED,
 };
 
+/** The word for a state, as status, DNS and messages show it: "direct". */
+const char *peer_state_text(enum peer_state state);
+
 /** A moment of one peer's life. `services` is borrowed until the loop runs again. */
 struct peer_view {
     struct peer_id id;
