@@ -13,7 +13,8 @@
 #include "gateway/io/links.h"
 #include "gateway/io/process.h"
 
-/* Services that were shared for a time are looked at this often. */
+/* Services that were shared for a time are looked at when that is over, and at least this often:
+ * the wall clock may be set. */
 #define EXPIRE_EVERY SEC(30)
 
 /* Edits of the registry take moments. */
@@ -230,13 +231,22 @@ static void on_expire(struct timer *timer)
 /* No timer runs while nothing was shared for a time. */
 void daemon_watch_expiry(struct daemon *d)
 {
-    instant due = INSTANT_NEVER;
+    const int64_t wall_us = env_wall_us(d->env);
+    instant wait = INSTANT_NEVER;
     size_t count = registry_service_count(d->registry);
 
-    for (size_t i = 0; i < count; i++)
-        if (registry_service_at(d->registry, i)->expires_us != 0)
-            due = env_now(d->env) + EXPIRE_EVERY;
-    timer_set(d->env, &d->expire, due);
+    for (size_t i = 0; i < count; i++) {
+        const int64_t expires_us = registry_service_at(d->registry, i)->expires_us;
+        if (expires_us == 0)
+            continue;
+        int64_t left_ms = (expires_us - wall_us) / 1000;
+        instant left = left_ms < 0 ? 0 : MSEC((instant)left_ms + 1);
+        if (left_ms > (int64_t)(EXPIRE_EVERY / MSEC(1)))
+            left = EXPIRE_EVERY;
+        if (left < wait)
+            wait = left;
+    }
+    timer_set(d->env, &d->expire, wait == INSTANT_NEVER ? wait : env_now(d->env) + wait);
 }
 
 static void on_node_changed(struct node_watch *watch, const struct peer_id *peer)

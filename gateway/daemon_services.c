@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/serve_target.h"
 #include "config/control/apply.h"
 #include "config/settings/parse.h"
 #include "gateway/io/accounts.h"
@@ -144,6 +145,21 @@ static void stop(void *arg)
     daemon_stop(arg);
 }
 
+static bool is_own_door(void *arg, const struct service *s)
+{
+    struct daemon *d = arg;
+    struct serve_target target;
+
+    if (serve_target_read(&target, s) < 0)
+        return false; /* never dialled either */
+    if (target.kind == SERVE_UNIX)
+        return d->own.is_path(d->own.arg, target.path);
+    for (size_t i = 0; i < target.count; i++)
+        if (d->own.is_address(d->own.arg, &target.address[i]))
+            return true;
+    return false;
+}
+
 static const char *port_name(void *arg, uint16_t port, bool udp)
 {
     (void)arg;
@@ -172,6 +188,7 @@ void daemon_fill_services(struct daemon *d)
         .join = join,
         .reload = reload,
         .stop = stop,
+        .is_own_door = is_own_door,
         .port_name = port_name,
         .dns_listens = dns_listens,
         .proxy_listens = proxy_bound,

@@ -33,6 +33,14 @@ static json_t *read_target(const json_t *request, struct service *s)
     return NULL;
 }
 
+static json_t *check_door(struct command_context *c, const struct service *s)
+{
+    if (!c->services->is_own_door || !c->services->is_own_door(c->services->arg, s))
+        return NULL;
+    return protocol_error(CLI_USAGE, NULL, "%s is the gateway's own and must not be shared",
+                          s->target);
+}
+
 static json_t *read_proto(const json_t *request, struct service *s)
 {
     bool udp = protocol_bool(request, "udp"), both = protocol_bool(request, "both");
@@ -200,6 +208,8 @@ static json_t *share(struct command_context *c, const json_t *request, struct se
 {
     json_t *refusal = read_target(request, s);
 
+    if (!refusal)
+        refusal = check_door(c, s);
     if (!refusal)
         refusal = read_proto(request, s);
     if (!refusal)

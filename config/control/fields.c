@@ -36,3 +36,18 @@ char *field_list(const json_t *object, const char *key, const char *empty)
         (void)fputs(empty, stream);
     return fclose(stream) == 0 ? out : NULL;
 }
+
+const char *span_text(double seconds, char out[static SPAN_TEXT_MAX])
+{
+    const long all = (long)seconds, minutes = all / 60, hours = minutes / 60, days = hours / 24;
+
+    if (days > 0)
+        (void)snprintf(out, SPAN_TEXT_MAX, "%ld d %ld h", days, hours % 24);
+    else if (hours > 0)
+        (void)snprintf(out, SPAN_TEXT_MAX, "%ld h %ld min", hours, minutes % 60);
+    else if (minutes > 0)
+        (void)snprintf(out, SPAN_TEXT_MAX, "%ld min %ld s", minutes, all % 60);
+    else
+        (void)snprintf(out, SPAN_TEXT_MAX, "%ld s", all);
+    return out;
+}

@@ -50,6 +50,20 @@ static void render_open(const struct front *f, const json_t *result)
     }
 }
 
+static void render_shared(const struct front *f, const json_t *service)
+{
+    auto_free char *allow = field_list(service, "allow", "nobody");
+    auto_free char *deny = field_list(service, "deny", "");
+    bool ends = json_is_number(json_object_get(service, "expires_s"));
+    char left[SPAN_TEXT_MAX];
+
+    front_data(f, "%-24s shared  %-4s  %5d -> %s  for %s%s%s%s%s\n", field_text(service, "id"),
+               field_text(service, "proto"), (int)field_number(service, "port"),
+               field_text(service, "target"), field_flag(service, "public") ? "everybody" : allow,
+               deny && *deny ? ", never " : "", deny, ends ? "  ends in " : "",
+               ends ? span_text(field_number(service, "expires_s"), left) : "");
+}
+
 static void render_ls(const struct front *f, const json_t *result)
 {
     size_t i, k;
@@ -57,12 +71,7 @@ static void render_ls(const struct front *f, const json_t *result)
 
     json_array_foreach(json_object_get(result, "services"), i, item)
     {
-        auto_free char *allow = field_list(item, "allow", "nobody");
-        auto_free char *deny = field_list(item, "deny", "");
-        front_data(f, "%-24s shared  %-4s  %5d -> %s  for %s%s%s\n", field_text(item, "id"),
-                   field_text(item, "proto"), (int)field_number(item, "port"),
-                   field_text(item, "target"), field_flag(item, "public") ? "everybody" : allow,
-                   deny && *deny ? ", never " : "", deny);
+        render_shared(f, item);
     }
     json_array_foreach(json_object_get(result, "open"), k, item)
     {

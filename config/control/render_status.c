@@ -37,20 +37,6 @@ static void print_bytes(FILE *out, double bytes)
     (void)fprintf(out, "%.0f B", bytes);
 }
 
-static void print_time(FILE *out, long seconds)
-{
-    const long minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
-
-    if (days > 0)
-        (void)fprintf(out, "%ld d %ld h", days, hours % 24);
-    else if (hours > 0)
-        (void)fprintf(out, "%ld h %ld min", hours, minutes % 60);
-    else if (minutes > 0)
-        (void)fprintf(out, "%ld min %ld s", minutes, seconds % 60);
-    else
-        (void)fprintf(out, "%ld s", seconds);
-}
-
 /* ---- peers ---- */
 
 static bool coloured(const struct front *f)
@@ -168,14 +154,15 @@ static void print_service(FILE *out, const json_t *service)
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
+    char uptime[SPAN_TEXT_MAX];
     auto_free char *udp_list = field_list(status, "udp", "-");
     auto_free char *dns_list = field_list(dns, "listen", "-");
     auto_free char *proxy_list = field_list(proxy, "listen", "-");
 
-    (void)fprintf(out, "overlay %s, process %d, up ", field_text(status, "version"),
-                  (int)field_number(status, "pid"));
-    print_time(out, (long)field_number(status, "uptime_s"));
-    (void)fprintf(out, "\nid     %s\nhome   %s\nudp    %s\ndns    %s for .%s\nproxy  %s\n",
+    (void)fprintf(out, "overlay %s, process %d, up %s\n", field_text(status, "version"),
+                  (int)field_number(status, "pid"),
+                  span_text(field_number(status, "uptime_s"), uptime));
+    (void)fprintf(out, "id     %s\nhome   %s\nudp    %s\ndns    %s for .%s\nproxy  %s\n",
                   field_text(status, "id"), field_text(status, "home"), udp_list, dns_list,
                   field_text(dns, "suffix"), proxy_list);
 }

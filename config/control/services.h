@@ -57,6 +57,9 @@ struct control_services {
     /** Ends the program in the ordinary way, soon. */
     void (*stop)(void *arg);
 
+    /** Whether a service's target is one of our own doors: control socket, proxy, DNS server. NULL:
+     *  there are none. */
+    bool (*is_own_door)(void *arg, const struct service *s);
     /** The name of a well-known port (getservbyport), or NULL. Borrowed until the next call. */
     const char *(*port_name)(void *arg, uint16_t port, bool udp);
 
