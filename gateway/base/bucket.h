@@ -32,14 +32,30 @@ static inline void bucket_fill(struct bucket *b, instant now)
     b->last += passed;
 }
 
+/** How many tokens there are. */
+static inline uint64_t bucket_level(struct bucket *b, instant now)
+{
+    bucket_fill(b, now);
+    return b->owed < SEC(b->burst) ? (SEC(b->burst) - b->owed) / SEC(1) : 0;
+}
+
 /** Takes `n` tokens, or none and returns false when there are fewer. */
 static inline bool bucket_take(struct bucket *b, instant now, uint64_t n)
 {
     bucket_fill(b, now);
-    if (n > b->burst || SEC(n) > SEC(b->burst) - b->owed)
+    if (n > b->burst || b->owed > SEC(b->burst - n))
         return false;
     b->owed += SEC(n);
     return true;
+}
+
+/** Takes `n` tokens, at most `burst`, even if there are fewer: those that lack flow in before any
+ *  can be taken. More than a whole burst never lacks. For a burst below 2^33. */
+static inline void bucket_charge(struct bucket *b, instant now, uint64_t n)
+{
+    bucket_fill(b, now);
+    uint64_t most = 2 * SEC(b->burst);
+    b->owed = SEC(n) < most - b->owed ? b->owed + SEC(n) : most;
 }
 
 /** The instant from which on bucket_take() of `n` (at most `burst`) will do, `now` if it will now.
@@ -47,6 +63,6 @@ static inline bool bucket_take(struct bucket *b, instant now, uint64_t n)
 static inline instant bucket_ready(struct bucket *b, instant now, uint64_t n)
 {
     bucket_fill(b, now);
-    uint64_t have = SEC(b->burst) - b->owed;
-    return SEC(n) <= have ? now : now + (SEC(n) - have + b->rate - 1) / b->rate;
+    uint64_t may_owe = SEC(b->burst - n);
+    return b->owed <= may_owe ? now : now + (b->owed - may_owe + b->rate - 1) / b->rate;
 }

@@ -73,6 +73,44 @@ static void stands_still_when_the_clock_goes_back(void **state)
     assert_true(bucket_take(&b, SEC(11), 1));
 }
 
+static void counts_what_is_there(void **state)
+{
+    struct bucket b = bucket_of(1000, 10);
+    (void)state;
+
+    assert_int_equal(bucket_level(&b, SEC(1)), 10);
+    assert_true(bucket_take(&b, SEC(1), 10));
+    assert_int_equal(bucket_level(&b, SEC(1)), 0);
+    assert_int_equal(bucket_level(&b, SEC(1) + MSEC(3) - 1), 2);
+    assert_int_equal(bucket_level(&b, SEC(1) + MSEC(3)), 3);
+}
+
+static void what_was_charged_and_not_there_flows_in_first(void **state)
+{
+    struct bucket b = bucket_of(1000, 10);
+    (void)state;
+
+    bucket_charge(&b, SEC(1), 4);
+    assert_int_equal(bucket_level(&b, SEC(1)), 6);
+    bucket_charge(&b, SEC(1), 10);
+    assert_int_equal(bucket_level(&b, SEC(1)), 0);
+    assert_false(bucket_take(&b, SEC(1), 1));
+    assert_int_equal(bucket_ready(&b, SEC(1), 1), SEC(1) + MSEC(5));
+    assert_int_equal(bucket_level(&b, SEC(1) + MSEC(4)), 0);
+    assert_true(bucket_take(&b, SEC(1) + MSEC(5), 1));
+}
+
+static void no_more_than_a_burst_ever_lacks(void **state)
+{
+    struct bucket b = bucket_of(1000, 1000);
+    (void)state;
+
+    for (int i = 0; i < 100; i++)
+        bucket_charge(&b, SEC(1), 1000);
+    assert_int_equal(bucket_ready(&b, SEC(1), 0), SEC(2));
+    assert_int_equal(bucket_level(&b, SEC(3)), 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -82,6 +120,9 @@ int main(void)
         cmocka_unit_test(says_when_it_will_do),
         cmocka_unit_test(never_gives_more_than_a_burst),
         cmocka_unit_test(stands_still_when_the_clock_goes_back),
+        cmocka_unit_test(counts_what_is_there),
+        cmocka_unit_test(what_was_charged_and_not_there_flows_in_first),
+        cmocka_unit_test(no_more_than_a_burst_ever_lacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
