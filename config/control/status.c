@@ -104,11 +104,12 @@ static json_t *offers_json(const struct peer_view *view)
 
 static json_t *peer_json(const struct peer_view *view, const struct port_list *ports)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
                      id_json(&view->id), "alias", protocol_text(*view->alias ? view->alias : NULL),
                      "state", peer_state_text(view->state), "path", path_json(view),
                      "why_not_direct", protocol_text(view->why_not_direct), "rx_bytes",
-                     (json_int_t)view->rx_bytes, "tx_bytes", (json_int_t)view->tx_bytes, "streams",
+                     (json_int_t)view->rx_bytes, "tx_bytes", (json_int_t)view->tx_bytes,
+                     "dropped_datagrams", (json_int_t)view->dropped, "streams",
                      (json_int_t)view->streams, "ports", ports_json(ports, &view->id), "offers",
                      offers_json(view), "last_error", protocol_text(view->last_error));
 }

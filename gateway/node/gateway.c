@@ -264,6 +264,7 @@ static int start_quic(struct node *n, char *why, size_t why_len)
         .arg = n,
         .streams_per_peer = n->options.streams_per_peer,
         .max_connections = n->options.max_peers,
+        .rate = n->options.rate,
     };
     int err = load_reset_key(n->env, options.reset_key, why, why_len);
     if (err < 0)

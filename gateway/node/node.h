@@ -74,6 +74,8 @@ struct peer_view {
     const char *why_not_direct; /* NULL when direct */
     const char *last_error;     /* of the last failed attempt, or NULL */
     uint64_t rx_bytes, tx_bytes;
+    uint64_t
+        dropped; /* datagrams, or pieces of them, that were too many or too late on this side */
     uint64_t streams;
     bool services_known;
     const struct remote_service *services;

@@ -42,11 +42,13 @@ static void view_connection(const struct member *m, struct peer_view *out)
 
     out->rx_bytes = m->peer.rx_bytes;
     out->tx_bytes = m->peer.tx_bytes;
+    out->dropped = m->peer.dropped;
     if (!conn)
         return;
     quic_conn_info(conn, &info);
     out->rx_bytes += info.rx_bytes;
     out->tx_bytes += info.tx_bytes;
+    out->dropped += quic_dropped_sum(&info.dropped);
     out->streams = info.streams;
     out->path.present = true;
     out->path.kind = "udp";

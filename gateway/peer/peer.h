@@ -80,7 +80,8 @@ struct peer {
     char why[512]; /* for people: what was tried and how it went */
     struct timer timer;
 
-    uint64_t rx_bytes, tx_bytes; /* of connections that are gone */
+    uint64_t rx_bytes, tx_bytes; /* of connections that are gone; */
+    uint64_t dropped;            /* datagrams that they dropped */
 };
 
 void peer_init(struct peer *p, const struct peer_host *host, const struct peer_id *id);

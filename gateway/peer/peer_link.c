@@ -62,12 +62,13 @@ static void note_lost_session(struct peer *p, const struct quic_ended *ended)
         peer_plan_redial(p);
 }
 
-static void count_bytes(struct link *l)
+static void keep_counters(struct link *l)
 {
     struct quic_conn_info info;
     quic_conn_info(l->conn, &info);
     l->peer->rx_bytes += info.rx_bytes;
     l->peer->tx_bytes += info.tx_bytes;
+    l->peer->dropped += quic_dropped_sum(&info.dropped);
 }
 
 void link_on_ended(struct link *l, const struct quic_ended *ended)
@@ -75,7 +76,7 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
     struct peer *p = l->peer;
     bool was_connected = l->session != NULL;
 
-    count_bytes(l);
+    keep_counters(l);
     list_remove(&l->node);
     session_free(l->session);
     l->session = NULL;

@@ -99,7 +99,9 @@ struct quic_options {
     uint64_t connection_window; /* bytes a peer may have unread here; 32 MiB when 0 */
     size_t send_buffer;         /* bytes a stream may have unacknowledged; 2 MiB when 0 */
     unsigned max_connections;   /* of all peers; 1024 when 0 */
-    bool chacha20;              /* prefer it to AES; always so on a CPU without AES */
+    uint64_t rate; /* bytes a second of streams and datagrams that a connection may carry, each way
+                      by itself; 0: no limit */
+    bool chacha20; /* prefer it to AES; always so on a CPU without AES */
 };
 
 /** Datagrams to be sent: as struct udp_tx. Valid until the next quic_output(). */
@@ -157,6 +159,18 @@ struct quic_conn *quic_stream_conn(const struct pipe *pipe);
  */
 MUST_USE int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len);
 
+/** Application datagrams that were dropped on this side. */
+struct quic_dropped {
+    uint64_t full;      /* to be sent: the queue was full */
+    uint64_t unread;    /* arrived faster than they were dispatched */
+    uint64_t over_rate; /* arrived faster than quic_options.rate */
+};
+
+static inline uint64_t quic_dropped_sum(const struct quic_dropped *d)
+{
+    return d->full + d->unread + d->over_rate;
+}
+
 struct quic_conn_info {
     struct peer_id id;
     bool dialled;       /* by us */
@@ -168,6 +182,7 @@ struct quic_conn_info {
     uint64_t streams;            /* open now */
     instant since;               /* when it was connected */
     instant heard;               /* when an authenticated packet last arrived */
+    struct quic_dropped dropped;
 };
 
 void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out);

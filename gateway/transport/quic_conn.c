@@ -6,6 +6,7 @@
 
 #include "gateway/transport/quic_callbacks.h"
 #include "gateway/transport/quic_end.h"
+#include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_street.h"
 #include "gateway/transport/quic_table.h"
@@ -69,13 +70,13 @@ static uint64_t unread_max(const struct quic_endpoint *ep)
     return part < ep->options.connection_window ? part : ep->options.connection_window;
 }
 
-static void fill_params(const struct quic_endpoint *ep, ngtcp2_transport_params *p)
+static void fill_params(struct quic_conn *conn, ngtcp2_transport_params *p)
 {
-    const struct quic_options *o = &ep->options;
+    const struct quic_options *o = &conn->ep->options;
     ngtcp2_transport_params_default(p);
     p->initial_max_streams_bidi = o->streams_per_peer;
     p->initial_max_streams_uni = 0;
-    p->initial_max_data = unread_max(ep);
+    p->initial_max_data = quic_rate_start(conn, unread_max(conn->ep));
     p->initial_max_stream_data_bidi_local = o->stream_window;
     p->initial_max_stream_data_bidi_remote = o->stream_window;
     p->max_idle_timeout = o->idle_timeout;
@@ -119,7 +120,7 @@ static int start_client(struct quic_conn *conn, const struct peer_id *id)
     ep->options.random(ep->options.arg, first, sizeof(first));
     ngtcp2_cid_init(&dcid, first, sizeof(first));
     fill_settings(ep, &settings);
-    fill_params(ep, &params);
+    fill_params(conn, &params);
     virtual_path(conn, &path);
     if (ngtcp2_conn_client_new(&conn->quic, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1,
                                &quic_callbacks, &settings, &params, NULL, conn) != 0)
@@ -158,7 +159,7 @@ static int start_server(struct quic_conn *conn, const struct quic_caller *caller
     ngtcp2_path path;
 
     fill_settings(ep, &settings);
-    fill_params(ep, &params);
+    fill_params(conn, &params);
     int err = quic_tls_session(&ep->tls, &conn->tls, true, &conn->link);
     if (err == 0)
         err = quic_callbacks_new_id(conn, &scid, params.stateless_reset_token);
@@ -256,6 +257,7 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
         .streams = conn->stream_count,
         .since = conn->since,
         .heard = conn->heard,
+        .dropped = conn->dropped,
     };
     if (!conn->quic)
         return;

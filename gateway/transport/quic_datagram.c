@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_work.h"
 
 #define OUT_MAX  256       /* waiting in one connection: some 300 KiB */
@@ -21,11 +22,13 @@ int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len)
     const ngtcp2_transport_params *theirs = ngtcp2_conn_get_remote_transport_params(conn->quic);
     if (!theirs || theirs->max_datagram_frame_size == 0)
         return -EOPNOTSUPP;
-    if (conn->datagram_count >= OUT_MAX)
+    struct quic_chunk *c = NULL;
+    if (conn->datagram_count < OUT_MAX)
+        c = quic_pool_get(&conn->ep->pool, QUIC_SMALL);
+    if (!c) {
+        conn->dropped.full++;
         return -ENOBUFS;
-    struct quic_chunk *c = quic_pool_get(&conn->ep->pool, QUIC_SMALL);
-    if (!c)
-        return -ENOBUFS;
+    }
     memcpy(c->data, data, len);
     c->to = (uint32_t)len;
     quic_chain_append(&conn->datagrams, c);
@@ -65,8 +68,14 @@ static bool make_room(struct quic_endpoint *ep)
 void quic_datagram_received(struct quic_conn *conn, const uint8_t *data, size_t len)
 {
     struct quic_endpoint *ep = conn->ep;
-    if (ep->datagram_count == IN_MAX || ep->datagram_used + len > IN_BYTES || !make_room(ep))
+    if (!quic_rate_admits(conn, len)) {
+        conn->dropped.over_rate++;
         return;
+    }
+    if (ep->datagram_count == IN_MAX || ep->datagram_used + len > IN_BYTES || !make_room(ep)) {
+        conn->dropped.unread++;
+        return;
+    }
     ep->datagrams[ep->datagram_count++] = (struct quic_datagram_in){
         .conn = conn,
         .at = (uint32_t)ep->datagram_used,

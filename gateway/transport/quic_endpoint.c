@@ -16,10 +16,23 @@
 
 /* Memory for stream data beyond which all streams take small pieces. */
 #define COMFORT (256u << 20)
+/* A limit above this is none that anyone would notice; it keeps the sums small. */
+#define RATE_MAX (UINT64_C(1) << 40)
+/* With a limit, what a stream has to send should not wait in here for more than about a second. */
+#define SEND_BUFFER     (2u << 20)
+#define SEND_BUFFER_MIN (256u << 10)
+
 /* Sessions at one address among which a stateless reset's is looked for. */
 #define NEIGHBOURS_MAX 8
 
 /* ---- life ---- */
+
+static size_t send_buffer_for(uint64_t rate)
+{
+    if (rate == 0 || rate > SEND_BUFFER)
+        return SEND_BUFFER;
+    return rate < SEND_BUFFER_MIN ? SEND_BUFFER_MIN : (size_t)rate;
+}
 
 static void fill_defaults(struct quic_options *o)
 {
@@ -36,7 +49,9 @@ static void fill_defaults(struct quic_options *o)
     if (o->connection_window == 0)
         o->connection_window = 32u << 20;
     if (o->send_buffer == 0)
-        o->send_buffer = 2u << 20;
+        o->send_buffer = send_buffer_for(o->rate);
+    if (o->rate > RATE_MAX)
+        o->rate = RATE_MAX;
     if (o->max_connections == 0)
         o->max_connections = 1024;
 }

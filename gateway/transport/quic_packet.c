@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/transport/quic_datagram.h"
+#include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_stream.h"
 
@@ -44,6 +45,8 @@ static ngtcp2_ssize put_datagram(struct quic_conn *conn, const struct packet *p)
     ngtcp2_ssize n = ngtcp2_conn_writev_datagram(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD,
                                                  &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
                                                  conn->datagram_id, &bytes, 1, conn->ep->now);
+    if (accepted)
+        quic_rate_sent(conn, bytes.len);
     bool hopeless = n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE;
     if (accepted)
         conn->datagram_id++;
@@ -74,8 +77,10 @@ static ngtcp2_ssize put_stream(struct quic_conn *conn, const struct packet *p,
     ngtcp2_ssize n = ngtcp2_conn_writev_stream(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD,
                                                &taken, flags, s->id, area, count, conn->ep->now);
 
-    if (taken >= 0)
+    if (taken >= 0) {
+        quic_rate_sent(conn, (size_t)taken);
         quic_stream_wrote(s, (size_t)taken, fin && (size_t)taken == offered);
+    }
     switch (n) {
     case NGTCP2_ERR_STREAM_DATA_BLOCKED:
         note_blocked(conn, s);
@@ -100,8 +105,10 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, const struct packet *p)
     ngtcp2_ssize n;
     conn->blocked = false;
     do {
-        bool datagram = quic_datagram_next(conn) != NULL;
-        struct quic_stream *s = conn->connected && !conn->blocked ? quic_stream_turn(conn) : NULL;
+        bool held = quic_rate_holds(conn);
+        bool datagram = !held && quic_datagram_next(conn) != NULL;
+        bool stream = !held && conn->connected && !conn->blocked;
+        struct quic_stream *s = stream ? quic_stream_turn(conn) : NULL;
         if (datagram && (conn->datagram_turn || !s))
             n = put_datagram(conn, p);
         else if (s)
@@ -241,6 +248,7 @@ enum quic_turn quic_packet_batch(struct quic_conn *conn, struct quic_tx *tx, int
 {
     struct batch b = {0};
     *err = 0;
+    quic_rate_pay(conn);
     take_carried(conn, &b);
     do {
         if (conn->turn_over || conn->rounds >= ROUNDS_MAX)

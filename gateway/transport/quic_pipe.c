@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_work.h"
 
 /* What one connection may hold unacknowledged is this many times what one stream may. The less is
@@ -114,7 +115,7 @@ void quic_pipe_credit(struct quic_stream *s, size_t len)
         return;
     if (s->open)
         (void)!ngtcp2_conn_extend_max_stream_offset(s->conn->quic, s->id, len);
-    ngtcp2_conn_extend_max_offset(s->conn->quic, len);
+    quic_rate_consumed(s->conn, len);
     quic_work_touch(s->conn);
 }
 

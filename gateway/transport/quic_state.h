@@ -10,6 +10,7 @@
  *     quic_route      the real path below a connection
  *     quic_stream     streams as pipes          quic_datagram  application datagrams
  *     quic_table      finding a connection      quic_work      who has something to do
+ *     quic_rate       the limit on a connection's rate
  *
  * A connection is "live" while `quic` is set. After its end it stays until its owner was told, and
  * until late packets have died out (RFC 9000 §10.2), as a shell with nothing but ids.
@@ -99,6 +100,17 @@ struct quic_id {
     uint8_t data[NGTCP2_MAX_CIDLEN];
 };
 
+/** For quic_rate only; unused without a limit. */
+struct quic_rate {
+    struct bucket out, in, datagrams_in;
+    uint64_t step;     /* bytes that `out` must hold to go on after it was empty */
+    uint64_t lump;     /* bytes of credit worth telling */
+    uint64_t granted;  /* stream data that the other side may send, of all time; */
+    uint64_t received; /* that it has sent; */
+    uint64_t room;     /* that we have memory for */
+    bool held;         /* `out` was empty */
+};
+
 struct quic_conn {
     struct quic_endpoint *ep;
     ngtcp2_conn *quic; /* NULL: ended */
@@ -146,7 +158,9 @@ struct quic_conn {
     unsigned datagram_count;
     bool datagram_turn;
     uint64_t datagram_id;
+    struct quic_dropped dropped;
 
+    struct quic_rate rate;
     unsigned rounds;    /* of this turn */
     size_t round_bytes; /* written in this round */
     size_t round_limit; /* 0: no round under way */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/transport/quic_pipe.h"
+#include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_work.h"
 
 /* A stream that keeps writing gives way to others after this many bytes: about one batch, so that
@@ -79,6 +80,7 @@ static enum quic_size size_for(const struct quic_stream *s)
 
 int quic_stream_received(struct quic_stream *s, const uint8_t *data, size_t len, bool fin)
 {
+    quic_rate_received(s->conn, len);
     if (fin)
         s->rx_fin = true;
     if (!s->owned || s->reset_seen) {

@@ -1,5 +1,7 @@
 #include "gateway/transport/quic_work.h"
 
+#include "gateway/transport/quic_rate.h"
+
 static void wake(struct quic_endpoint *ep)
 {
     if (ep->busy || ep->woken)
@@ -57,6 +59,8 @@ void quic_work_rearm(struct quic_conn *conn)
     instant due = ngtcp2_conn_get_expiry(conn->quic);
     if (conn->connected && conn->paths && path_set_deadline(conn->paths) < due)
         due = path_set_deadline(conn->paths);
+    if (quic_rate_deadline(conn) < due)
+        due = quic_rate_deadline(conn);
     arm(conn, due);
 }
 

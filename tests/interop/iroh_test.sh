@@ -7,7 +7,7 @@ export IROH_DIR=$ROOT/build/interop NODE_NO_WARNINGS=1
 if [ ! -d "$IROH_DIR/node_modules/@number0/iroh" ]; then
   mkdir -p "$IROH_DIR"
   cp "$ROOT/tests/interop/package.json" "$IROH_DIR/"
-  npm install --loglevel=error --no-audit --no-fund --no-package-lock --prefix "$IROH_DIR" >"$T/npm.log" 2>&1 ||
+  npm install --silent --no-audit --no-fund --no-package-lock --prefix "$IROH_DIR" >"$T/npm.log" 2>&1 ||
     die "npm cannot install @number0/iroh"
 fi
 

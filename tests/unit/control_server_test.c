@@ -657,9 +657,9 @@ static void status_has_every_key_of_the_contract(void **state)
     static const char *const KEYS[] = {"id",    "version",  "pid",  "uptime_s", "home",
                                        "udp",   "nat",      "dns",  "proxy",    "dht",
                                        "relay", "services", "peers"};
-    static const char *const PEER_KEYS[] = {"id",      "alias",    "state",
-                                            "path",    "rx_bytes", "tx_bytes",
-                                            "streams", "ports",    "why_not_direct"};
+    static const char *const PEER_KEYS[] = {
+        "id",       "alias",   "state", "path",           "rx_bytes",
+        "tx_bytes", "streams", "ports", "why_not_direct", "dropped_datagrams"};
 
     stage_alice_offers(&stage, OFFERS, 3);
     (void)opens("\"place\":\"web.alice\"");
