@@ -155,20 +155,22 @@ struct quic_conn *quic_stream_conn(const struct pipe *pipe);
 
 /**
  * Queues one datagram, up to QUIC_DATAGRAM_MAX bytes and at least one. Returns 0, -EMSGSIZE,
- * -ENOBUFS (queue full: dropped), or -EOPNOTSUPP (the other side takes none).
+ * -ENOBUFS (queue full: dropped), or -EOPNOTSUPP (the other side takes none). It is dropped too if
+ * it has to wait for 150 ms.
  */
 MUST_USE int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len);
 
 /** Application datagrams that were dropped on this side. */
 struct quic_dropped {
     uint64_t full;      /* to be sent: the queue was full */
+    uint64_t late;      /* to be sent: it waited there for 150 ms */
     uint64_t unread;    /* arrived faster than they were dispatched */
     uint64_t over_rate; /* arrived faster than quic_options.rate */
 };
 
 static inline uint64_t quic_dropped_sum(const struct quic_dropped *d)
 {
-    return d->full + d->unread + d->over_rate;
+    return d->full + d->late + d->unread + d->over_rate;
 }
 
 struct quic_conn_info {

@@ -7,10 +7,48 @@
 #include "gateway/transport/quic_work.h"
 
 #define OUT_MAX  256       /* waiting in one connection: some 300 KiB */
+#define OUT_WAIT MSEC(150) /* and for so long: later it is of no use in a call or a game */
 #define IN_MAX   2048      /* waiting in the endpoint */
 #define IN_BYTES (1 << 20) /* likewise; touched only as far as used */
 
 /* ---- out ---- */
+
+/* In front of its bytes, a chunk has the time when its wait began. */
+static instant waits_since(const struct quic_chunk *c)
+{
+    instant since;
+    memcpy(&since, c->data, sizeof(since));
+    return since;
+}
+
+/* A wait begins when the connection's turn comes for the first time: when a datagram is queued the
+ * endpoint's time may be old. */
+static void begin_waits(struct quic_conn *conn)
+{
+    for (struct quic_chunk *c = conn->datagram_new; c; c = c->next)
+        memcpy(c->data, &conn->ep->now, sizeof(conn->ep->now));
+    conn->datagram_new = NULL;
+}
+
+static void drop_late(struct quic_conn *conn)
+{
+    const struct quic_chunk *c;
+    while ((c = conn->datagrams.head) && c != conn->datagram_new &&
+           conn->ep->now - waits_since(c) >= OUT_WAIT) {
+        quic_datagram_pop(conn);
+        conn->dropped.late++;
+    }
+}
+
+/* Returns an empty piece, or NULL when too many wait. */
+static struct quic_chunk *place(struct quic_conn *conn)
+{
+    if (conn->datagram_count >= OUT_MAX)
+        drop_late(conn);
+    if (conn->datagram_count >= OUT_MAX)
+        return NULL;
+    return quic_pool_get(&conn->ep->pool, QUIC_SMALL);
+}
 
 int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len)
 {
@@ -22,23 +60,28 @@ int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len)
     const ngtcp2_transport_params *theirs = ngtcp2_conn_get_remote_transport_params(conn->quic);
     if (!theirs || theirs->max_datagram_frame_size == 0)
         return -EOPNOTSUPP;
-    struct quic_chunk *c = NULL;
-    if (conn->datagram_count < OUT_MAX)
-        c = quic_pool_get(&conn->ep->pool, QUIC_SMALL);
+    struct quic_chunk *c = place(conn);
     if (!c) {
         conn->dropped.full++;
         return -ENOBUFS;
     }
-    memcpy(c->data, data, len);
-    c->to = (uint32_t)len;
+    c->from = (uint32_t)sizeof(instant);
+    c->to = c->from + (uint32_t)len;
+    memcpy(c->data + c->from, data, len);
     quic_chain_append(&conn->datagrams, c);
     conn->datagram_count++;
+    if (!conn->datagram_new)
+        conn->datagram_new = c;
     quic_work_touch(conn);
     return 0;
 }
 
-const struct quic_chunk *quic_datagram_next(const struct quic_conn *conn)
+const struct quic_chunk *quic_datagram_next(struct quic_conn *conn)
 {
+    if (!conn->datagrams.head)
+        return NULL;
+    begin_waits(conn);
+    drop_late(conn);
     return conn->datagrams.head;
 }
 
@@ -51,6 +94,7 @@ void quic_datagram_pop(struct quic_conn *conn)
 void quic_datagram_clear(struct quic_conn *conn)
 {
     quic_chain_clear(&conn->datagrams, &conn->ep->pool);
+    conn->datagram_new = NULL;
     conn->datagram_count = 0;
 }
 

@@ -1,13 +1,14 @@
 /**
  * Application datagrams (RFC 9221): a short queue on the way out, a pile on the way in that
- * quic_dispatch() clears. Both drop what does not fit.
+ * quic_dispatch() clears. Both drop what does not fit, and the queue drops what has waited in it
+ * too long: what arrives late is worse than lost, since the next ones wait for it.
  */
 #pragma once
 
 #include "gateway/transport/quic_state.h"
 
-/** The next one to send, or NULL. */
-const struct quic_chunk *quic_datagram_next(const struct quic_conn *conn);
+/** The next one to send, or NULL. Its bytes are those from `from` to `to`. */
+const struct quic_chunk *quic_datagram_next(struct quic_conn *conn);
 /** It was sent, or never will be. */
 void quic_datagram_pop(struct quic_conn *conn);
 void quic_datagram_clear(struct quic_conn *conn);

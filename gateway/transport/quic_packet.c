@@ -40,7 +40,7 @@ struct packet {
 static ngtcp2_ssize put_datagram(struct quic_conn *conn, const struct packet *p)
 {
     const struct quic_chunk *d = quic_datagram_next(conn);
-    ngtcp2_vec bytes = {.base = (uint8_t *)d->data, .len = d->to};
+    ngtcp2_vec bytes = {.base = (uint8_t *)d->data + d->from, .len = d->to - d->from};
     int accepted = 0;
     ngtcp2_ssize n = ngtcp2_conn_writev_datagram(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD,
                                                  &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
@@ -106,7 +106,7 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, const struct packet *p)
     conn->blocked = false;
     do {
         bool held = quic_rate_holds(conn);
-        bool datagram = !held && quic_datagram_next(conn) != NULL;
+        bool datagram = quic_datagram_next(conn) && !held;
         bool stream = !held && conn->connected && !conn->blocked;
         struct quic_stream *s = stream ? quic_stream_turn(conn) : NULL;
         if (datagram && (conn->datagram_turn || !s))

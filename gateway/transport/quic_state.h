@@ -154,7 +154,8 @@ struct quic_conn {
     size_t lead;    /* bytes that send_new had before its turn while send_old waits */
     size_t tx_held; /* bytes in all streams' tx */
 
-    struct quic_chain datagrams; /* one a chunk */
+    struct quic_chain datagrams;     /* one a chunk */
+    struct quic_chunk *datagram_new; /* of them: came since the last turn, and all behind it */
     unsigned datagram_count;
     bool datagram_turn;
     uint64_t datagram_id;

@@ -151,7 +151,7 @@ static void drops_what_the_line_cannot_take(void **state)
         sim_story_wait(s, MSEC(1));
     }
     unsigned before = p.heard;
-    sim_story_wait(s, SEC(4)); /* bounded queues each way: 256 of them last for 2 s here */
+    sim_story_wait(s, MSEC(600)); /* each way 150 ms in a queue here and 100 ms in the line's */
     unsigned late = p.heard;
     sim_story_wait(s, SEC(10));
     assert_true(before > 100);

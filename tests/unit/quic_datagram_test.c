@@ -65,6 +65,84 @@ static void a_full_queue_drops_and_empties_again(void **state)
     assert_int_equal(quic_send_datagram(link.side[0].conn, bytes, 1000), 0);
 }
 
+static struct quic_dropped dropped(void)
+{
+    struct quic_conn_info info;
+    quic_conn_info(link.side[0].conn, &info);
+    return info.dropped;
+}
+
+/* A line of 1 Mbit/s whose own queue holds 50 ms. */
+static bool slow_line(struct quic_link *l, int from, uint8_t *data, size_t *len)
+{
+    (void)data;
+    (void)len;
+    return l->busy_until[from] < l->now + MSEC(50);
+}
+
+static void what_waits_for_a_slow_line_is_dropped_when_it_is_late(void **state)
+{
+    instant worst = 0;
+    unsigned sent = 0;
+    (void)state;
+    link.bytes_ms = 125;
+    link.filter = slow_line;
+    for (int i = 0; i < 10000; i++) { /* eight times what fits */
+        memcpy(bytes, &link.now, sizeof(link.now));
+        sent += quic_send_datagram(link.side[0].conn, bytes, 1000) == 0;
+        link_run(&link, MSEC(1));
+        instant then = link.now;
+        if (link.side[1].datagrams > 0)
+            memcpy(&then, link.side[1].datagram, sizeof(then));
+        worst = link.now - then > worst && i > 1000 ? link.now - then : worst;
+    }
+    /* 150 ms here, 50 on the line, 10 to go, and those between two arrivals. */
+    assert_in_range(worst, MSEC(50), MSEC(240));
+    assert_in_range(link.side[1].datagrams, 900, 1250);
+    assert_in_range(dropped().late, 7000, 9000);
+    assert_int_equal(sent, 10000);
+    assert_int_equal(dropped().full, 0);
+    unsigned before = link.side[1].datagrams;
+    link_run(&link, MSEC(220));
+    unsigned after = link.side[1].datagrams;
+    assert_true(after > before);
+    link_run(&link, SEC(5));
+    assert_int_equal(link.side[1].datagrams, after);
+}
+
+static void a_datagram_after_a_long_silence_is_not_late(void **state)
+{
+    (void)state;
+    link_run(&link, SEC(9)); /* the endpoint's own clock stands still meanwhile */
+    assert_int_equal(quic_send_datagram(link.side[0].conn, bytes, 100), 0);
+    link.now += MSEC(140);
+    link_run(&link, MSEC(20));
+    assert_int_equal(link.side[1].datagrams, 1);
+    assert_int_equal(dropped().late, 0);
+}
+
+static void a_queue_full_of_late_ones_has_room_for_new_ones(void **state)
+{
+    (void)state;
+    link.side[1].deaf = true; /* no acknowledgements: the window fills */
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(quic_send_datagram(link.side[0].conn, bytes, 1000), 0);
+    link_run(&link, MSEC(15));
+    while (quic_send_datagram(link.side[0].conn, bytes, 1000) == 0)
+        ;
+    assert_int_equal(dropped().full, 1);
+    assert_int_equal(dropped().late, 0);
+    link_flush(&link, 0);
+    link.now += MSEC(160);
+    quic_dispatch(link.side[0].ep, link.now); /* no turn to send yet */
+    assert_int_equal(quic_send_datagram(link.side[0].conn, bytes, 1000), 0);
+    assert_true(dropped().late > 50);
+    link.side[1].deaf = false;
+    unsigned before = link.side[1].datagrams;
+    link_run(&link, SEC(3));
+    assert_in_range(link.side[1].datagrams - before, 0, 30);
+}
+
 static void datagrams_and_streams_take_turns(void **state)
 {
     (void)state;
@@ -125,6 +203,9 @@ int main(void)
         T(datagrams_of_every_size_arrive_whole),
         T(sizes_that_fit_no_packet_are_refused),
         T(a_full_queue_drops_and_empties_again),
+        T(what_waits_for_a_slow_line_is_dropped_when_it_is_late),
+        T(a_datagram_after_a_long_silence_is_not_late),
+        T(a_queue_full_of_late_ones_has_room_for_new_ones),
         T(datagrams_and_streams_take_turns),
         T(a_datagram_comes_after_the_stream_that_it_belongs_to),
         T(a_session_not_yet_or_no_longer_there_takes_none),
