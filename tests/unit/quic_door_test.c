@@ -136,6 +136,89 @@ static void hears_others_while_one_address_leaves_hundreds_of_handshakes_open(vo
     assert_int_equal(retries, 1);
 }
 
+/* Dials from an address of its own, shows a token if asked for one, and gets no further. */
+static void leave_open(unsigned n)
+{
+    link.side[0].addr = stranger(1000 + n);
+    (void)link_dial(&link);
+    link_run(&link, MSEC(3));
+}
+
+static bool is_heard(unsigned n)
+{
+    uint64_t before = link.side[1].sent_packets;
+    knock(n);
+    return link.side[1].sent_packets > before;
+}
+
+static void hears_nobody_new_above_256_half_open_handshakes(void **state)
+{
+    struct addr home = link.side[0].addr;
+    (void)state;
+    link.delay = MSEC(1);
+    link_connect(&link);
+    struct quic_conn *session = link.side[0].conn;
+    link_run(&link, SEC(1));
+    link.filter = only_retries;
+    for (unsigned n = 0; n < QUIC_DOOR_HALF_OPEN_MAX; n++) {
+        assert_true(n < QUIC_DOOR_HALF_OPEN || is_heard(n)); /* before, a knock counts too */
+        leave_open(n);
+    }
+    assert_false(is_heard(300));
+    leave_open(300);
+    assert_int_equal(link.side[1].connected, 1);
+
+    /* Who is in already does not notice. */
+    link.filter = NULL;
+    link.side[0].addr = home;
+    link.side[0].conn = session;
+    link.side[1].mode = LINK_ECHO;
+    struct link_stream *s = link_open(&link, 0, 1000, true);
+    link_run(&link, SEC(1));
+    assert_int_equal(s->received, 1000);
+
+    /* Handshakes that come to nothing are forgotten after ten seconds. */
+    assert_false(is_heard(301));
+    link_run(&link, SEC(12));
+    (void)link_dial(&link);
+    link_run(&link, SEC(1));
+    assert_int_equal(link.side[1].connected, 2);
+}
+
+/* The first answer to a Retry is lost. */
+static bool lose_answer(struct quic_link *l, int from, uint8_t *data, size_t *len)
+{
+    if (from == 1 && is_retry(data))
+        l->filter_arg = l;
+    else if (from == 0 && l->filter_arg)
+        return false;
+    return only_retries(l, from, data, len);
+}
+
+static void a_token_is_no_way_in_above_256_half_open_handshakes(void **state)
+{
+    struct addr last;
+    (void)state;
+    link.delay = MSEC(1);
+    link.filter = only_retries;
+    for (unsigned n = 0; n < QUIC_DOOR_HALF_OPEN_MAX - 1; n++)
+        leave_open(n);
+    link.side[0].addr = last = stranger(500);
+    assert_true(is_heard(1));
+    link.filter = lose_answer;
+    (void)link_dial(&link);
+    link_run(&link, MSEC(3));
+    assert_ptr_equal(link.filter_arg, &link);
+    link.filter = only_retries;
+    leave_open(300); /* somebody else is quicker */
+    assert_false(is_heard(1));
+    link.filter = NULL;
+    link.side[0].addr = last;
+    link_run(&link, SEC(4));
+    assert_int_equal(link.side[1].connected, 0);
+    assert_false(is_heard(1));
+}
+
 static bool move_token(struct quic_link *l, int from, uint8_t *data, size_t *len)
 {
     (void)data;
@@ -291,6 +374,8 @@ int main(void)
         T(asks_for_a_token_above_32_half_open_handshakes),
         T(asks_for_a_token_above_20_handshakes_a_second_from_one_address),
         T(hears_others_while_one_address_leaves_hundreds_of_handshakes_open),
+        T(hears_nobody_new_above_256_half_open_handshakes),
+        T(a_token_is_no_way_in_above_256_half_open_handshakes),
         T(a_token_counts_for_the_address_that_it_was_given_to),
         T(answers_at_most_three_times_what_a_stranger_sends),
         T(short_first_packets_are_not_answered),
