@@ -284,8 +284,15 @@ install: all docs
 	$Qtests/tools/install.sh install '$(PROGRAM)'
 uninstall:
 	$Qtests/tools/install.sh uninstall
-export DESTDIR prefix exec_prefix bindir datarootdir datadir mandir docdir sysconfdir unitdir \
-       INSTALL INSTALL_PROGRAM INSTALL_DATA VERSION
+# For the script alone: a make inside make must work them out from its own prefix.
+install uninstall: export bindir := $(bindir)
+install uninstall: export datadir := $(datadir)
+install uninstall: export mandir := $(mandir)
+install uninstall: export docdir := $(docdir)
+install uninstall: export unitdir := $(unitdir)
+install: export INSTALL_PROGRAM := $(INSTALL_PROGRAM)
+install: export INSTALL_DATA := $(INSTALL_DATA)
+install uninstall: export DESTDIR := $(DESTDIR)
 
 # The same commit always gives the same bytes.
 dist:

@@ -96,7 +96,9 @@ check "--at one's own choice" shows "${tab}127\.0\.0\.1:9090${tab}" ov b open ec
 check "bytes pass there" client b ask 127.0.0.1 9090 hello
 check "--at a taken port is exit 1" exits 1 -- ov b open echo.alice --at 5354
 check "--at is not for the network" exits 2 'loopback' -- ov b open echo.alice --at 192.0.2.2:9090
-check "a service that is not there is exit 3" exits 3 -- ov b open nothing.alice
+check "a stranger gets exit 4 for a service that is not there" exits 4 -- ov b open nothing.alice
+ov a peer add "$(ov b id)" --alias bob -q
+check "a peer that is known gets exit 3" exits 3 -- ov b open nothing.alice
 check "ping" exits 0 -- ov b ping alice -c 1
 check "ping --json" json "v['received'] == 2 and len(v['replies_ms']) == 2" ov b --json ping alice -c 2
 check "the wrong identity at an address is exit 4" exits 4 'mismatch' -- bash -c "
