@@ -326,7 +326,8 @@ static void consume(struct pipe *p, size_t len)
 static bool at_end(const struct pipe *p)
 {
     const struct quic_stream *s = of(p);
-    return s->rx_fin && s->rx_held == 0 && !s->reset_seen;
+    /* Whoever asks before it is told of the reset must not take it for the end. */
+    return s->rx_fin && s->rx_held == 0 && !s->rx_lost && !s->reset_seen;
 }
 
 static bool drained(const struct pipe *p)

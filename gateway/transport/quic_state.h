@@ -83,7 +83,8 @@ struct quic_stream {
     bool finish, fin_sent;         /* our end of data: wanted, sent */
     bool fin_alone, fin_acked;     /* it went in a frame of its own; that was acknowledged */
     bool tx_shut;                  /* sending was aborted by either side */
-    bool rx_fin;                   /* everything was received */
+    bool rx_fin;                   /* everything was received, or nothing will be */
+    bool rx_lost;                  /* what was received has been thrown away */
     bool reset_seen, reset_unread; /* on_reset was given; waits for rx to be consumed */
 };
 

@@ -54,6 +54,7 @@ void quic_stream_lost(struct quic_stream *s)
         quic_pipe_free(s);
         return;
     }
+    s->rx_lost = true;
     s->reset_unread = false;
     s->reset_why = PIPE_RESET_SESSION_LOST;
     quic_work_post_stream(s, QUIC_STREAM_RESET);
@@ -117,7 +118,7 @@ static enum pipe_reset reason_of(uint64_t code)
 void quic_stream_aborted(struct quic_stream *s, uint64_t code)
 {
     quic_pipe_clear_rx(s);
-    s->rx_fin = true;
+    s->rx_fin = s->rx_lost = true;
     s->reset_unread = false;
     s->reset_why = (uint8_t)reason_of(code);
     quic_work_post_stream(s, QUIC_STREAM_RESET);

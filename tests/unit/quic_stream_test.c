@@ -166,6 +166,50 @@ static void a_reset_reaches_the_other_side_with_its_reason(void **state)
     assert_int_equal(info.streams, 0);
 }
 
+static uint8_t caught[QUIC_PAYLOAD];
+static size_t caught_len;
+
+static bool catch_first(struct quic_link *l, int from, uint8_t *data, size_t *len)
+{
+    (void)l;
+    if (from != 0 || caught_len > 0)
+        return true;
+    memcpy(caught, data, *len);
+    caught_len = *len;
+    return false;
+}
+
+/* The owner of a pipe may look at it between a packet and the news of it. */
+static void a_reset_is_no_end_of_data_before_it_is_told_either(void **state)
+{
+    (void)state;
+    start(61, LINK_READ, NULL);
+    struct link_stream *s = link_open(&link, 0, 1000, false);
+    link_run(&link, SEC(1));
+    ops_of(s)->reset(s->pipe, PIPE_RESET_ABORTED);
+    s->pipe = NULL;
+    caught_len = 0;
+    link.filter = catch_first;
+    link_flush(&link, 0);
+    assert_true(caught_len > 0);
+    link_inject(&link, 1, &link.side[0].addr, caught, caught_len);
+    assert_int_equal(theirs()->reset, -1);
+    assert_false(ops_of(theirs())->at_end(theirs()->pipe));
+    link_run(&link, SEC(1));
+    assert_int_equal(theirs()->reset, PIPE_RESET_ABORTED);
+}
+
+static void nor_is_a_lost_session_for_who_has_not_read_all(void **state)
+{
+    (void)state;
+    start(62, LINK_HOLD, NULL);
+    (void)link_open(&link, 0, 1000, true);
+    link_run(&link, SEC(1));
+    quic_close(link.side[1].conn, QUIC_CLOSE_DONE);
+    assert_int_equal(theirs()->reset, -1);
+    assert_false(ops_of(theirs())->at_end(theirs()->pipe));
+}
+
 static void a_reset_gives_back_the_windows(void **state)
 {
     struct quic_options o = {.stream_window = 100000, .connection_window = 150000};
@@ -400,6 +444,8 @@ int main(void)
         T(one_direction_may_end_long_before_the_other),
         T(what_was_written_before_close_arrives),
         T(a_reset_reaches_the_other_side_with_its_reason),
+        T(a_reset_is_no_end_of_data_before_it_is_told_either),
+        T(nor_is_a_lost_session_for_who_has_not_read_all),
         T(a_reset_gives_back_the_windows),
         T(closing_without_reading_stops_the_writer),
         T(an_answer_is_still_read_when_the_rest_of_the_question_is_not_wanted),
