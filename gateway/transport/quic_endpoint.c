@@ -290,11 +290,16 @@ void quic_dispatch(struct quic_endpoint *ep, instant now)
 
 /* ---- out ---- */
 
-static bool output_probe(struct quic_conn *conn, struct quic_tx *tx)
+/* What goes over a path beside QUIC's own packets. */
+static bool output_beside(struct quic_conn *conn, struct quic_tx *tx)
 {
     struct quic_endpoint *ep = conn->ep;
     struct path to;
     size_t len = quic_route_output(conn, &to, ep->single);
+    if (len == 0) {
+        len = quic_route_again(conn, ep->single);
+        to = conn->path;
+    }
     if (len == 0)
         return false;
     *tx = (struct quic_tx){.path = to, .data = ep->single, .len = len, .segment = len};
@@ -310,7 +315,7 @@ static bool output_conn(struct quic_conn *conn, struct quic_tx *tx)
         quic_work_rest(conn);
         return quic_end_farewell(conn, tx);
     }
-    if (output_probe(conn, tx))
+    if (output_beside(conn, tx))
         return true;
     switch (quic_packet_batch(conn, tx, &err)) {
     case QUIC_TURN_BATCH:

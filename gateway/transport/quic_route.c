@@ -1,11 +1,15 @@
 #include "gateway/transport/quic_route.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/log.h"
 #include "gateway/crypto/secret.h"
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
+
+/* No acknowledgement alone is as long as this. */
+#define DATA_MIN 512
 
 static void move_to(struct quic_conn *conn, const struct path *path)
 {
@@ -17,14 +21,26 @@ static void move_to(struct quic_conn *conn, const struct path *path)
     quic_work_post_conn(conn, QUIC_CONN_PATH);
 }
 
+/* Something must go over the path now. While the congestion window is full QUIC sends nothing new,
+ * for seconds if what fills it is lost and the probe timeout has backed off. So the last packet
+ * goes once more: to the other side it is late or known already, and its acknowledgement of a late
+ * one tells us that those before it are lost. */
+static void kick(struct quic_conn *conn)
+{
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
+    conn->kick = true;
+    conn->again = conn->last_len > 0 && info.bytes_in_flight >= info.cwnd;
+    quic_work_touch(conn);
+}
+
 /* Call after everything that may have changed the path set. */
 static void follow(struct quic_conn *conn)
 {
     if (!conn->connected || !path_set_take_switch(conn->paths))
         return;
     move_to(conn, path_set_current(conn->paths));
-    conn->kick = true;
-    quic_work_touch(conn);
+    kick(conn);
 }
 
 /* ---- life ---- */
@@ -57,7 +73,11 @@ void quic_route_stop(struct quic_conn *conn)
         return;
     path_set_wipe(conn->paths);
     free(conn->paths);
+    free(conn->last);
     conn->paths = NULL;
+    conn->last = NULL;
+    conn->last_len = 0;
+    conn->again = false;
 }
 
 /* ---- in ---- */
@@ -148,6 +168,27 @@ size_t quic_route_output(struct quic_conn *conn, struct path *to, uint8_t out[st
     return len;
 }
 
+void quic_route_sent(struct quic_conn *conn, const uint8_t *data, size_t len)
+{
+    if (len < DATA_MIN || len > QUIC_PAYLOAD || !conn->paths || !conn->connected)
+        return;
+    if (!conn->last)
+        conn->last = malloc(QUIC_PAYLOAD);
+    conn->last_len = conn->last ? len : 0;
+    if (conn->last)
+        memcpy(conn->last, data, len);
+}
+
+size_t quic_route_again(struct quic_conn *conn, uint8_t out[static QUIC_PAYLOAD])
+{
+    if (!conn->again)
+        return 0;
+    conn->again = false;
+    conn->tx_bytes += conn->last_len;
+    memcpy(out, conn->last, conn->last_len);
+    return conn->last_len;
+}
+
 void quic_route_waiting(struct quic_conn *conn)
 {
     if (quic_route_is_foreign(conn)) {
@@ -169,8 +210,7 @@ void quic_conn_probe(struct quic_conn *conn)
     if (!conn->quic || !conn->paths)
         return;
     path_set_kick(conn->paths, conn->ep->now);
-    conn->kick = true;
-    quic_work_touch(conn);
+    kick(conn);
 }
 
 void quic_conn_add_path(struct quic_conn *conn, const struct path *path)

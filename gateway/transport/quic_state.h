@@ -139,6 +139,9 @@ struct quic_conn {
     struct addr virtual_remote; /* likewise */
     struct path_set *paths;     /* NULL before the handshake is complete */
     uint64_t token;             /* paths' */
+    uint8_t *last;              /* packet with data that was sent, of last_len bytes, or NULL */
+    size_t last_len;
+    bool again; /* it is to be sent once more */
 
     struct list all;        /* ep->conns */
     struct list active;     /* ep->active or ep->parked, while it may have something to send */
@@ -160,9 +163,7 @@ struct quic_conn {
     unsigned datagram_count;
     bool datagram_turn;
     uint64_t datagram_id;
-    struct quic_dropped dropped;
 
-    struct quic_rate rate;
     unsigned rounds;    /* of this turn */
     size_t round_bytes; /* written in this round */
     size_t round_limit; /* 0: no round under way */
@@ -177,6 +178,9 @@ struct quic_conn {
     size_t farewell_len;
     bool farewell_due;
     unsigned farewell_heard, farewell_next; /* packets since, and when to repeat: 1, 2, 4... */
+
+    struct quic_dropped dropped;
+    struct quic_rate rate;
 };
 
 /* ---- the endpoint ---- */

@@ -287,11 +287,13 @@ static void travel(struct quic_link *link, int from, const struct path *path, co
     assert_non_null(p);
     side->sent_packets++;
     side->sent_bytes += len;
-    p->from = side->addr;
+    bool also = !addr_is_none(&path->local) && addr_equal(&path->local, &side->also);
+    p->from = also ? side->also : side->addr;
     p->to = path->remote;
     p->len = len;
     memcpy(p->data, data, len);
     bool lost = link->loss > 0 && draw(&link->chance) % 1000 < link->loss;
+    lost = lost || addr_equal(&p->from, &link->dead) || addr_equal(&p->to, &link->dead);
     if (lost || (link->filter && !link->filter(link, from, p->data, &p->len))) {
         free(p);
         return;
@@ -331,27 +333,35 @@ static void turn(struct quic_link *link, int i)
     link_flush(link, i);
 }
 
-void link_inject(struct quic_link *link, int i, const struct addr *from, const uint8_t *data,
+static void take(struct quic_link *link, int i, const struct path *path, const uint8_t *data,
                  size_t len)
 {
     struct link_side *side = &link->side[i];
-    struct path path = {.kind = PATH_UDP, .remote = *from, .local = side->addr};
     uint8_t *copy = malloc(len + 1);
     assert_non_null(copy);
     memcpy(copy, data, len);
     side->got_packets++;
     side->got_bytes += len;
-    quic_input(side->ep, link->now, &path, copy, len, len);
+    quic_input(side->ep, link->now, path, copy, len, len);
     free(copy);
+}
+
+void link_inject(struct quic_link *link, int i, const struct addr *from, const uint8_t *data,
+                 size_t len)
+{
+    struct path path = {.kind = PATH_UDP, .remote = *from, .local = link->side[i].addr};
+    take(link, i, &path, data, len);
 }
 
 static void arrive(struct quic_link *link, struct link_packet *p)
 {
     for (int i = 0; i < LINK_SIDES; i++) {
         struct link_side *side = &link->side[i];
-        if (!side->ep || side->deaf || !addr_equal(&side->addr, &p->to))
+        struct path path = {.kind = PATH_UDP, .remote = p->from, .local = p->to};
+        bool mine = addr_equal(&side->addr, &p->to) || addr_equal(&side->also, &p->to);
+        if (!side->ep || side->deaf || !mine)
             continue;
-        link_inject(link, i, &p->from, p->data, p->len);
+        take(link, i, &path, p->data, p->len);
         turn(link, i);
     }
     free(p);

@@ -1,8 +1,8 @@
 /**
  * Quic endpoints in one process, joined by a made-up network under a virtual clock.
  *
- * Each side has an address of its own and may move to another; datagrams take link->delay, and some
- * are lost. A side's streams write a known pattern and check it when reading.
+ * Each side has an address or two of its own and may move to another; datagrams take link->delay,
+ * and some are lost. A side's streams write a known pattern and check it when reading.
  */
 #pragma once
 
@@ -43,6 +43,7 @@ struct link_side {
     int index;
     struct keys keys;
     struct addr addr;
+    struct addr also; /* a second address: answers from where it was asked; none */
     struct quic_endpoint *ep;
     bool deaf;   /* what is sent to it is lost */
     bool refuse; /* on_identity says no */
@@ -77,6 +78,7 @@ struct quic_link {
     struct link_packet *first;
     struct link_side side[LINK_SIDES];
     instant busy_until[LINK_SIDES];
+    struct addr dead; /* what goes there or comes from there is lost; none */
     /** Sees each datagram before it travels and may change it. False: it is lost. May be NULL. */
     bool (*filter)(struct quic_link *link, int from, uint8_t *data, size_t *len);
     void *filter_arg;

@@ -148,6 +148,47 @@ static void recovers_from_a_dead_path_when_another_is_known(void **state)
     assert_true(s->ended && !s->wrong);
 }
 
+/* A transfer from `sender` has filled the window when the path dies; another one is known. Returns
+ * how long after the switch data goes on. */
+static instant pause_after_switch(int sender, instant delay)
+{
+    static const uint8_t ip[4] = {10, 0, 7, 7};
+    struct path other = {.kind = PATH_UDP, .remote = addr_v4(ip, 7777)};
+    link.delay = delay;
+    link.bytes_ms = 1000;
+    link.side[0].mode = link.side[1].mode = LINK_READ;
+    link.side[!sender].also = other.remote;
+    (void)link_open(&link, sender, 64 << 20, true);
+    quic_conn_add_path(link.side[sender].conn, &other);
+    link_run(&link, SEC(2));
+
+    const struct link_stream *s = &link.side[!sender].stream[0];
+    unsigned moved = link.side[sender].moved;
+    struct quic_conn_info info;
+    quic_conn_info(link.side[sender].conn, &info);
+    link.dead = info.path.remote;
+    for (int ms = 0; link.side[sender].moved == moved && ms < 30000; ms++)
+        link_run(&link, MSEC(1));
+    assert_true(link.side[sender].moved > moved);
+    instant switched = link.now;
+    uint64_t before = s->received;
+    while (s->received == before && link.now < switched + SEC(30))
+        link_run(&link, MSEC(1));
+    return link.now - switched;
+}
+
+static void data_goes_on_two_round_trips_after_a_dead_path_was_left(void **state)
+{
+    (void)state;
+    for (int sender = 0; sender < 2; sender++) {
+        for (instant delay = MSEC(5); delay <= MSEC(80); delay *= 2) {
+            teardown(state);
+            setup(state);
+            assert_in_range(pause_after_switch(sender, delay), 1, 4 * delay);
+        }
+    }
+}
+
 static bool no_probes(struct quic_link *l, int from, uint8_t *data, size_t *len)
 {
     (void)l;
@@ -222,6 +263,7 @@ int main(void)
         T(a_kick_sends_at_once_on_the_new_path),
         T(a_foreign_dialler_that_moves_is_validated_by_quic),
         T(probes_that_come_late_end_the_foreign_way),
+        T(data_goes_on_two_round_trips_after_a_dead_path_was_left),
         T(recovers_from_a_dead_path_when_another_is_known),
     };
     return cmocka_run_group_tests_name("quic_path", tests, NULL, NULL);
