@@ -125,7 +125,8 @@ static int run_with_gateway(struct front *f, const json_t *request)
     return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
 }
 
-/** For verbs about the registry. */
+/** For verbs about the registry. A gateway that starts or ends is waited for: it has the lock but
+ *  no ear. */
 static int run_anyhow(struct front *f, const json_t *request)
 {
     int pid = 0;
@@ -134,18 +135,20 @@ static int run_anyhow(struct front *f, const json_t *request)
 
     if (code != CLI_OK)
         return completion ? CLI_OK : code;
+    instant until = env_now(f->env) + START_WITHIN;
     struct asked asked = ask_gateway(f, request, false);
-    if (asked_nobody(&asked)) {
+    while (asked_nobody(&asked)) {
         json_t *answer = offline_run(f, request, &code, &pid);
         if (answer)
             return tell_answer(f, answer);
         if (code != -1)
             return code;
-        asked = ask_starting(f, request, false);
+        if (env_now(f->env) >= until)
+            return front_fail(f, CLI_FAILED, "overlay status",
+                              "the gateway with process id %d does not answer", pid);
+        ask_wait(f, START_TICK);
+        asked = ask_gateway(f, request, false);
     }
-    if (asked_nobody(&asked))
-        return front_fail(f, CLI_FAILED, "overlay status",
-                          "the gateway with process id %d does not answer", pid);
     return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
 }
 
