@@ -30,6 +30,14 @@ struct sock_listener {
 
 /* ---- accepting ---- */
 
+static void turn_away(struct sock_listener *l, int fd)
+{
+    io_fd_reset_on_close(fd);
+    (void)close(fd);
+    if (l->refused++ == 0)
+        log_warn(LOG_IO, "no descriptors left: new connections are refused");
+}
+
 /* The reserve descriptor lets the caller in for as long as it takes to turn it away: otherwise it
  * would hang in the queue, and readiness with it. */
 static int refuse_one(struct sock_listener *l)
@@ -38,12 +46,8 @@ static int refuse_one(struct sock_listener *l)
         return -EMFILE;
     int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     int err = fd < 0 ? -errno : 0;
-    if (fd >= 0) {
-        io_fd_reset_on_close(fd);
-        (void)close(fd);
-        if (l->refused++ == 0)
-            log_warn(LOG_IO, "no descriptors left: new connections are refused");
-    }
+    if (fd >= 0)
+        turn_away(l, fd);
     io_spare_refill(l->loop);
     return err;
 }
@@ -56,6 +60,11 @@ static int accept_one(struct sock_listener *l)
     int fd = accept4(l->watch.fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return errno == EMFILE || errno == ENFILE ? refuse_one(l) : -errno;
+    bool is_tcp = !addr_is_none(&l->local);
+    if (is_tcp && io_fd_is_kept(fd)) {
+        turn_away(l, fd);
+        return 0;
+    }
     if (l->refused > 0)
         log_info(LOG_IO, "%llu connections were refused for want of descriptors",
                  (unsigned long long)l->refused);

@@ -2,7 +2,8 @@
  * Listeners on TCP and unix sockets (struct sock_listener of gateway/base/env.h).
  *
  * When the process has no descriptor left, callers are refused with a reset, one by one, and said
- * so in the log now and then; connections that exist are not touched.
+ * so in the log now and then; connections that exist are not touched. TCP callers are refused while
+ * a few are left (io_fd_is_kept()), unix sockets, the control socket above all, serve on.
  */
 #pragma once
 

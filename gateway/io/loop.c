@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 
 #include "gateway/base/heap.h"
@@ -15,6 +16,11 @@
 #define BATCH           256  /* events told in one turn */
 #define TIMERS_A_TURN   1024 /* then sockets are looked at again */
 #define DEFERRED_ROUNDS 4    /* work that queues work runs in the same turn this deep */
+
+/* A caller of the control socket, a file that is saved with its folder, some that are read. With
+ * fewer than FILES_FEW in all there is nothing to keep. */
+#define FILES_KEPT 8
+#define FILES_FEW  64
 
 struct io_loop {
     uv_loop_t uv;
@@ -315,6 +321,15 @@ void io_loop_stop(struct io_loop *l)
 }
 
 /* ---- life ---- */
+
+bool io_fd_is_kept(int fd)
+{
+    struct rlimit files;
+
+    if (fd < FILES_FEW - FILES_KEPT || getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return false;
+    return files.rlim_cur >= FILES_FEW && (rlim_t)fd + FILES_KEPT >= files.rlim_cur;
+}
 
 bool io_spare_use(struct io_loop *l)
 {

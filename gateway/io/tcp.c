@@ -127,6 +127,10 @@ int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *remo
     int fd = socket(remote->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    if (io_fd_is_kept(fd)) {
+        (void)close(fd);
+        return -EMFILE;
+    }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
     if (connect(fd, &remote->sa, addr_len(remote)) < 0 && errno != EINPROGRESS) {

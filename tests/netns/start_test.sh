@@ -108,6 +108,8 @@ within 60 grep -q HELD "$T/few.log"
 held=$(sed -n 's/^HELD //p' "$T/few.log")
 check "with 64 descriptors some connections are served ($held of 100), the others refused" \
   test "$held" -ge 10 -a "$held" -lt 100
+check "its owner can still ask" ov a status
+check "and change things" ov a peer add "${IDS[b]}" --address 192.0.2.2:9
 rounds() { grep -c ALIVE "$T/few.log"; }
 check "those that are held stay alive" within 10 eval "[ \$(rounds) -gt $(($(rounds) + 5)) ]"
 busy() { awk '{ print $14 + $15 }' "/proc/$(pid_of a)/stat"; }

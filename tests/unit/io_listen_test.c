@@ -187,6 +187,50 @@ static void recovers_without_its_reserve(void **state)
     (void)close(fd);
 }
 
+/* Takes descriptors until `next` would be the next one. Returns how many. */
+static unsigned take_below(int next, int taken[static 64])
+{
+    unsigned count = 0;
+    for (int fd = dup(0); fd < next; fd = dup(0)) {
+        assert_true(fd >= 0 && count < 64);
+        taken[count++] = fd;
+        if (fd == next - 1)
+            return count;
+    }
+    fail_msg("descriptors beyond %d are taken", next);
+    return count;
+}
+
+static void tcp_leaves_the_last_eight_to_unix_sockets(void **state)
+{
+    struct world *w = *state;
+    struct sock_listener *control;
+    struct sock *dialled, *caller;
+    char byte, path[4200];
+    int taken[64];
+    skip_under_valgrind();
+    listen_on_loopback(w);
+    struct addr at = listener_local(w->env, w->listener);
+    (void)snprintf(path, sizeof(path), "%s/control.sock", w->folder);
+    assert_int_equal(sock_listen_unix(w->env, &control, path, &LISTENER, w), 0);
+    int fd = dial(&at);
+    unsigned count = take_below(64 - 8, taken);
+    rlim_t before = limit_descriptors(64);
+    spin_for(w->loop, MSEC(5));
+    assert_int_equal(w->count, 0);
+    assert_int_equal(recv(fd, &byte, 1, 0), -1);
+    assert_int_equal(errno, ECONNRESET);
+    assert_int_equal(sock_connect(w->env, &dialled, &at, &HANDLER, w), -EMFILE);
+    assert_int_equal(sock_connect_unix(w->env, &caller, path, &HANDLER, w), 0);
+    assert_true(spin_until(w->loop, &w->count, 1));
+    (void)limit_descriptors(before);
+    for (unsigned i = 0; i < count; i++)
+        (void)close(taken[i]);
+    (void)close(fd);
+    sock_close(w->env, caller);
+    listener_close(w->env, control);
+}
+
 /* ---- unix sockets ---- */
 
 static void deepen(struct world *w, size_t len)
@@ -369,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(accepts_many_callers),
         TEST(refuses_callers_when_no_descriptor_is_left),
+        TEST(tcp_leaves_the_last_eight_to_unix_sockets),
         TEST(recovers_without_its_reserve),
         TEST(connects_by_a_short_path),
         TEST(connects_by_a_path_longer_than_sun_path),
