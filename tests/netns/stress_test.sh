@@ -18,7 +18,7 @@ network 192.0.2 a b
 CONFIGURATION=$'[gateway]\nlisten = 0.0.0.0:4433\n[lan]\nmode = off\n'
 for host in a b; do
   server "$host" "serve-$host" "$PYTHON" "$STRESS" serve
-  mkdir -p -m 700 "$T/$host"
+  mkdir "$T/$host" && chmod 700 "$T/$host"
   : >"$T/killed-$host"
   printf '%s' "$CONFIGURATION" >"$T/$host/overlay.conf"
   gateway "$host"
