@@ -70,6 +70,7 @@ struct peer {
     bool waiting_for_more; /* candidates may still turn up */
     bool wanted;           /* redial when the session is lost */
     bool failed;           /* the last attempt did */
+    bool denied;           /* by the peer itself, or here: asking again is of no use */
     unsigned failures;     /* in a row */
     instant give_up;       /* end of this attempt */
     instant stop_waiting;  /* for candidates, when there is none left to try */

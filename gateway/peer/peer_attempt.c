@@ -75,7 +75,7 @@ void peer_fail(struct peer *p, int err)
         if (!l->session)
             link_close(l, QUIC_CLOSE_DONE);
     }
-    if (p->wanted && err != -EACCES)
+    if (p->wanted && !p->denied)
         peer_plan_redial(p);
     peer_set_timer(p);
     p->host->events->on_failed(p->host->arg, p, err, p->why);
@@ -136,6 +136,7 @@ void peer_begin(struct peer *p)
     p->give_up = peer_now(p) + PEER_CONNECT_WITHIN;
     p->tried_count = 0;
     p->error = 0;
+    p->denied = false;
     p->why[0] = '\0';
     if (p->current) { /* connected, and about to be ready */
         peer_set_timer(p);

@@ -62,6 +62,7 @@ void peer_drop(struct peer *p, enum quic_close_code code)
     }
     p->current = NULL;
     if (p->dialling) {
+        p->denied = true;
         bool stops = code == QUIC_CLOSE_DONE;
         peer_explain(p, stops ? "the gateway stops" : "closed here");
         peer_fail(p, stops ? -ECANCELED : -EACCES);

@@ -12,7 +12,8 @@ static const char *text_of_end(const struct quic_ended *ended)
     case QUIC_END_WRONG_ID:
         return "peer id mismatch: another gateway answers there";
     case QUIC_END_REFUSED:
-        return "refused: it does not know us, or has blocked us";
+        return ended->proven ? "refused: it does not know us, or has blocked us"
+                             : "something answers there that is no gateway";
     case QUIC_END_IDLE:
     case QUIC_END_TIMED_OUT:
         return "no answer";
@@ -27,11 +28,18 @@ static const char *text_of_end(const struct quic_ended *ended)
     return ended->reason[0] ? ended->reason : "protocol error";
 }
 
+/* Did the peer itself turn us away? Whoever else sits at an address of it may say so, too, and must
+ * not keep us from the peer. */
+static bool is_denial(const struct quic_ended *ended)
+{
+    return ended->proven &&
+           (ended->why == QUIC_END_REFUSED ||
+            (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_DENIED));
+}
+
 static int errno_of_end(const struct quic_ended *ended)
 {
-    if (ended->why == QUIC_END_WRONG_ID || ended->why == QUIC_END_REFUSED)
-        return -EACCES;
-    if (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_DENIED)
+    if (ended->why == QUIC_END_WRONG_ID || is_denial(ended))
         return -EACCES;
     return ended->why == QUIC_END_TIMED_OUT ? -ETIMEDOUT : -EHOSTUNREACH;
 }
@@ -46,9 +54,9 @@ static void note_failed_dial(struct peer *p, const struct link *l, const struct 
     peer_explain(p, "%s: %s", addr_print(&l->dialled.remote, text), text_of_end(ended));
     if (p->error != -EACCES)
         p->error = err;
-    /* The peer itself has spoken; asking it elsewhere gives the same answer. */
-    if (ended->why == QUIC_END_REFUSED ||
-        (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_DENIED))
+    /* Asking it elsewhere gives the same answer. */
+    p->denied = p->denied || is_denial(ended);
+    if (p->denied)
         peer_fail(p, -EACCES);
 }
 
@@ -57,8 +65,7 @@ static void note_lost_session(struct peer *p, const struct quic_ended *ended)
     char id[9];
 
     log_info(LOG_PEER, "%s: session ended (%s)", peer_id_short(&p->id, id), text_of_end(ended));
-    bool denied = errno_of_end(ended) == -EACCES;
-    if (p->wanted && !denied && !p->current && !p->dialling)
+    if (p->wanted && !is_denial(ended) && !p->current && !p->dialling)
         peer_plan_redial(p);
 }
 
@@ -155,6 +162,7 @@ static void on_misfit(void *arg, struct session *s, const char *why)
     if (l->peer->dialling) {
         peer_explain(l->peer, "%s", why);
         l->peer->error = -EACCES;
+        l->peer->denied = true;
     }
     link_close(l, QUIC_CLOSE_DENIED);
 }

@@ -53,6 +53,7 @@ enum quic_end {
 
 struct quic_ended {
     enum quic_end why;
+    bool proven;      /* the other side had proved to be whom we dialled, or who it is */
     uint64_t code;    /* the other side's QUIC error code where there is one */
     char reason[128]; /* for logs; printable ASCII only */
 };

@@ -120,6 +120,7 @@ static void end(struct quic_conn *conn, enum quic_end why, const ngtcp2_ccerr *e
     if (error)
         write_farewell(conn, error);
     conn->ended.why = why;
+    conn->ended.proven = conn->identified && !conn->link.wrong_id;
     instant shell = shell_time(conn, error || drain);
     take_apart(conn);
     if (shell > 0) {

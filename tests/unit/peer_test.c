@@ -239,6 +239,14 @@ static void ended(struct quic_conn *c, enum quic_end why)
     c->app = NULL;
 }
 
+/* The peer itself, having shown that it is the peer, does not want us. */
+static void refused(struct quic_conn *c)
+{
+    const struct quic_ended e = {.why = QUIC_END_REFUSED, .proven = true};
+    link_on_ended(c->app, &e);
+    c->app = NULL;
+}
+
 /* The peer dials us. */
 static struct quic_conn *adopt(struct world *w)
 {
@@ -353,10 +361,29 @@ static void a_refusal_by_the_peer_itself_ends_the_attempt_at_once(void **state)
     know(w, "192.0.2.2:2");
 
     peer_connect(&w->peer);
-    ended(&conns[0], QUIC_END_REFUSED);
+    refused(&conns[0]);
     assert_int_equal(w->failed, 1);
     assert_int_equal(w->error, -EACCES);
     assert_true(conns[1].closed);
+}
+
+/* Whoever has an address that was the peer's could keep us from it for ever. */
+static void a_refusal_by_who_knows_whom_is_one_address_that_does_not_work(void **state)
+{
+    struct world *w = *state;
+    know(w, "192.0.2.1:1");
+    know(w, "192.0.2.2:2");
+
+    peer_want(&w->peer, true);
+    fake_env_settle(&w->fake);
+    ended(&conns[0], QUIC_END_REFUSED);
+    assert_int_equal(w->failed, 0);
+    assert_false(conns[1].closed);
+    ended(&conns[1], QUIC_END_WRONG_ID);
+    assert_int_equal(w->failed, 1);
+    assert_int_equal(w->error, -EACCES);
+    fake_env_advance(&w->fake, SEC(3));
+    assert_int_equal(conn_count, 4);
 }
 
 static void both_ends_keep_the_connection_of_the_smaller_id(void **state)
@@ -457,7 +484,7 @@ static void does_not_insist_where_it_was_refused(void **state)
 
     peer_want(&w->peer, true);
     fake_env_settle(&w->fake);
-    ended(&conns[0], QUIC_END_REFUSED);
+    refused(&conns[0]);
     fake_env_advance(&w->fake, SEC(600));
     assert_int_equal(conn_count, 1);
 }
@@ -522,6 +549,7 @@ int main(void)
         SENTENCE(gives_up_within_ten_seconds_and_names_what_it_tried),
         SENTENCE(another_identity_at_one_address_does_not_end_the_attempt),
         SENTENCE(a_refusal_by_the_peer_itself_ends_the_attempt_at_once),
+        SENTENCE(a_refusal_by_who_knows_whom_is_one_address_that_does_not_work),
         SENTENCE(both_ends_keep_the_connection_of_the_smaller_id),
         SENTENCE(of_two_by_the_same_dialler_the_newest_wins),
         SENTENCE(of_a_peer_that_dials_without_end_the_latest_are_kept),
