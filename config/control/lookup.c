@@ -35,12 +35,14 @@ const char *peer_label(struct command_context *c, const struct peer_id *id,
     return out;
 }
 
-/** Takes ".suffix" (and ".localhost") off the end of a name. */
+/** Takes ".suffix" (and ".localhost", and the root's dot) off the end of a name. */
 static void strip_suffix(const char *suffix, char *text)
 {
     static const char LOCALHOST[] = ".localhost";
     size_t len = strlen(text), n = strlen(LOCALHOST);
 
+    if (len > 1 && text[len - 1] == '.')
+        text[--len] = '\0';
     if (len > n && strcmp(text + len - n, LOCALHOST) == 0)
         text[len -= n] = '\0';
     n = strlen(suffix);
@@ -66,6 +68,8 @@ json_t *lookup_place(struct command_context *c, const char *text, struct lookup_
 
     memset(out, 0, sizeof(*out));
     (void)snprintf(copy, sizeof(copy), "%s", text);
+    for (char *at = copy; *at; at++) /* names are DNS names */
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
     if (registry_find_peer(c->registry, text, &out->peer) == -ENOENT && looks_like_invite(text))
         return protocol_error(CLI_USAGE, "overlay peer add PEER_ID --alias NAME",
                               "'%s' is no PEER, SERVICE.PEER or PEER:PORT", text);

@@ -126,7 +126,8 @@ static const struct verb VERBS[] = {
      "`reload` makes a running gateway read the file again; a bad file changes nothing.", CONFIG_OPTIONS},
     {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
      "Run the gateway in the foreground",
-     "For service managers; `share`, `open`, `pipe`, `ping` and `bench` start one in the background.", NO_OPTIONS},
+     "For service managers; `share`, `open`, `pipe`, `ping` and `bench` start one in the background. "
+     "SIGHUP makes it read the configuration again, SIGTERM and SIGINT end it in good order.", NO_OPTIONS},
     {"stop", VERB_STOP, "", NULL, VALUE_NONE, 0, 0, false,
      "End the running gateway", "", NO_OPTIONS},
     {"completion", VERB_COMPLETION, "SHELL", "bash zsh fish", VALUE_TEXT, 1, 1, false,

@@ -352,7 +352,7 @@ static void open_opens_all_or_the_one_that_is_named(void **state)
     (void)opens("\"place\":\"alice:5060\",\"udp\":true");
     assert_string_equal(stage.ports[2].service, "voice");
     assert_non_null(strstr(stage.answer, "\"url\":null"));
-    (void)opens("\"place\":\"web.alice.overlay\",\"at\":\"9000\"");
+    (void)opens("\"place\":\"WEB.Alice.overlay.\",\"at\":\"9000\"");
     assert_int_equal(stage.port_count, 3);
 }
 
