@@ -194,7 +194,8 @@ run-replay: $(REPLAY_BIN)
 run-tests: run-unit run-scenario
 
 check-asan:
-	$(sub) MODE=asan run-tests run-replay
+	$(sub) MODE=asan all run-tests run-replay
+	+$Q OVERLAY=$(CURDIR)/build/asan/overlay tests/netns/run.sh
 # The gateway is one loop on one thread; as long as no source starts a thread or queues work on
 # libuv's pool there is no race to look for.
 check-tsan:
