@@ -317,7 +317,7 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
     struct http_target target;
     c->is_head = http_text_is(head->method, "HEAD");
     c->is_connect = http_text_is(head->method, "CONNECT");
-    c->upgrade = rewrite_wants_upgrade(head);
+    c->upgrade = !c->is_connect && rewrite_wants_upgrade(head);
     c->old_client = head->minor == 0;
     c->keep_alive = http_keeps_alive(head);
     c->response_begun = false;

@@ -338,16 +338,24 @@ static void connect_opens_a_tunnel_to_any_port_of_the_peer(void **state)
     assert_status(client("CONNECT alice.overlay HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
 }
 
-static void a_tunnel_is_guarded_like_a_local_port(void **state)
+static void expect_guarded_tunnel(const char *connect)
 {
-    (void)state;
-    struct sock *s = client("CONNECT alice.overlay:80 HTTP/1.1\r\nHost: alice.overlay\r\n\r\n");
+    struct sock *s = client(connect);
     struct far_stream *far = answered();
     world_run(&world);
     world_forget(s);
     world_say(s, "GET / HTTP/1.1\r\nHost: alice.overlay\r\nOrigin: http://evil.com\r\n\r\n");
     assert_int_equal(far->far.sent_len, 0);
     assert_status(s, 421);
+}
+
+static void a_tunnel_is_guarded_like_a_local_port(void **state)
+{
+    (void)state;
+    expect_guarded_tunnel("CONNECT alice.overlay:80 HTTP/1.1\r\nHost: alice.overlay\r\n\r\n");
+    /* Nothing that was asked of the proxy counts for what is in the tunnel. */
+    expect_guarded_tunnel("CONNECT alice.overlay:80 HTTP/1.1\r\nHost: alice.overlay\r\n"
+                          "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
 static void what_goes_wrong_is_a_page_that_says_so(void **state)
