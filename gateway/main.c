@@ -13,6 +13,7 @@
 #include "gateway/crypto/secret.h"
 #include "gateway/daemon.h"
 #include "gateway/io/file.h"
+#include "gateway/io/logfile.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/process.h"
 #include "gateway/io/terminal.h"
@@ -20,6 +21,7 @@
 struct program {
     struct machine *machine;
     int edit; /* lock of the registry, or -1 */
+    struct logfile log;
 };
 
 static const char *get_environment(void *arg, const char *name)
@@ -136,13 +138,13 @@ static int edit_begin(void *arg, int *pid)
 static void write_log(void *arg, enum log_level level, enum log_topic topic, const char *line)
 {
     char out[LOG_LINE_MAX + 64], stamp[PROCESS_STAMP_MAX];
-    (void)arg;
+    struct program *p = arg;
 
     int len = snprintf(out, sizeof(out), "%s%s %s: %s\n", process_stamp(stamp),
                        log_level_name(level), log_topic_name(topic), line);
     /* Nobody is left to tell when the log itself cannot be written. */
-    if (len > 0 && terminal_write(STDERR_FILENO, out, (size_t)len) < 0)
-        return;
+    if (len > 0 && terminal_write(STDERR_FILENO, out, (size_t)len) == 0)
+        logfile_wrote(&p->log, (size_t)len);
 }
 
 static instant log_now(void *arg)
@@ -170,10 +172,12 @@ static int run_daemon(void *arg, const struct cli_daemon *options, char *why, si
         .now = log_now,
         .arg = p,
     };
+    logfile_init(&p->log, STDERR_FILENO, options->home);
     log_set_sink(&sink);
     process_prepare();
     int err = daemon_run(p->machine, options, why, why_len);
     log_set_sink(NULL);
+    logfile_deinit(&p->log);
     return err < 0 ? CLI_FAILED : CLI_OK;
 }
 

@@ -13,8 +13,9 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "gateway/io/logfile.h"
 
 #ifdef HAVE_LIBSYSTEMD
 #    include <systemd/sd-daemon.h>
@@ -24,9 +25,6 @@
 #define READY_VARIABLE  "OVERLAY_READY_FD"
 #define READY           "\1"
 #define READY_WITHIN_MS 15000
-
-/* The log of a gateway in the background is put aside at the next start when it is longer. */
-#define LOG_LENGTH_MAX (1 << 20)
 
 #define SIGNALS 3
 
@@ -179,27 +177,16 @@ struct launch {
     char *argv[8];
 };
 
-static void put_aside(const char *path)
-{
-    struct stat s;
-    char *old;
-    if (lstat(path, &s) < 0 || s.st_size <= LOG_LENGTH_MAX || asprintf(&old, "%s.old", path) < 0)
-        return;
-    (void)rename(path, old);
-    free(old);
-}
-
 static int open_log(const char *home, off_t *start, char *why, size_t why_len)
 {
     auto_free char *path = NULL;
-    if (asprintf(&path, "%s/overlay.log", home) < 0)
+    if (asprintf(&path, "%s/" LOGFILE_NAME, home) < 0)
         return -ENOMEM;
-    put_aside(path);
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int err = -errno;
+    logfile_put_aside(path);
+    int fd = logfile_open(path);
     if (fd < 0) {
-        (void)snprintf(why, why_len, "%s: %s", path, strerror(-err));
-        return err;
+        (void)snprintf(why, why_len, "%s: %s", path, strerror(-fd));
+        return fd;
     }
     *start = lseek(fd, 0, SEEK_END);
     return fd;
