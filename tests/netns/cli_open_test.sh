@@ -113,8 +113,11 @@ pipe=$!
 unreached ping far >"$T/ping-far" 2>&1 &
 ping=$!
 check "open of who is away is exit 5 and names all that was tried" unreached open far
-check "so it is for pipe" wait $pipe
-check "and for ping" wait $ping
+# Waited for here: within check they would be no children of the shell that waits.
+wait $pipe; pipe=$?
+wait $ping; ping=$?
+check "so it is for pipe" test $pipe -eq 0
+check "and for ping" test $ping -eq 0
 check "within 10 s" test $((($(date +%s%N) - begin) / 1000000)) -lt 10500
 check "nothing stays bound for it" fails grep -q far <(ov b ls)
 check "status says why it is not direct" status_is b "[p['why_not_direct'] is not None and p['path'] is None for p in s['peers'] if p['alias'] == 'far'][0]" True
