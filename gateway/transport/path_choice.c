@@ -127,10 +127,10 @@ static void become_suspect(struct path_set *s, instant now)
 
 void path_choice_run(struct path_set *s, instant now)
 {
+    if (s->waiting && !s->suspect && now >= s->waiting_since + SUSPECT_AFTER)
+        become_suspect(s, now); /* perhaps so late that what follows is due as well */
     if (now >= s->choose_due)
         s->choose_due = INSTANT_NEVER;
-    if (s->waiting && !s->suspect && now >= s->waiting_since + SUSPECT_AFTER)
-        become_suspect(s, now);
     if (is_dead(s, now))
         fall_back(s, now);
     else if (!s->suspect)

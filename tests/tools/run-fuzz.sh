@@ -22,7 +22,7 @@ fuzz_one() {
   else
     printf '  %-32s FAILED, see %s\n' "$name" "$log"
     tail -n 60 "$log"
-    return 255
+    return 1
   fi
 }
 export -f fuzz_one
