@@ -84,8 +84,8 @@ void io_watch_stop(struct io_loop *l, struct io_watch *w);
 /** Stops and closes. For descriptors that no other process shares. */
 void io_watch_close(struct io_loop *l, struct io_watch *w);
 
-/** Whether a descriptor is one of the last that are allowed. TCP leaves these alone, so that the
- *  owner can still ask what is going on, change it and have it saved. */
+/** Whether a descriptor is one of the last that are allowed. Connections and flows leave these
+ *  alone, so that the owner can still ask what is going on, change it and have it saved. */
 bool io_fd_is_kept(int fd);
 /** Gives up the reserve descriptor so that one more can be opened. False if it was gone. */
 bool io_spare_use(struct io_loop *l);

@@ -150,6 +150,10 @@ int io_unix_connect(struct io_loop *l, struct sock **out, const char *path,
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    if (io_fd_is_kept(fd)) {
+        (void)close(fd);
+        return -EMFILE;
+    }
     int err = unixpath_connect(fd, path);
     if (err < 0) {
         (void)close(fd);

@@ -75,6 +75,10 @@ static int open_bound(const struct addr *local, unsigned flags)
     int fd = socket(local->sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    if (io_fd_is_kept(fd)) {
+        (void)close(fd);
+        return -EMFILE;
+    }
     int err = 0;
     if (addr_is_v6(local))
         err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));

@@ -201,11 +201,20 @@ static unsigned take_below(int next, int taken[static 64])
     return count;
 }
 
-static void tcp_leaves_the_last_eight_to_unix_sockets(void **state)
+static void on_no_datagrams(void *arg, const struct udp_rx *rx)
+{
+    (void)arg;
+    (void)rx;
+}
+
+static const struct udp_handler NO_DATAGRAMS = {on_no_datagrams, NULL};
+
+static void connections_and_flows_leave_the_last_eight_to_the_owner(void **state)
 {
     struct world *w = *state;
     struct sock_listener *control;
     struct sock *dialled, *caller;
+    struct udp_socket *udp;
     char byte, path[4200];
     int taken[64];
     skip_under_valgrind();
@@ -214,15 +223,18 @@ static void tcp_leaves_the_last_eight_to_unix_sockets(void **state)
     (void)snprintf(path, sizeof(path), "%s/control.sock", w->folder);
     assert_int_equal(sock_listen_unix(w->env, &control, path, &LISTENER, w), 0);
     int fd = dial(&at);
+    assert_int_equal(sock_connect_unix(w->env, &caller, path, &HANDLER, w), 0);
     unsigned count = take_below(64 - 8, taken);
     rlim_t before = limit_descriptors(64);
+    assert_true(spin_until(w->loop, &w->count, 1));
     spin_for(w->loop, MSEC(5));
-    assert_int_equal(w->count, 0);
+    assert_int_equal(w->count, 1); /* the owner alone */
     assert_int_equal(recv(fd, &byte, 1, 0), -1);
     assert_int_equal(errno, ECONNRESET);
     assert_int_equal(sock_connect(w->env, &dialled, &at, &HANDLER, w), -EMFILE);
-    assert_int_equal(sock_connect_unix(w->env, &caller, path, &HANDLER, w), 0);
-    assert_true(spin_until(w->loop, &w->count, 1));
+    assert_int_equal(sock_connect_unix(w->env, &dialled, path, &HANDLER, w), -EMFILE);
+    addr_set_port(&at, 0);
+    assert_int_equal(udp_open(w->env, &udp, &at, 0, &NO_DATAGRAMS, NULL), -EMFILE);
     (void)limit_descriptors(before);
     for (unsigned i = 0; i < count; i++)
         (void)close(taken[i]);
@@ -413,7 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(accepts_many_callers),
         TEST(refuses_callers_when_no_descriptor_is_left),
-        TEST(tcp_leaves_the_last_eight_to_unix_sockets),
+        TEST(connections_and_flows_leave_the_last_eight_to_the_owner),
         TEST(recovers_without_its_reserve),
         TEST(connects_by_a_short_path),
         TEST(connects_by_a_path_longer_than_sun_path),
