@@ -100,11 +100,29 @@ size_t preamble_answer_write(const struct preamble_answer *a,
 }
 
 /* C1 controls (U+0080..U+009F) drive terminals too; in UTF-8 they are 0xc2 0x80..0x9f. */
+static bool ends_c1(const uint8_t *at, size_t before)
+{
+    return before >= 1 && at[-1] == 0xc2 && at[0] >= 0x80 && at[0] <= 0x9f;
+}
+
+/* U+200E, U+200F, U+202A..U+202E and U+2066..U+2069 turn the direction of the text around them, so
+ * that a line reads other than it is. */
+static bool ends_direction(const uint8_t *at, size_t before)
+{
+    if (before < 2 || at[-2] != 0xe2)
+        return false;
+    if (at[-1] == 0x80)
+        return at[0] == 0x8e || at[0] == 0x8f || (at[0] >= 0xaa && at[0] <= 0xae);
+    return at[-1] == 0x81 && at[0] >= 0xa6 && at[0] <= 0xa9;
+}
+
 static void copy_printable(char *out, const uint8_t *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        bool c1 = i > 0 && text[i - 1] == 0xc2 && text[i] >= 0x80 && text[i] <= 0x9f;
-        out[i] = (char)(text[i] < 0x20 || text[i] == 0x7f || c1 ? '?' : text[i]);
+        bool bad = text[i] < 0x20 || text[i] == 0x7f || ends_c1(text + i, i);
+        out[i] = (char)(bad ? '?' : text[i]);
+        if (ends_direction(text + i, i))
+            memset(out + i - 2, '?', 3);
     }
     out[len] = '\0';
 }

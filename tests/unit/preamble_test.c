@@ -141,6 +141,20 @@ static void a_reason_cannot_drive_a_terminal(void **state)
     assert_memory_equal(a.reason, "a??\xc2??", 7);
 }
 
+static void nor_turn_the_direction_of_a_line(void **state)
+{
+    static const char said[] = "a\xe2\x80\xae"
+                               "b\xe2\x81\xa6"
+                               "c\xe2\x80\x8f"
+                               "d\xe2\x82\xac\xe2\x80";
+    struct preamble_answer a;
+    uint8_t data[64] = {PREAMBLE_REFUSED, sizeof(said) - 1};
+    (void)state;
+    memcpy(data + 2, said, sizeof(said) - 1);
+    assert_true(preamble_answer_read(&a, data, 2 + sizeof(said) - 1) > 0);
+    assert_string_equal(a.reason, "a???b???c???d\xe2\x82\xac\xe2\x80");
+}
+
 static void every_status_has_a_text(void **state)
 {
     (void)state;
@@ -160,6 +174,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_names_and_long_ones),
         cmocka_unit_test(answers_are_read_as_written),
         cmocka_unit_test(a_reason_cannot_drive_a_terminal),
+        cmocka_unit_test(nor_turn_the_direction_of_a_line),
         cmocka_unit_test(every_status_has_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
