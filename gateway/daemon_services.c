@@ -70,10 +70,17 @@ static size_t list_ports(void *arg, struct control_port *out, size_t max)
     return count;
 }
 
-static int join(void *arg, struct sock *sock, const uint8_t *early, size_t len, struct pipe *pipe)
+static int join(void *arg, struct sock *sock, const uint8_t *early, size_t len, struct pipe *pipe,
+                uint64_t id)
 {
     struct daemon *d = arg;
-    return joins_add(&d->joins, sock, early, len, pipe);
+    return joins_add(&d->joins, sock, early, len, pipe, id);
+}
+
+static bool join_broke_off(void *arg, uint64_t id)
+{
+    struct daemon *d = arg;
+    return joins_broke_off(&d->joins, id);
 }
 
 /* ---- the configuration ---- */
@@ -186,6 +193,7 @@ void daemon_fill_services(struct daemon *d)
         .close_port = close_port,
         .list_ports = list_ports,
         .join = join,
+        .join_broke_off = join_broke_off,
         .reload = reload,
         .stop = stop,
         .is_own_door = is_own_door,

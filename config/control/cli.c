@@ -178,6 +178,35 @@ static int start_gateway(struct front *f)
     return CLI_OK;
 }
 
+/** The control socket ends in the same way whether the service's data ended or broke off. */
+static int ask_pipe_end(const struct front *f, json_int_t id)
+{
+    json_t *request = json_pack("{s:s, s:I}", "cmd", "pipe_end", "pipe", id);
+    struct asked asked = ask_gateway(f, request, false);
+    const json_t *whole = json_object_get(json_object_get(asked.answer, "result"), "whole");
+    bool broken = asked.err < 0 || json_is_false(whole);
+
+    json_decref(request);
+    json_decref(asked.answer);
+    return broken ? front_fail(f, CLI_FAILED, "overlay status", "%s: the connection broke off",
+                               f->args.at[0])
+                  : CLI_OK;
+}
+
+/** Carries standard input and output over the socket of a good answer. */
+static int run_pipe(const struct front *f, struct asked *asked)
+{
+    json_t *result = json_object_get(asked->answer, "result");
+    json_int_t id = json_integer_value(json_object_get(result, "pipe"));
+    int err = f->host->join_stdio(f->host->arg, asked->sock, asked->early, asked->early_len);
+
+    free(asked->early);
+    json_decref(asked->answer);
+    if (err < 0)
+        return front_fail(f, CLI_FAILED, NULL, "%s: %s", f->args.at[0], strerror(-err));
+    return ask_pipe_end(f, id);
+}
+
 /** For verbs that start a gateway where none runs: in the background, or here with -f. */
 static int run_starting(struct front *f, const json_t *request)
 {
@@ -197,13 +226,7 @@ static int run_starting(struct front *f, const json_t *request)
     }
     if (asked.err < 0)
         return asked_nobody(&asked) ? tell_no_gateway(f) : tell_lost(f, asked.err);
-    if (!asked.sock)
-        return tell_answer(f, asked.answer);
-    json_decref(asked.answer);
-    int err = f->host->join_stdio(f->host->arg, asked.sock, asked.early, asked.early_len);
-    free(asked.early);
-    return err < 0 ? front_fail(f, CLI_FAILED, NULL, "%s: %s", f->args.at[0], strerror(-err))
-                   : CLI_OK;
+    return asked.sock ? run_pipe(f, &asked) : tell_answer(f, asked.answer);
 }
 
 /** Waits for the gateway to have gone, so that another may start at once. */

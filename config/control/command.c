@@ -12,6 +12,7 @@
 static const struct protocol_argument NO_ARGUMENTS[] = {NONE};
 static const struct protocol_argument PEER[] = {{"peer", PROTOCOL_STRING, true}, NONE};
 static const struct protocol_argument PLACE[] = {{"place", PROTOCOL_STRING, true}, NONE};
+static const struct protocol_argument PIPE_END[] = {{"pipe", PROTOCOL_NUMBER, true}, NONE};
 static const struct protocol_argument CLOSE[] = {{"id", PROTOCOL_STRING, true}, NONE};
 static const struct protocol_argument RESOLVE[] = {{"name", PROTOCOL_STRING, true}, NONE};
 static const struct protocol_argument UNNAME[] = {{"alias", PROTOCOL_STRING, true}, NONE};
@@ -68,6 +69,7 @@ static const struct command COMMANDS[] = {
     {"ping", false, PING, NULL, command_ping},
     {"bench", false, PEER, NULL, command_bench},
     {"pipe", false, PLACE, NULL, command_pipe},
+    {"pipe_end", false, PIPE_END, command_pipe_end, NULL},
     {"reload", false, NO_ARGUMENTS, command_reload, NULL},
     {"stop", false, NO_ARGUMENTS, command_stop, NULL},
 };

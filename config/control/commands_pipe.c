@@ -7,6 +7,9 @@
 #include "config/control/commands.h"
 #include "config/control/lookup.h"
 
+/* Numbers that JSON keeps exactly. */
+#define PIPE_ID_MASK ((UINT64_C(1) << 52) - 1)
+
 struct piping {
     struct call *call;
     struct command_context *context;
@@ -14,6 +17,7 @@ struct piping {
     char text[PROTOCOL_STRING_MAX + 1];
     struct node_wait wait;
     bool connecting;
+    uint64_t id; /* for pipe_end */
     struct pipe *pipe;
     bool broken; /* the pipe was reset after its answer */
 };
@@ -47,7 +51,7 @@ static void given(void *arg, struct sock *sock, uint8_t *early, size_t len)
         sock_reset(p->context->env, sock);
     } else if (sock) {
         p->pipe = NULL;
-        (void)services->join(services->arg, sock, early, len, pipe);
+        (void)services->join(services->arg, sock, early, len, pipe, p->id);
     }
     free(early);
     piping_free(p);
@@ -74,7 +78,7 @@ static void on_readable(void *arg)
     }
     p->call = NULL;
     call->state = NULL;
-    call->finish_raw(call, protocol_ok(NULL), given, p);
+    call->finish_raw(call, protocol_ok(json_pack("{s:I}", "pipe", (json_int_t)p->id)), given, p);
 }
 
 static void on_writable(void *arg)
@@ -131,6 +135,8 @@ void command_pipe(struct call *call, const json_t *request)
     }
     p->call = call;
     p->context = call->context;
+    env_random(call->context->env, &p->id, sizeof(p->id));
+    p->id = (p->id & PIPE_ID_MASK) + 1;
     (void)snprintf(p->text, sizeof(p->text), "%s", text);
     json_t *refusal = lookup_place(call->context, text, &p->place);
     if (!refusal && !*p->place.service && !p->place.port)
@@ -144,4 +150,12 @@ void command_pipe(struct call *call, const json_t *request)
     p->connecting = true;
     p->wait.done = connected;
     node_connect(call->context->node, &p->place.peer, &p->wait);
+}
+
+json_t *command_pipe_end(struct command_context *c, const json_t *request)
+{
+    uint64_t id = (uint64_t)protocol_number(request, "pipe", 0);
+
+    return protocol_ok(
+        json_pack("{s:b}", "whole", !c->services->join_broke_off(c->services->arg, id)));
 }

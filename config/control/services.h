@@ -48,8 +48,11 @@ struct control_services {
     /** Fills in up to `max` open ports; returns how many there are. */
     size_t (*list_ports)(void *arg, struct control_port *out, size_t max);
     /** Carries bytes both ways between a socket and a stream until both have ended; `early` are
-     *  bytes read from the socket already. Takes both, also on error. */
-    int (*join)(void *arg, struct sock *sock, const uint8_t *early, size_t len, struct pipe *pipe);
+     *  bytes read from the socket already, `id` is not 0. Takes both, also on error. */
+    int (*join)(void *arg, struct sock *sock, const uint8_t *early, size_t len, struct pipe *pipe,
+                uint64_t id);
+    /** Whether the far side's data broke off in the join of that id, if that is still known. */
+    bool (*join_broke_off)(void *arg, uint64_t id);
 
     /** Reads the configuration again and applies it. On error nothing changed and `why` says
      *  FILE:LINE. */

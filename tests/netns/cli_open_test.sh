@@ -8,6 +8,7 @@ network 192.0.2 a b c
 serve a 7301 echo
 serve a 7302 udp-echo
 serve a 7303 count-then-answer
+serve a 7304 say-and-reset
 for host in a b c; do
   mkdir -m 700 "$T/$host"
   printf '[lan]\nmode = off\n' >"$T/$host/overlay.conf"
@@ -20,6 +21,7 @@ gateway c
   ov a share 7301 --as echo --to b
   ov a share 7302 --as voice --udp --to b
   ov a share 7303 --as count --both --to b
+  ov a share 7304 --as rst --to b
   ov a share 7399 --as down --to b
   ov a share 7398 --as mine
 } >/dev/null 2>&1
@@ -32,8 +34,8 @@ lines() { ov b open "$@" | wc -l; }
 LINE='^(-|http://[a-z.:0-9]+/)	127\.0\.0\.1:2[0-9]{4}	[a-z]+\.a\.overlay$'
 
 # ---- open ----
-check "open PEER opens all that we may use, one a line" prints 4 lines a
-check "every line is URL, address and name" prints 4 eval 'ov b open a | grep -Ecx "$LINE"'
+check "open PEER opens all that we may use, one a line" prints 5 lines a
+check "every line is URL, address and name" prints 5 eval 'ov b open a | grep -Ecx "$LINE"'
 check "where there is no URL there is a dash" shows $'^-\t127.0.0.1:[0-9]+\tvoice' ov b open voice.a
 check "doing it again prints the same" prints "$(ov b open a)" ov b open a
 check "SERVICE.PEER opens one" prints 1 lines echo.a
@@ -45,7 +47,7 @@ check "PEER --udp opens what takes datagrams" prints 2 lines a --udp
 check "PEER:PORT of a UDP service wants --udp" exits 3 'add --udp' -- ov b open a:7302
 check "and then gives it" prints 1 lines a:7302 --udp
 check "JSON is an array with service, proto, listen, url and id" prints "True True" eval \
-  'ov b --json open a | json "len(v) == 4, all(set(\"service proto listen url id\".split()) <= set(p) for p in v)" | tr -d "(),"'
+  'ov b --json open a | json "len(v) == 5, all(set(\"service proto listen url id\".split()) <= set(p) for p in v)" | tr -d "(),"'
 check "a UDP service has no URL in JSON" prints None eval 'ov b --json open voice.a | json "v[0][\"url\"]"'
 check "--at with several is exit 2" exits 2 'SERVICE.PEER --at' -- ov b open a --at 9000
 check "--at names the port" shows $'\t127.0.0.1:9000\t' ov b open echo.a --at 9000
@@ -85,6 +87,7 @@ check "pipe says nothing on standard output when it fails" test -z "$(ov b pipe 
 check "pipe to what we may not use is exit 4" exits 4 -- ov b pipe mine.a
 check "pipe to what is not there is exit 3" exits 3 -- ov b pipe a:1
 check "pipe to a target that is down is exit 5" exits 5 'refused' -- ov b pipe down.a
+check "what breaks off does not look complete" exits 1 'broke off' -- ov b pipe rst.a
 check "pipe without a service is exit 2" exits 2 'which service' -- ov b pipe a
 
 # ---- a stranger ----

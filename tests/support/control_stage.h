@@ -43,6 +43,8 @@ struct stage {
     struct sock *joined;
     struct pipe *joined_pipe;
     char joined_early[64];
+    uint64_t joined_id;
+    bool join_breaks;
 };
 
 /* ---- struct control_services ---- */
@@ -97,17 +99,24 @@ static inline size_t stage_list_ports(void *arg, struct control_port *out, size_
 }
 
 static inline int stage_join(void *arg, struct sock *sock, const uint8_t *early, size_t len,
-                             struct pipe *pipe)
+                             struct pipe *pipe, uint64_t id)
 {
     struct stage *s = arg;
 
     s->joined = sock;
+    s->joined_id = id;
     s->joined_pipe = pipe;
     assert_true(len < sizeof(s->joined_early));
     if (len > 0)
         memcpy(s->joined_early, early, len);
     s->joined_early[len] = '\0';
     return 0;
+}
+
+static inline bool stage_join_broke_off(void *arg, uint64_t id)
+{
+    struct stage *s = arg;
+    return s->join_breaks && id == s->joined_id;
 }
 
 static inline int stage_reload(void *arg, char *why, size_t why_len)
@@ -180,6 +189,7 @@ static inline void stage_init(struct stage *s)
                                             .close_port = stage_close_port,
                                             .list_ports = stage_list_ports,
                                             .join = stage_join,
+                                            .join_broke_off = stage_join_broke_off,
                                             .reload = stage_reload,
                                             .stop = stage_stop,
                                             .port_name = stage_port_name,

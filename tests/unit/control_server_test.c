@@ -571,13 +571,21 @@ static void pipe_joins_the_callers_socket_and_the_stream(void **state)
     assert_string_equal(stage_heard(&stage, caller), "");
     stage.node.answered = true;
     fake_pipe_say(far, "");
-    assert_string_equal(stage_heard(&stage, caller), "{\"ok\":true,\"result\":null}\n");
+    assert_non_null(strstr(stage_heard(&stage, caller), "{\"ok\":true,\"result\":{\"pipe\":"));
     fake_env_settle(&stage.env);
     assert_ptr_equal(stage.joined, caller);
     assert_ptr_equal(stage.joined_pipe, &far->pipe);
     assert_string_equal(stage.joined_early, "SSH-2.0");
     sock_close(&stage.env.env, caller);
     free(far);
+
+    char line[128];
+    (void)snprintf(line, sizeof(line), "{\"cmd\":\"pipe_end\",\"pipe\":%llu}",
+                   (unsigned long long)stage.joined_id);
+    says(line, "{\"whole\":true}");
+    stage.join_breaks = true;
+    says(line, "{\"whole\":false}");
+    says("{\"cmd\":\"pipe_end\",\"pipe\":0}", "{\"whole\":true}");
 }
 
 static void pipe_tells_what_the_far_side_said(void **state)
