@@ -49,7 +49,7 @@ static void view_connection(const struct member *m, struct peer_view *out)
     out->rx_bytes += info.rx_bytes;
     out->tx_bytes += info.tx_bytes;
     out->dropped += quic_dropped_sum(&info.dropped);
-    out->streams = info.streams;
+    out->streams = peer_session(&m->peer) ? session_streams(peer_session(&m->peer)) : 0;
     out->path.present = true;
     out->path.kind = "udp";
     out->path.remote = info.path.remote;

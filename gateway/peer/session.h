@@ -77,6 +77,8 @@ void session_on_datagram(struct session *s, instant now, const uint8_t *data, si
 MUST_USE int session_open_stream(struct session *s, const struct preamble *what, struct pipe **out);
 MUST_USE int session_open_flow(struct session *s, const struct preamble *what,
                                const struct flow_handler *handler, void *arg, struct flow **out);
+/** Open streams but the two control streams; a flow has one too. */
+uint64_t session_streams(const struct session *s);
 /** True while anything but the control stream is open: streams or flows. */
 bool session_in_use(const struct session *s);
 const struct flow_counters *session_dropped(const struct session *s);

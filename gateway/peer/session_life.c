@@ -98,13 +98,18 @@ const struct message_hello *session_hello(const struct session *s)
     return s->has_hello ? &s->hello : NULL;
 }
 
-bool session_in_use(const struct session *s)
+uint64_t session_streams(const struct session *s)
 {
     struct quic_conn_info info;
     uint64_t control = (s->ours ? 1u : 0u) + (s->theirs ? 1u : 0u);
 
     quic_conn_info(s->conn, &info);
-    return info.streams > control;
+    return info.streams > control ? info.streams - control : 0;
+}
+
+bool session_in_use(const struct session *s)
+{
+    return session_streams(s) > 0;
 }
 
 const struct flow_counters *session_dropped(const struct session *s)

@@ -74,6 +74,8 @@ ov b stop 2>/dev/null
 check "a port is kept over a restart by a command" prints "$kept" ov b open count.a
 check "and open again from the start" shows '^count\.a' ov b ls
 
+check "an idle session has no streams" within 3 status_is b "s['peers'][0]['streams']" 0
+
 # ---- ping ----
 check "ping prints a line for each of 2" prints 2 eval 'ov b ping a -c 2 2>/dev/null | grep -Ec "^a: [0-9.]+ ms, direct, 192.0.2.1:[0-9]+$"'
 check "ping --until-direct stops at the first" prints 1 eval 'ov b ping a --until-direct 2>/dev/null | wc -l'
