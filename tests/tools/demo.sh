@@ -76,8 +76,8 @@ within 10 test -s "$T/port" || fail "the web server did not start"
 port=$(cat "$T/port")
 
 echo "Two gateways on this machine: alice shares a web server, bob opens it by name."
+start bob # first: the usual ports are for the one who opens
 start alice
-start bob
 id=$(run alice id)
 address=$("$overlay" --home "$T/alice" --json status | python3 -c "import json, sys
 print('127.0.0.1:' + [a for a in json.load(sys.stdin)['udp'] if '[' not in a][0].rsplit(':', 1)[1])")
