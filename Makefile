@@ -191,10 +191,14 @@ run-scenario: $(SCENARIO_BIN)
 	$Q$(RUN_TESTS) -l scenario -t 300 $^
 run-replay: $(REPLAY_BIN)
 	$Q$(RUN_TESTS) -l fuzz -t 120 $^
-run-tests: run-unit run-scenario
+# One after the other: many tests measure time, and each kind keeps every core busy by itself.
+run-tests: $(UNIT_BIN) $(SCENARIO_BIN)
+	+$Q$(MAKE) --no-print-directory MODE=$(MODE) run-unit
+	+$Q$(MAKE) --no-print-directory MODE=$(MODE) run-scenario
 
 check-asan:
-	$(sub) MODE=asan all run-tests run-replay
+	$(sub) MODE=asan all run-tests
+	$(sub) MODE=asan run-replay
 	+$Q OVERLAY=$(CURDIR)/build/asan/overlay tests/netns/run.sh
 # The gateway is one loop on one thread; as long as no source starts a thread or queues work on
 # libuv's pool there is no race to look for.
