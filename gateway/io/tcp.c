@@ -20,6 +20,7 @@ struct sock {
     bool watched;
     bool ended;         /* end of data or an error was seen: tell again after a short read */
     bool failed;        /* an error was seen */
+    bool resets;        /* closing it would send a reset: see io_fd_reset_on_close() */
     in_port_t own_port; /* a connection from this port would be one to itself; 0: cannot be */
 };
 
@@ -107,6 +108,14 @@ struct sock *io_sock_new(struct io_loop *l, int fd)
     return s;
 }
 
+struct sock *io_tcp_accepted(struct io_loop *l, int fd)
+{
+    struct sock *s = io_sock_new(l, fd);
+    if (s)
+        s->resets = true;
+    return s;
+}
+
 static int start_connecting(struct io_loop *l, struct sock **out, int fd,
                             const struct sock_handler *handler, void *arg)
 {
@@ -133,15 +142,19 @@ int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *remo
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+    io_fd_reset_on_close(fd);
     if (connect(fd, &remote->sa, addr_len(remote)) < 0 && errno != EINPROGRESS) {
         err = -errno;
         (void)close(fd);
         return err;
     }
     err = start_connecting(l, out, fd, handler, arg);
-    if (err == 0 && addr_is_loopback(remote))
+    if (err < 0)
+        return err;
+    (*out)->resets = true;
+    if (addr_is_loopback(remote))
         (*out)->own_port = addr_port(remote);
-    return err;
+    return 0;
 }
 
 int io_unix_connect(struct io_loop *l, struct sock **out, const char *path,
@@ -216,26 +229,39 @@ void io_sock_finish(struct sock *s)
     (void)shutdown(s->watch.fd, SHUT_WR); /* fails when the connection is gone already */
 }
 
-void io_sock_close(struct sock *s)
+static void set_linger(int fd, bool on)
 {
-    if (!s)
-        return;
-    io_watch_close(s->loop, &s->watch);
-    free(s);
+    const struct linger linger = {.l_onoff = on};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
 void io_fd_reset_on_close(int fd)
 {
-    const struct linger none = {.l_onoff = 1};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    set_linger(fd, true);
+}
+
+static void give_back(struct sock *s)
+{
+    io_watch_close(s->loop, &s->watch);
+    free(s);
+}
+
+void io_sock_close(struct sock *s)
+{
+    if (!s)
+        return;
+    if (s->resets) /* what the kernel has not sent yet would be lost */
+        set_linger(s->watch.fd, false);
+    give_back(s);
 }
 
 void io_sock_reset(struct sock *s)
 {
     if (!s)
         return;
-    io_fd_reset_on_close(s->watch.fd);
-    io_sock_close(s);
+    if (!s->resets)
+        set_linger(s->watch.fd, true);
+    give_back(s);
 }
 
 struct addr io_sock_local(const struct sock *s)

@@ -23,6 +23,9 @@ MUST_USE int io_unix_connect(struct io_loop *l, struct sock **out, const char *p
  *  Nothing is watched before io_sock_attach(). */
 struct sock *io_sock_new(struct io_loop *l, int fd);
 
+/** The same of a connected TCP socket that has io_fd_reset_on_close(). */
+struct sock *io_tcp_accepted(struct io_loop *l, int fd);
+
 void io_sock_attach(struct sock *s, const struct sock_handler *handler, void *arg);
 ssize_t io_sock_readv(struct sock *s, const struct iovec *area, int count);
 ssize_t io_sock_writev(struct sock *s, const struct iovec *area, int count);
@@ -31,5 +34,10 @@ void io_sock_close(struct sock *s);
 void io_sock_reset(struct sock *s);
 struct addr io_sock_local(const struct sock *s);
 
-/** Makes closing this connected TCP socket send a reset. */
+/**
+ * Makes closing this TCP socket, or those accepted from it, send a reset.
+ *
+ * All TCP sockets have it until io_sock_close() takes it away: when the process is killed the
+ * kernel closes them, and what breaks off must not look like the end of data.
+ */
 void io_fd_reset_on_close(int fd);

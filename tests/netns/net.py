@@ -293,6 +293,21 @@ def slow_read(host, port, size):
         fail(f"{total} of {size} bytes")
 
 
+def expect_break(host, port):
+    """Reads without end, slowly; expects a reset to end it, not an end of file."""
+    conn = connect(host, port)
+    conn.settimeout(60)
+    total = 0
+    try:
+        while data := conn.recv(CHUNK):
+            total += len(data)
+            say(f"READ {total}")
+            time.sleep(0.05)
+    except ConnectionResetError:
+        return say("RESET")
+    fail(f"EOF after {total} bytes instead of a reset")
+
+
 def many(host, port, count):
     """Opens COUNT connections to `echo` at once, and uses each of them."""
     conns = [connect(host, port) for _ in range(int(count))]
@@ -499,7 +514,7 @@ def main():
 KINDS = """echo count_then_answer say_and_reset tell_the_end close_first source pour peer_address
 websocket udp_echo ask listen_to expect_reset expect_refusal greet_and_reset read_then_answer fetch
 put never_read slow_read many hold keep_asking udp_ask udp_two websocket_ask raw_http
-take_port""".split()
+expect_break take_port""".split()
 
 if __name__ == "__main__":
     main()

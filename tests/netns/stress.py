@@ -1,7 +1,7 @@
 """Everything at once, for stress_test.sh: programs that come and go, and what may happen to gateways.
 
 usage: stress.py serve                                servers on the loopback of this host
-       stress.py call SEED SECONDS WORKERS PEER WEB ECHO SOURCE UDP KILLED [strict]
+       stress.py call SEED SECONDS WORKERS PEER WEB ECHO SOURCE UDP [strict]
                                                       programs that use the services of PEER
        stress.py trouble SEED SECONDS STAGE.json      what happens to the gateways meanwhile
 
@@ -80,12 +80,7 @@ async def serve():
 # ---- programs ----
 
 class Wrong(Exception):
-    """Something that no outage explains: bytes that were not sent."""
-
-
-class Ended(Exception):
-    """An end of data where a reset belongs. Only the kernel says that, for a gateway that was killed:
-    the one on this host."""
+    """Something that no outage explains: bytes that were not sent, an end of data before all were."""
 
 
 class Failed(Exception):
@@ -162,7 +157,7 @@ async def talk(c, reader, writer):
     if heard.digest() != hashlib.sha256(data[:total]).digest():
         raise Wrong("other bytes came back")
     if total < len(data):
-        raise Ended(f"an end of data after {total} of {len(data)} bytes")
+        raise Wrong(f"an end of data after {total} of {len(data)} bytes")
 
 
 async def by_echo(c):
@@ -206,7 +201,7 @@ async def reads_slowly(c):
         while got < want and patience > 0:
             part = await reader.read(20000)
             if not part:
-                raise Ended(f"an end of data after {got} of {want} bytes")
+                raise Wrong(f"an end of data after {got} of {want} bytes")
             got += len(part)
             patience -= 1
             await asyncio.sleep(0.01)
@@ -247,21 +242,17 @@ EXPECTED = (OSError, Failed, asyncio.IncompleteReadError)
 
 
 class Caller:
-    def __init__(self, seed, peer, ports, killed, strict):
+    def __init__(self, seed, peer, ports, strict):
         self.chance = random.Random(seed)
-        self.peer, self.killed, self.strict = peer, killed, strict
+        self.peer, self.strict = peer, strict
         self.web, self.echo, self.source, self.udp = ports
         self.done, self.failed, self.wrong, self.answered = {}, {}, [], 0
 
     def count(self, where, program):
         where[program.__name__] = where.get(program.__name__, 0) + 1
 
-    def was_killed_since(self, begin):
-        with open(self.killed) as file:
-            return any(float(line) >= begin for line in file)
-
     async def once(self):
-        program, begin = self.chance.choice(PROGRAMS), time.monotonic()
+        program = self.chance.choice(PROGRAMS)
         try:
             await asyncio.wait_for(program(self), STUCK)
             self.count(self.done, program)
@@ -269,10 +260,6 @@ class Caller:
             self.wrong.append(f"{program.__name__}: stuck")
         except Wrong as error:
             self.wrong.append(f"{program.__name__}: {error}")
-        except Ended as error:
-            self.count(self.failed, program)
-            if not self.was_killed_since(begin):
-                self.wrong.append(f"{program.__name__}: {error}")
         except EXPECTED as error:
             self.count(self.failed, program)
             if self.strict:
@@ -284,8 +271,8 @@ class Caller:
             await self.once()
 
 
-async def call(seed, seconds, workers, peer, ports, killed, strict):
-    c = Caller(seed, peer, ports, killed, strict)
+async def call(seed, seconds, workers, peer, ports, strict):
+    c = Caller(seed, peer, ports, strict)
     end = time.monotonic() + seconds
     await asyncio.gather(*(c.work(end) for _ in range(workers)))
     print(json.dumps({"done": c.done, "failed": c.failed, "answered": c.answered,
@@ -353,8 +340,6 @@ class Stage:
     # What happens; each is told the host that it happens to.
 
     def killed(self, host):
-        with open(f"{self.folder}/killed-{host}", "a") as file:
-            file.write(f"{time.monotonic()}\n")
         self.end(host, signal.SIGKILL)
         self.start(host)
 
@@ -473,8 +458,8 @@ def main():
         asyncio.run(serve())
     elif what == "call":
         seed, seconds, workers, peer = int(rest[0]), float(rest[1]), int(rest[2]), rest[3]
-        ports, killed, strict = map(int, rest[4:8]), rest[8], len(rest) > 9
-        sys.exit(asyncio.run(call(seed, seconds, workers, peer, ports, killed, strict)))
+        ports, strict = map(int, rest[4:8]), len(rest) > 8
+        sys.exit(asyncio.run(call(seed, seconds, workers, peer, ports, strict)))
     else:
         stage = Stage(int(rest[0]), rest[2])
         stage.run(float(rest[1]))

@@ -19,7 +19,6 @@ CONFIGURATION=$'[gateway]\nlisten = 0.0.0.0:4433\n[lan]\nmode = off\n'
 for host in a b; do
   server "$host" "serve-$host" "$PYTHON" "$STRESS" serve
   mkdir "$T/$host" && chmod 700 "$T/$host"
-  : >"$T/killed-$host"
   printf '%s' "$CONFIGURATION" >"$T/$host/overlay.conf"
   gateway "$host"
   for service in 3000:web 7001:echo 7002:source; do
@@ -49,7 +48,7 @@ call() { # HOST SECONDS [strict]
   other=$([ "$1" = a ] && echo b || echo a)
   # shellcheck disable=SC2086  # one word a port
   on "$1" timeout $(($2 + 120)) "$PYTHON" "$STRESS" call "$SEED" "$2" "$WORKERS" "$other" \
-    ${PORTS[$1]} "$T/killed-$1" ${3:-}
+    ${PORTS[$1]} ${3:-}
 }
 declare -A callers
 for host in a b; do

@@ -2,6 +2,7 @@
 #include "gateway/io/tcp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,9 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -344,6 +347,95 @@ static void tells_a_reset_behind_an_end(void **state)
     assert_int_equal(w->server.ending, -ECONNRESET);
 }
 
+/* What a process that is killed does to its sockets. */
+static void be_killed_with(int fd)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)raise(SIGKILL);
+        _exit(1);
+    }
+    assert_true(pid > 0);
+    (void)close(fd);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+/* The watch is the first member, so its descriptor can be had without a function for tests. */
+static int fd_of(const struct sock *s)
+{
+    const struct io_watch *watch = (const void *)s;
+    return watch->fd;
+}
+
+static void a_killed_process_resets_what_it_had_accepted(void **state)
+{
+    struct world *w = *state;
+    connect_both(w, "127.0.0.1:0");
+    say(&w->server, "half of it");
+    assert_true(spin_until(w->loop, &w->client.bytes, 10));
+    int stands_in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int killed = dup(fd_of(w->server.sock));
+    assert_int_equal(dup2(stands_in, fd_of(w->server.sock)), fd_of(w->server.sock));
+    be_killed_with(killed);
+    assert_true(spin_until(w->loop, &w->client.over, 1));
+    assert_int_equal(w->client.ending, -ECONNRESET);
+    (void)close(stands_in);
+}
+
+static void a_killed_process_resets_what_it_had_dialled(void **state)
+{
+    struct world *w = *state;
+    connect_both(w, "127.0.0.1:0");
+    int stands_in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int killed = dup(fd_of(w->client.sock));
+    assert_int_equal(dup2(stands_in, fd_of(w->client.sock)), fd_of(w->client.sock));
+    be_killed_with(killed);
+    assert_true(spin_until(w->loop, &w->server.over, 1));
+    assert_int_equal(w->server.ending, -ECONNRESET);
+    (void)close(stands_in);
+}
+
+/* Closing in the ordinary way loses nothing, however much the kernel still has to send. */
+static void close_with_a_full_buffer(struct world *w, struct end *from, struct end *to)
+{
+    static uint8_t block[1 << 16];
+    struct iovec area = {block, sizeof(block)};
+    size_t sent = 0, got = 0;
+    ssize_t n;
+
+    to->ignores = true;
+    while ((n = sock_writev(w->env, from->sock, &area, 1)) > 0)
+        sent += (size_t)n;
+    assert_int_equal(n, -EAGAIN);
+    sock_close(w->env, from->sock);
+    from->sock = NULL;
+    struct iovec in = {to->got, ROOM};
+    while ((n = sock_readv(w->env, to->sock, &in, 1)) != 0) {
+        if (n == -EAGAIN)
+            spin_for(w->loop, MSEC(1));
+        else
+            assert_true(n > 0);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    assert_int_equal(got, sent);
+}
+
+static void closing_a_dialled_one_still_sends_what_was_written(void **state)
+{
+    struct world *w = *state;
+    connect_both(w, "127.0.0.1:0");
+    close_with_a_full_buffer(w, &w->client, &w->server);
+}
+
+static void closing_an_accepted_one_still_sends_what_was_written(void **state)
+{
+    struct world *w = *state;
+    connect_both(w, "127.0.0.1:0");
+    close_with_a_full_buffer(w, &w->server, &w->client);
+}
+
 static void says_that_a_write_after_a_reset_failed(void **state)
 {
     struct world *w = *state;
@@ -404,13 +496,10 @@ static void sends_small_writes_at_once(void **state)
     int on = 0;
     socklen_t len = sizeof(on);
     connect_both(w, "127.0.0.1:0");
-    /* The watch is the first member, so its descriptor can be had without a function for tests. */
-    const struct io_watch *client = (const void *)w->client.sock;
-    const struct io_watch *server = (const void *)w->server.sock;
-    assert_int_equal(getsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_int_equal(getsockopt(fd_of(w->client.sock), IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
     assert_int_equal(on, 1);
     on = 0;
-    assert_int_equal(getsockopt(server->fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_int_equal(getsockopt(fd_of(w->server.sock), IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
     assert_int_equal(on, 1);
 }
 
@@ -429,6 +518,10 @@ int main(void)
         TEST(tells_a_reset_by_the_server_to_the_client),
         TEST(tells_a_reset_behind_data),
         TEST(tells_a_reset_behind_an_end),
+        TEST(a_killed_process_resets_what_it_had_accepted),
+        TEST(a_killed_process_resets_what_it_had_dialled),
+        TEST(closing_a_dialled_one_still_sends_what_was_written),
+        TEST(closing_an_accepted_one_still_sends_what_was_written),
         TEST(says_that_a_write_after_a_reset_failed),
         TEST(reports_a_refused_connection),
         TEST(may_be_closed_by_its_handlers),
