@@ -283,7 +283,7 @@ static json_t *read_at(const char *text, struct addr *at)
         return NULL;
     if (text_parse_u16(&port, text, strlen(text)) == 0 && port > 0)
         *at = addr_loopback(false, port);
-    else if (addr_parse(at, text) < 0)
+    else if (addr_parse(at, text) < 0 || addr_port(at) == 0)
         return protocol_error(CLI_USAGE, NULL, "'%s' is not [ADDR:]PORT", text);
     if (!addr_is_loopback(at))
         return protocol_error(CLI_USAGE, NULL, "--at: %s is not a loopback address", text);

@@ -131,7 +131,10 @@ static void say_done(const struct front *f, const json_t *result)
     switch (f->args.verb->id) {
     case VERB_PEER:
     case VERB_NAME:
-        front_say(f, "%s is %s.\n", field_text(result, "alias"), field_text(result, "id"));
+        if (json_is_string(json_object_get(result, "alias")))
+            front_say(f, "%s is %s.\n", field_text(result, "alias"), field_text(result, "id"));
+        else
+            front_say(f, "%s is known.\n", field_text(result, "id"));
         break;
     case VERB_UNNAME:
         front_say(f, "%s has no name any more.\n", field_text(result, "alias"));

@@ -20,7 +20,6 @@
 #define STAGE_HOME   "/home/x"
 #define STAGE_SOCKET STAGE_HOME "/" CONTROL_SOCKET
 
-/* Valid keys, by RFC 8032's base point: 1 B, 2 B, 3 B. */
 #define STAGE_PORTS_MAX 8
 
 struct stage {

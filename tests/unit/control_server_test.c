@@ -365,6 +365,7 @@ static void open_says_what_is_not_there(void **state)
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"9000\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"192.0.2.1:1\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"x\""), "\"code\":2"));
+    assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"127.0.0.1:0\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"nobody\""), "\"code\":3"));
     assert_non_null(strstr(opens("\"place\":\"7-cobalt-lemon\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"alice:x\""), "\"code\":2"));
