@@ -1,26 +1,5 @@
 #include "config/control/check.h"
 
-#include "config/control/apply.h"
-#include "gateway/node/registry.h"
-
-/** Also against the registry, if there is one: names in `allow` may be aliases of there. */
-static int check_with_registry(struct front *f, const struct settings *s)
-{
-    char why[512] = "";
-    struct registry *registry = NULL;
-    int code = front_open_home(f, false);
-
-    if (code != CLI_OK)
-        return code == CLI_UNKNOWN ? CLI_OK : code;
-    if (registry_open(&registry, f->env, why, sizeof(why)) < 0)
-        return front_fail(f, CLI_FAILED, "repair it or put it aside", "%s/%s", f->home, why);
-    if (settings_apply(s, NULL, registry, front_config_name(f), why, sizeof(why)) < 0)
-        code = front_fail(f, CLI_FAILED, "overlay config --print-default shows every option", "%s",
-                          why);
-    registry_free(registry);
-    return code;
-}
-
 static const char *plural(size_t count)
 {
     return count == 1 ? "" : "s";
@@ -53,7 +32,9 @@ int check_config(struct front *f)
         return code;
     code = front_read_config(f, &s);
     if (code == CLI_OK)
-        code = check_with_registry(f, &s);
+        code = front_open_home(f, false);
+    if (code == CLI_OK || code == CLI_UNKNOWN)
+        code = front_check_settings(f, &s);
     if (code == CLI_OK)
         tell_good_config(f, &s);
     settings_deinit(&s);

@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/control/apply.h"
 #include "config/settings/parse.h"
+#include "gateway/node/registry.h"
+
+#define HINT_OPTIONS "overlay config --print-default shows every option"
 
 #define CONFIG_FILE "overlay.conf"
 
@@ -227,9 +231,22 @@ int front_read_config(struct front *f, struct settings *s)
     if (err == -ENOMEM)
         return front_fail(f, CLI_FAILED, NULL, "out of memory");
     if (err < 0)
-        return front_fail(f, CLI_FAILED, "overlay config --print-default shows every option", "%s",
-                          why);
+        return front_fail(f, CLI_FAILED, HINT_OPTIONS, "%s", why);
     return CLI_OK;
+}
+
+int front_check_settings(struct front *f, const struct settings *s)
+{
+    char why[512] = "";
+    struct registry *registry = NULL;
+    int code = CLI_OK;
+
+    if (registry_open(&registry, f->env, why, sizeof(why)) < 0)
+        return front_fail(f, CLI_FAILED, "repair it or put it aside", "%s/%s", f->home, why);
+    if (settings_apply(s, NULL, registry, front_config_name(f), why, sizeof(why)) < 0)
+        code = front_fail(f, CLI_FAILED, HINT_OPTIONS, "%s", why);
+    registry_free(registry);
+    return code;
 }
 
 int front_try_config(struct front *f)
@@ -237,6 +254,8 @@ int front_try_config(struct front *f)
     struct settings s;
     int code = front_read_config(f, &s);
 
+    if (code == CLI_OK)
+        code = front_check_settings(f, &s);
     settings_deinit(&s);
     return code;
 }

@@ -49,7 +49,10 @@ MUST_USE int front_find_home(struct front *f);
 MUST_USE int front_open_home(struct front *f, bool create);
 /** Reads and parses the configuration file into `s`, which the caller deinits in any case. */
 MUST_USE int front_read_config(struct front *f, struct settings *s);
-/** An exit code, with the error said: can it be read? */
+/** Would a gateway take these settings? Names in `allow` may be aliases of the registry, which is
+ *  empty where there is no home. An exit code, with the error said. */
+MUST_USE int front_check_settings(struct front *f, const struct settings *s);
+/** Both: would a gateway take the configuration? */
 MUST_USE int front_try_config(struct front *f);
 /** The configuration's name for messages. */
 const char *front_config_name(const struct front *f);

@@ -81,7 +81,8 @@ struct port_assignment {
 struct registry;
 
 /**
- * Loads the registry from the home; no file is an empty registry. On error (-EBADMSG and what
+ * Loads the registry from the home; no file is an empty registry, and so is no `env` (NULL: there
+ * is no home yet; what is tried on that one cannot be saved). On error (-EBADMSG and what
  * reading said) writes "registry.json:LINE: what" to `why`.
  */
 MUST_USE int registry_open(struct registry **out, struct env *env, char *why, size_t why_len);

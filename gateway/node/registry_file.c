@@ -31,7 +31,7 @@ int registry_open(struct registry **out, struct env *env, char *why, size_t why_
         return -ENOMEM;
     }
     r->env = env;
-    int err = load_file(r, why, why_len);
+    int err = env ? load_file(r, why, why_len) : 0;
     if (err < 0) {
         registry_free(r);
         return err;

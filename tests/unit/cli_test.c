@@ -388,6 +388,8 @@ static void the_registry_is_edited_without_a_gateway(void **state)
     assert_string_equal(s.err, "");
     gives("allow alice web", 3, "", "unknown service 'web'\n  next: overlay share TARGET");
     gives("unname alice", 0, "", "");
+    (void)snprintf(line, sizeof(line), "peer add %s", s.stage.bob_text);
+    gives(line, 0, "", " is known.\n");
     gives("resolve alice", 3, "", "unknown peer 'alice'");
     gives("name alice nonsense", 2, "", "is not a peer id");
     assert_int_equal(s.spawned, 0);
@@ -441,6 +443,11 @@ static void config_check_and_print_default(void **state)
     gives("config check --config x.conf", 1, "", "/cwd/x.conf:3: unknown option");
     s.config = "[service web]\ntarget = 3000\nallow = nobody\n";
     gives("config check", 1, "", "overlay.conf:1: [service web]: 'nobody' in 'allow' is no peer");
+    s.no_home = true;
+    gives("config check", 1, "", "overlay.conf:1: [service web]: 'nobody' in 'allow' is no peer");
+    gives("id", 1, "", "overlay.conf:1: [service web]: 'nobody' in 'allow' is no peer");
+    assert_null(fake_env_file(&s.stage.env, KEYS_FILE));
+    s.no_home = false;
     s.config = NULL;
     gives("config check --config x.conf", 1, "", "/cwd/x.conf: No such file or directory");
     s.input = "[lan]\nmode = loud\n";
