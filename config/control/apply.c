@@ -109,6 +109,12 @@ static int check_service(struct applying *a, const struct service_settings *s)
     if (s->proto != SETTINGS_TCP && strncmp(target.text, "unix:", 5) == 0)
         return complain(a, s->line, "[service %s]: a unix socket can be shared for TCP only",
                         s->name);
+    if (s->proto == SETTINGS_UDP && (s->raw || s->proxy_protocol || s->peer_header))
+        return complain(a, s->line,
+                        "[service %s]: raw, proxy_protocol and peer_header are about TCP", s->name);
+    if (s->proxy_protocol && s->peer_header)
+        return complain(a, s->line,
+                        "[service %s]: proxy_protocol and peer_header exclude each other", s->name);
     for (size_t i = 0; i < s->allow.count; i++)
         if (strcmp(s->allow.at[i], "*") != 0 && find_peer(a, s->allow.at[i], &id) < 0)
             return complain(a, s->line, "[service %s]: '%s' in 'allow' is no peer we know", s->name,

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Some editors of other systems begin a file with it. */
+#define BOM "\xef\xbb\xbf"
+
 #define SECTION_MAX 48 /* characters; inih cuts longer ones silently */
 
 enum { OPTIONS_OF_SECTION_MAX = 16 };
@@ -305,6 +308,8 @@ int settings_parse(struct settings *s, const char *file, const char *text, size_
         .settings = s, .file = file, .at = text, .end = text + len, .why = why, .why_len = why_len};
     const char *nul = len ? memchr(text, '\0', len) : NULL;
 
+    if (len >= sizeof(BOM) - 1 && memcmp(text, BOM, sizeof(BOM) - 1) == 0)
+        p.at += sizeof(BOM) - 1;
     if (nul)
         return fail_at(&p, line_of(text, nul), -EBADMSG, "not a text file: it has NUL bytes");
     int line = ini_parse_stream(read_line, &p, on_option, &p);

@@ -172,6 +172,9 @@ static void mistakes_are_named_with_their_line(void **state)
     refuses("[service a]\ntarget = 192.0.2.1:1\n", "f:1: [service a]: 192.0.2.1:1 is another host");
     refuses("[service a]\ntarget = 169.254.169.254:80\noff_host = yes\n", "must not be shared");
     refuses("[service a]\ntarget = unix:/a\nport = 1\nproto = udp\n", "for TCP only");
+    refuses("[service a]\ntarget = 53\nproto = udp\nraw = yes\n", "are about TCP");
+    refuses("[service a]\ntarget = 1\nproxy_protocol = yes\npeer_header = yes\n",
+            "exclude each other");
     refuses("[service a]\ntarget = 1\n[service b]\ntarget = 2\nport = 1\n",
             "f:3: [service b] has the port of [service a]");
     refuses("[peer a]\nid = %A\n[peer b]\nid = %A\n", "f:3: [peer b] has the id of [peer a]");

@@ -222,6 +222,18 @@ static void a_line_is_never_cut_silently(void **state)
     settings_deinit(&s);
 }
 
+static void a_byte_order_mark_is_no_part_of_the_first_line(void **state)
+{
+    (void)state;
+    struct settings s;
+
+    assert_int_equal(parse(&s, "\xef\xbb\xbf[dns]\nsuffix = lab\n"), 0);
+    assert_string_equal(s.dns_suffix, "lab");
+    settings_deinit(&s);
+    assert_int_equal(parse(&s, "\xef\xbb\xbf"), 0);
+    settings_deinit(&s);
+}
+
 static void nul_bytes_are_refused(void **state)
 {
     (void)state;
@@ -315,6 +327,7 @@ int main(void)
         cmocka_unit_test(values_that_do_not_fit_are_errors),
         cmocka_unit_test(what_does_not_fit_together_is_an_error),
         cmocka_unit_test(a_line_is_never_cut_silently),
+        cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_line),
         cmocka_unit_test(nul_bytes_are_refused),
         cmocka_unit_test(every_truncation_is_either_read_or_refused),
         cmocka_unit_test(the_default_file_reads_back_as_the_defaults),
