@@ -6,6 +6,7 @@
 
 #include "config/settings/parse.h"
 #include "tests/support/control_stage.h"
+#include "tests/support/local_world.h"
 
 enum { PAIRS_MAX = 64, OUTPUT_MAX = 1 << 16, WORDS_MAX = 32 };
 
@@ -23,6 +24,7 @@ static struct surroundings {
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
     const char *config, *input;
     const char *variable, *value;
+    struct fake_pipe *far; /* of the service that `pipe` asks for */
     struct sock *joined;
     int join_result;
     void (*while_daemon_runs)(void);
@@ -135,7 +137,8 @@ static bool bridge(void)
     bool moved = bridge_connect();
 
     for (size_t i = 0; i < s.pair_count; i++) {
-        moved |= carry(s.pairs[i].client, s.pairs[i].server);
+        if (s.pairs[i].server != s.stage.joined) /* that one nobody reads here any more */
+            moved |= carry(s.pairs[i].client, s.pairs[i].server);
         moved |= carry(s.pairs[i].server, s.pairs[i].client);
     }
     return moved;
@@ -145,6 +148,13 @@ static void stop_serving(void)
 {
     control_server_free(s.stage.server);
     s.stage.server = NULL;
+}
+
+/** The far side says yes to what was asked for. */
+static void answer_pipe(void)
+{
+    s.stage.node.answered = true;
+    fake_pipe_say(s.far, "");
 }
 
 static void host_loop_run(void *arg)
@@ -159,6 +169,8 @@ static void host_loop_run(void *arg)
             continue;
         if (s.stage.node.wait)
             fake_node_connected(&s.stage.node, 0, "");
+        else if (s.far && !s.stage.node.answered)
+            answer_pipe();
         else if (s.stage.node.ping)
             fake_node_pong(&s.stage.node, 0, MSEC(12));
         else
@@ -569,7 +581,7 @@ static void ping_prints_each_answer(void **state)
     gives("ping nobody", 3, "", "unknown peer 'nobody'");
 }
 
-static void pipe_joins_the_standard_streams(void **state)
+static void pipe_needs_a_service_and_standard_input(void **state)
 {
     (void)state;
 
@@ -579,6 +591,34 @@ static void pipe_joins_the_standard_streams(void **state)
     gives("pipe nobody:22", 3, "", "unknown peer");
     gives("pipe alice:22 --config -", 2, "", "standard input cannot be both");
     assert_null(s.joined);
+}
+
+static void pipe_to_web(int code, const char *err)
+{
+    struct fake_pipe far;
+
+    serve_in();
+    stage_alice_offers(&s.stage, OFFERS, 2);
+    fake_pipe_init(&far);
+    s.stage.node.pipe = &far.pipe;
+    s.far = &far;
+    gives("pipe web.alice", code, "", err);
+    assert_non_null(s.joined);
+    assert_ptr_equal(s.stage.joined_pipe, &far.pipe);
+}
+
+static void pipe_joins_the_standard_streams(void **state)
+{
+    (void)state;
+    pipe_to_web(0, "");
+    assert_string_equal(s.err, "");
+}
+
+static void pipe_fails_when_the_data_broke_off(void **state)
+{
+    (void)state;
+    s.stage.join_breaks = true;
+    pipe_to_web(1, "web.alice: the connection broke off");
 }
 
 static void status_is_for_people_and_programs(void **state)
@@ -666,7 +706,9 @@ int main(void)
         WITH_STAGE(watch_shows_the_status_once_a_second_until_the_gateway_ends),
         WITH_STAGE(watch_keeps_its_page_in_place_on_a_terminal),
         WITH_STAGE(ping_prints_each_answer),
+        WITH_STAGE(pipe_needs_a_service_and_standard_input),
         WITH_STAGE(pipe_joins_the_standard_streams),
+        WITH_STAGE(pipe_fails_when_the_data_broke_off),
         WITH_STAGE(status_is_for_people_and_programs),
         WITH_STAGE(a_gateway_that_does_not_answer_is_named),
         WITH_STAGE(what_the_daemon_says_at_its_start_is_passed_on),
