@@ -147,6 +147,14 @@ shows() {
   printf '%s\n' "$output"
   printf '%s' "$output" | grep -Eq -- "$pattern"
 }
+# The command succeeds, and nothing in its output matches PATTERN: lacks PATTERN CMD...
+lacks() {
+  local pattern=$1 output
+  shift
+  output=$("$@" 2>&1) || { echo "exit $?: $output"; return 1; }
+  printf '%s\n' "$output"
+  ! printf '%s' "$output" | grep -Eq -- "$pattern"
+}
 # The command fails: fails CMD...
 fails() { ! "$@"; }
 
