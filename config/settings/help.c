@@ -73,18 +73,42 @@ void help_print_verb(FILE *out, const struct verb *v)
         (void)fputs("\nOptions:\n", out);
         print_options(out, v->options);
     }
-    (void)fputs("\nGlobal options:\n", out);
-    print_options(out, verb_global_options());
+    (void)fputs(
+        "\nAnd everywhere: --home DIR, --config FILE, --json, -q, -v; see `overlay help`.\n", out);
+}
+
+/** Where a group of commands begins in the table. */
+static const struct group {
+    enum verb_id first;
+    const char *title;
+} GROUPS[] = {
+    {VERB_SHARE, "Services"},
+    {VERB_ID, "Peers, and what they may"},
+    {VERB_STATUS, "What is going on"},
+    {VERB_DAEMON, "The gateway"},
+};
+
+static void print_title(FILE *out, enum verb_id id)
+{
+    for (size_t i = 0; i < sizeof(GROUPS) / sizeof(GROUPS[0]); i++)
+        if (GROUPS[i].first == id)
+            (void)fprintf(out, "\n%s:\n", GROUPS[i].title);
+}
+
+static void print_summary(FILE *out, const struct verb *v)
+{
+    print_title(out, v->id);
+    (void)fprintf(out, "  %-12s%s\n", v->name, v->summary);
 }
 
 void help_print_all(FILE *out)
 {
     (void)fputs("usage: overlay COMMAND [ARGUMENT]... [OPTION]...\n\n"
-                "Names and carries services between gateways, from peer to peer.\n\nCommands:\n",
+                "Names and carries services between gateways, from peer to peer.\n",
                 out);
     for (const struct verb *v = verbs(); v->name; v++)
         if (!v->hidden)
-            (void)fprintf(out, "  %-12s%s\n", v->name, v->summary);
+            print_summary(out, v);
     (void)fputs("\nGlobal options, before or after the command:\n", out);
     print_options(out, verb_global_options());
     (void)fputs("\nPEER is an alias, a peer id, or a unique beginning of one.\n"

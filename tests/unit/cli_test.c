@@ -342,7 +342,7 @@ static void usage_is_explained(void **state)
 
     gives("", 2, "", "usage: overlay COMMAND");
     gives("--help", 0, "usage: overlay COMMAND", "");
-    gives("help", 0, "Commands:", "");
+    gives("help", 0, "\nServices:\n  share ", "");
     gives("help share", 0, "usage: overlay share TARGET", "");
     gives("share --help", 0, "usage: overlay share TARGET", "");
     gives("-h share", 0, "usage: overlay share TARGET", "");
