@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/base/bytes.h"
+#include "gateway/discovery/dnssd_write.h"
 
 #define SERVICE         "_overlay._udp.local"
 #define LISTING         "_services._dns-sd._udp.local" /* RFC 6763 §9 */
@@ -14,16 +14,9 @@
 #define SHARED_DELAY    MSEC(20)                       /* §6: 20 to 120 ms for shared records */
 #define SHARED_SPREAD   MSEC(100)
 #define TRUNCATED_DELAY MSEC(500) /* §7.2: more known answers follow */
-#define TTL_LEGACY      10        /* §6.7 */
-#define FLAGS_ANSWER    0x8400
 #define REPLIES_PER_S   10
 
 enum { PROBES = 3, ANNOUNCEMENTS = 2 };
-
-enum record { R_LISTING = 1, R_PTR = 2, R_SRV = 4, R_TXT = 8, R_ADDRESS = 16, R_ALL = 31 };
-
-/* What a message is for: it decides about TTLs and the cache-flush bit. */
-enum purpose { FOR_LINK, FOR_PROBE, FOR_GOODBYE, FOR_LEGACY };
 
 void dnssd_init(struct dnssd *d, const struct peer_id *id, uint16_t port_v4, uint16_t port_v6,
                 void (*random)(void *arg, void *out, size_t len), void *arg)
@@ -93,172 +86,6 @@ void dnssd_stop(struct dnssd *d, instant now)
     d->due = shown ? now : INSTANT_NEVER;
 }
 
-/* ---- writing ---- */
-
-/* SRV has one port; addresses of a family that has another are left out. */
-static uint16_t port(const struct dnssd *d)
-{
-    return d->port_v4 != 0 ? d->port_v4 : d->port_v6;
-}
-
-struct section {
-    struct writer w;
-    enum purpose purpose;
-    unsigned count;
-};
-
-static void put_record(struct section *s, const struct mdns_name *name, enum mdns_type type,
-                       uint32_t ttl, size_t len)
-{
-    /* A PTR has others of its kind beside it; a probe does not claim anything yet (§8.2). */
-    bool flush = type != MDNS_PTR && (s->purpose == FOR_LINK || s->purpose == FOR_GOODBYE);
-
-    if (s->purpose == FOR_GOODBYE)
-        ttl = 0;
-    if (s->purpose == FOR_LEGACY && ttl > TTL_LEGACY)
-        ttl = TTL_LEGACY;
-    mdns_write_record(&s->w, name, type, flush ? MDNS_FLUSH : 0, ttl, len);
-    s->count++;
-}
-
-static void put_pointer(struct section *s, const struct mdns_name *name,
-                        const struct mdns_name *target)
-{
-    put_record(s, name, MDNS_PTR, DNSSD_TTL, target->len);
-    write_bytes(&s->w, target->data, target->len);
-}
-
-static void put_srv(const struct dnssd *d, struct section *s)
-{
-    put_record(s, &d->instance, MDNS_SRV, DNSSD_TTL_HOST, 6u + d->host.len);
-    write_be32(&s->w, 0); /* priority and weight */
-    write_be16(&s->w, port(d));
-    write_bytes(&s->w, d->host.data, d->host.len);
-}
-
-static void put_txt(const struct dnssd *d, struct section *s)
-{
-    size_t len = strlen(d->txt);
-
-    put_record(s, &d->instance, MDNS_TXT, DNSSD_TTL, 1 + len);
-    write_u8(&s->w, (uint8_t)len);
-    write_bytes(&s->w, d->txt, len);
-}
-
-/* Our addresses on one interface, as far as there is room. */
-static void put_addresses(const struct dnssd *d, struct section *s, unsigned ifindex)
-{
-    for (size_t n = 0; n < d->address_count; n++) {
-        const struct addr *a = &d->address[n].addr;
-        size_t len;
-        const uint8_t *ip = addr_ip(a, &len);
-        bool reached = (addr_is_v6(a) ? d->port_v6 : d->port_v4) == port(d);
-        if (d->address[n].index != ifindex || !reached || s->w.left < d->host.len + 10u + len)
-            continue;
-        put_record(s, &d->host, addr_is_v6(a) ? MDNS_AAAA : MDNS_A, DNSSD_TTL_HOST, len);
-        write_bytes(&s->w, ip, len);
-    }
-}
-
-static void put_records(const struct dnssd *d, struct section *s, unsigned records,
-                        unsigned ifindex)
-{
-    if (records & R_LISTING)
-        put_pointer(s, &d->listing, &d->service);
-    if (records & R_PTR)
-        put_pointer(s, &d->service, &d->instance);
-    if (records & R_SRV)
-        put_srv(d, s);
-    if (records & R_TXT)
-        put_txt(d, s);
-    if (records & R_ADDRESS)
-        put_addresses(d, s, ifindex);
-}
-
-/* What a reader of these will ask for next (RFC 6763 §12). */
-static unsigned additional_to(unsigned records)
-{
-    unsigned more = 0;
-
-    if (records & R_PTR)
-        more |= R_SRV | R_TXT | R_ADDRESS;
-    if (records & R_SRV)
-        more |= R_ADDRESS;
-    return more & ~records;
-}
-
-struct counts {
-    uint16_t id, flags;
-    unsigned questions, answers, authorities, additionals;
-};
-
-static void write_header(uint8_t *out, const struct counts *c)
-{
-    struct writer w = writer_over(out, 12);
-
-    write_be16(&w, c->id);
-    write_be16(&w, c->flags);
-    write_be16(&w, (uint16_t)c->questions);
-    write_be16(&w, (uint16_t)c->answers);
-    write_be16(&w, (uint16_t)c->authorities);
-    write_be16(&w, (uint16_t)c->additionals);
-}
-
-static struct section begin_message(struct dnssd *d, enum purpose purpose)
-{
-    struct section s = {.w = writer_over(d->message, sizeof(d->message)), .purpose = purpose};
-    (void)write_area(&s.w, 12);
-    return s;
-}
-
-/* Our longest message has a third of the room to spare; addresses stop before the end. */
-static size_t finish_message(struct dnssd *d, const struct section *s, const struct counts *c)
-{
-    assert(!s->w.failed);
-    write_header(d->message, c);
-    return writer_len(&s->w, d->message);
-}
-
-static size_t write_answer(struct dnssd *d, unsigned records, unsigned ifindex,
-                           enum purpose purpose)
-{
-    struct section s = begin_message(d, purpose);
-    struct counts c = {.flags = FLAGS_ANSWER};
-
-    put_records(d, &s, records, ifindex);
-    c.answers = s.count;
-    if (purpose != FOR_GOODBYE)
-        put_records(d, &s, additional_to(records), ifindex);
-    c.additionals = s.count - c.answers;
-    return finish_message(d, &s, &c);
-}
-
-static size_t write_probe(struct dnssd *d, unsigned ifindex)
-{
-    struct section s = begin_message(d, FOR_PROBE);
-    struct counts c = {.questions = 2};
-
-    mdns_write_question(&s.w, &d->instance, MDNS_ANY, MDNS_UNICAST);
-    mdns_write_question(&s.w, &d->host, MDNS_ANY, MDNS_UNICAST);
-    put_records(d, &s, R_SRV | R_TXT | R_ADDRESS, ifindex);
-    c.authorities = s.count;
-    return finish_message(d, &s, &c);
-}
-
-static size_t write_legacy(struct dnssd *d)
-{
-    const struct dnssd_reply *r = &d->reply;
-    struct section s = begin_message(d, FOR_LEGACY);
-    struct counts c = {.id = r->id, .flags = FLAGS_ANSWER, .questions = 1};
-
-    mdns_write_question(&s.w, &r->question.name, (enum mdns_type)r->question.type, 0);
-    put_records(d, &s, r->records, r->ifindex);
-    c.answers = s.count;
-    put_records(d, &s, additional_to(r->records), r->ifindex);
-    c.additionals = s.count - c.answers;
-    return finish_message(d, &s, &c);
-}
-
 /* ---- input ---- */
 
 static unsigned asked_for(const struct dnssd *d, const struct mdns_question *q)
@@ -266,14 +93,15 @@ static unsigned asked_for(const struct dnssd *d, const struct mdns_question *q)
     bool any = q->type == MDNS_ANY;
 
     if (mdns_name_equal(&q->name, &d->listing))
-        return any || q->type == MDNS_PTR ? R_LISTING : 0;
+        return any || q->type == MDNS_PTR ? DNSSD_LISTING : 0;
     if (mdns_name_equal(&q->name, &d->service))
-        return any || q->type == MDNS_PTR ? R_PTR : 0;
+        return any || q->type == MDNS_PTR ? DNSSD_PTR : 0;
     if (mdns_name_equal(&q->name, &d->host))
-        return any || q->type == MDNS_A || q->type == MDNS_AAAA ? R_ADDRESS : 0;
+        return any || q->type == MDNS_A || q->type == MDNS_AAAA ? DNSSD_ADDRESS : 0;
     if (!mdns_name_equal(&q->name, &d->instance))
         return 0;
-    return (any || q->type == MDNS_SRV ? R_SRV : 0u) | (any || q->type == MDNS_TXT ? R_TXT : 0u);
+    return (any || q->type == MDNS_SRV ? DNSSD_SRV : 0u) |
+           (any || q->type == MDNS_TXT ? DNSSD_TXT : 0u);
 }
 
 /* Records that the asker has already, and will keep for a while (RFC 6762 §7.1). */
@@ -282,9 +110,9 @@ static unsigned known_to(const struct dnssd *d, const struct mdns_pointer *p)
     if (p->ttl < DNSSD_TTL / 2)
         return 0;
     if (mdns_name_equal(&p->name, &d->service) && mdns_name_equal(&p->target, &d->instance))
-        return R_PTR;
+        return DNSSD_PTR;
     if (mdns_name_equal(&p->name, &d->listing) && mdns_name_equal(&p->target, &d->service))
-        return R_LISTING;
+        return DNSSD_LISTING;
     return 0;
 }
 
@@ -352,7 +180,7 @@ static void answer_one(struct dnssd *d, instant now, const struct addr *from, un
 static void answer_all(struct dnssd *d, instant now, bool v6, unsigned ifindex,
                        const struct query *q)
 {
-    bool shared = (q->records & (R_PTR | R_LISTING)) != 0;
+    bool shared = (q->records & (DNSSD_PTR | DNSSD_LISTING)) != 0;
     instant due = now + (shared ? SHARED_DELAY + chance(d, SHARED_SPREAD) : 0) +
                   (q->header.truncated ? TRUNCATED_DELAY : 0);
 
@@ -423,11 +251,11 @@ static void end_round(struct dnssd *d, instant now)
 static size_t write_round(struct dnssd *d, struct dnssd_link *l, instant now)
 {
     if (d->state == DNSSD_PROBING)
-        return write_probe(d, l->ifindex);
+        return dnssd_write_probe(d, l->ifindex);
     l->sent = now > 0 ? now : 1;
     bool leaving = d->state == DNSSD_LEAVING;
-    return write_answer(d, leaving ? R_ALL & ~R_LISTING : R_ALL, l->ifindex,
-                        leaving ? FOR_GOODBYE : FOR_LINK);
+    return dnssd_write_answer(d, leaving ? DNSSD_ALL & ~DNSSD_LISTING : DNSSD_ALL, l->ifindex,
+                              leaving ? DNSSD_FOR_GOODBYE : DNSSD_FOR_LINK);
 }
 
 static bool output_round(struct dnssd *d, instant now, struct dnssd_tx *tx)
@@ -451,7 +279,8 @@ static bool output_reply(struct dnssd *d, struct dnssd_tx *tx)
 
     if (r->records == 0)
         return false;
-    size_t len = r->legacy ? write_legacy(d) : write_answer(d, r->records, r->ifindex, FOR_LINK);
+    size_t len = r->legacy ? dnssd_write_legacy(d)
+                           : dnssd_write_answer(d, r->records, r->ifindex, DNSSD_FOR_LINK);
     *tx = (struct dnssd_tx){.to = r->to, .data = d->message, .len = len};
     if (addr_is_link_local(&r->to))
         tx->ifindex = r->ifindex;
@@ -465,7 +294,7 @@ static bool output_answer(struct dnssd *d, instant now, struct dnssd_tx *tx)
         struct dnssd_link *l = &d->link[n];
         if (now < l->due)
             continue;
-        to_link(d, l, write_answer(d, l->records, l->ifindex, FOR_LINK), tx);
+        to_link(d, l, dnssd_write_answer(d, l->records, l->ifindex, DNSSD_FOR_LINK), tx);
         l->records = 0;
         l->due = INSTANT_NEVER;
         l->sent = now > 0 ? now : 1;

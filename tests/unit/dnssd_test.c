@@ -286,6 +286,34 @@ static void many_addresses_fill_a_message_and_no_more(void **state)
     assert_in_range(be16(6), 10, 16);
 }
 
+static void addresses_leave_room_for_what_comes_behind_them(void **state)
+{
+    (void)state;
+    struct interface list[DNSSD_ADDRESSES_MAX];
+    const uint8_t header[12] = {0, 7, 0, 0, 0, 2};
+    uint8_t query[600], srv[] = {0, MDNS_SRV, 0x80, 1}, txt[] = {0, MDNS_TXT, 0x80, 1};
+    for (uint8_t i = 0; i < DNSSD_ADDRESSES_MAX; i++)
+        list[i] = (struct interface){.index = 2,
+                                     .addr = addr_v4((const uint8_t[]){192, 168, 1, i + 7}, 0),
+                                     .prefix_bits = 24,
+                                     .multicast = true};
+    begin();
+    dnssd_set_interfaces(&d, now, list, DNSSD_ADDRESSES_MAX);
+    (void)run_until(SEC(20));
+    /* The addresses are answers, SRV and TXT are additional to the PTR. */
+    struct writer w = writer_over(query, sizeof(query));
+    const struct mdns_name type = mdns_name(TYPE);
+    write_bytes(&w, header, sizeof(header));
+    mdns_write_question(&w, &type, MDNS_PTR, 0);
+    mdns_write_question(&w, &d.host, MDNS_A, 0);
+    dnssd_input(&d, now, &asker, 2, query, writer_len(&w, query));
+    assert_int_equal(run_until(SEC(21)), 1);
+    assert_true(message_has(srv, sizeof(srv)));
+    assert_true(message_has(txt, sizeof(txt)));
+    assert_int_equal(be16(10), 2);
+    assert_in_range(be16(6), 8, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +330,7 @@ int main(void)
         cmocka_unit_test(cut_messages_and_responses_change_nothing),
         cmocka_unit_test(leaving_takes_every_record_back),
         cmocka_unit_test(many_addresses_fill_a_message_and_no_more),
+        cmocka_unit_test(addresses_leave_room_for_what_comes_behind_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
