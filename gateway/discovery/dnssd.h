@@ -28,6 +28,7 @@ struct dnssd_tx {
     size_t len;
 };
 
+/** Names and ports (0: none) of a gateway; silent until there are interfaces. */
 void dnssd_init(struct dnssd *d, const struct peer_id *id, uint16_t port_v4, uint16_t port_v6,
                 void (*random)(void *arg, void *out, size_t len), void *arg);
 /** Starts to probe and announce on these. */
@@ -37,6 +38,7 @@ void dnssd_input(struct dnssd *d, instant now, const struct addr *from, unsigned
                  const uint8_t *data, size_t len);
 /** Fills `tx` with the next message that is due. */
 bool dnssd_output(struct dnssd *d, instant now, struct dnssd_tx *tx);
+/** When dnssd_output() next has work. */
 instant dnssd_deadline(const struct dnssd *d);
 /** Says good-bye (RFC 6762 §10.1) with the next output. */
 void dnssd_stop(struct dnssd *d, instant now);

@@ -334,7 +334,8 @@ static int start_lan(struct node *n)
     for (size_t i = 0; i < n->hub.sockets; i++) {
         const struct addr *local = &n->hub.socket[i].local;
         uint16_t *port = addr_is_v6(local) ? &options.port_v6 : &options.port_v4;
-        if (!addr_is_loopback(local))
+        /* The first, as hub_socket_for() wants it: beacons leave from there. */
+        if (!addr_is_loopback(local) && *port == 0)
             *port = addr_port(local);
     }
     return lan_link_start(&n->lan, n->env, &n->hub, &options, on_found, n);

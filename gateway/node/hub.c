@@ -7,11 +7,39 @@
 /* Batches sent before the loop may look at its sockets again. */
 #define BATCHES_PER_TURN 64
 
+/* Is the way from this address of ours to `remote` one inside this machine, or one out of it? Bound
+ * to loopback, a socket reaches nothing else. */
+static bool suits(const struct addr *local, const struct addr *remote)
+{
+    return addr_is_unspecified(local) || addr_is_loopback(local) == addr_is_loopback(remote);
+}
+
 struct hub_socket *hub_socket_for(struct hub *h, const struct addr *remote)
 {
-    for (size_t i = 0; i < h->sockets; i++)
-        if (h->socket[i].local.sa.sa_family == remote->sa.sa_family)
-            return &h->socket[i];
+    struct hub_socket *other = NULL;
+
+    for (size_t i = 0; i < h->sockets; i++) {
+        struct hub_socket *s = &h->socket[i];
+        if (s->local.sa.sa_family != remote->sa.sa_family)
+            continue;
+        if (suits(&s->local, remote))
+            return s;
+        if (!other)
+            other = s;
+    }
+    return other;
+}
+
+/* The socket by which datagrams came to `local`: their sender waits for answers from there. */
+static struct hub_socket *socket_at(struct hub *h, const struct addr *local)
+{
+    for (size_t i = 0; i < h->sockets; i++) {
+        struct hub_socket *s = &h->socket[i];
+        bool same_family = s->local.sa.sa_family == local->sa.sa_family;
+        if (same_family && addr_port(&s->local) == addr_port(local) &&
+            (addr_is_unspecified(&s->local) || addr_same_ip(&s->local, local)))
+            return s;
+    }
     return NULL;
 }
 
@@ -27,10 +55,12 @@ static bool is_local(const struct hub *h, const struct addr *a)
 /* Returns false if the socket is full: the same datagrams must be offered again. */
 static bool transmit(struct hub *h, const struct quic_tx *tx)
 {
-    struct hub_socket *s = hub_socket_for(h, &tx->path.remote);
+    const struct addr *from = &tx->path.local;
+    struct hub_socket *s = addr_is_none(from) ? NULL : socket_at(h, from);
+    if (!s)
+        s = hub_socket_for(h, &tx->path.remote);
     if (!s)
         return true; /* lost, like everything for a family we do not have */
-    const struct addr *from = &tx->path.local;
     struct udp_tx out = {
         .to = &tx->path.remote,
         .from = !addr_is_none(from) && is_local(h, from) ? from : NULL,

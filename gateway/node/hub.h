@@ -57,5 +57,5 @@ void hub_wake(struct hub *h);
 void hub_send(struct hub *h, const struct udp_tx *tx);
 /** Learns the addresses of this machine again. */
 void hub_read_locals(struct hub *h);
-/** The socket that reaches `remote`, or NULL: no socket of that family. */
+/** The socket by which to reach `remote` first, or NULL: no socket of that family. */
 struct hub_socket *hub_socket_for(struct hub *h, const struct addr *remote);

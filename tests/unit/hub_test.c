@@ -186,6 +186,38 @@ static void sends_by_the_socket_of_the_family(void **state)
     assert_ptr_equal(h->fake.sent[1].socket, fake_udp_on(&h->fake, 4434));
 }
 
+static void answers_by_the_socket_that_heard_the_question(void **state)
+{
+    struct harness *h = *state;
+    const struct addr second = address("198.51.100.1:4435");
+
+    assert_int_equal(hub_listen(&h->hub, &second), 0);
+    queue(h, "192.0.2.7:1", "198.51.100.1:4435");
+    queue(h, "192.0.2.7:1", "198.51.100.1:4433");
+    queue(h, "192.0.2.7:1", "198.51.100.9:4435"); /* nobody is there any more */
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_ptr_equal(h->fake.sent[0].socket, fake_udp_on(&h->fake, 4435));
+    assert_ptr_equal(h->fake.sent[1].socket, fake_udp_on(&h->fake, 4433));
+    assert_ptr_equal(h->fake.sent[2].socket, fake_udp_on(&h->fake, 4433));
+}
+
+static void dials_from_no_loopback_address_to_the_outside(void **state)
+{
+    struct harness *h = *state;
+    struct hub other;
+    const struct addr in = address("127.0.0.1:4500"), out = address("198.51.100.1:4501");
+    const struct addr here = address("127.0.0.1:9"), there = address("192.0.2.7:9");
+
+    hub_init(&other, &h->fake.env, NULL, on_other, h);
+    assert_int_equal(hub_listen(&other, &in), 0);
+    assert_ptr_equal(hub_socket_for(&other, &there), &other.socket[0]); /* there is no better */
+    assert_int_equal(hub_listen(&other, &out), 0);
+    assert_ptr_equal(hub_socket_for(&other, &there), &other.socket[1]);
+    assert_ptr_equal(hub_socket_for(&other, &here), &other.socket[0]);
+    hub_close(&other);
+}
+
 static void answers_from_the_address_that_was_dialled_while_it_is_ours(void **state)
 {
     struct harness *h = *state;
@@ -249,6 +281,8 @@ int main(void)
         SENTENCE(picks_strangers_out_of_a_batch),
         SENTENCE(gives_probes_to_the_endpoint),
         SENTENCE(sends_by_the_socket_of_the_family),
+        SENTENCE(answers_by_the_socket_that_heard_the_question),
+        SENTENCE(dials_from_no_loopback_address_to_the_outside),
         SENTENCE(answers_from_the_address_that_was_dialled_while_it_is_ours),
         SENTENCE(holds_what_a_full_socket_does_not_take),
         SENTENCE(wakes_at_the_endpoints_deadline),
