@@ -84,6 +84,7 @@ static int start_node(struct daemon *d, char *why, size_t why_len)
     struct node_options options;
 
     settings_node_options(d->options->settings, OVERLAY_VERSION, &options);
+    options.home = d->options->home;
     int err = node_new(&d->node, d->env, d->registry, &d->keys, &options);
     if (err < 0) {
         (void)snprintf(why, why_len, "%s", strerror(-err));

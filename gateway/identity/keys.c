@@ -71,7 +71,8 @@ static int explain(int err, char *why, size_t why_len)
         (void)snprintf(why, why_len, "%s:1: not a line \"%s\" and %d hex digits", KEYS_FILE, MAGIC,
                        TEXT_HEX_LEN(KEYS_SEED_LEN));
     else if (err == -EACCES)
-        (void)snprintf(why, why_len, "%s: not ours alone to read (chmod 600 it)", KEYS_FILE);
+        (void)snprintf(why, why_len, "%s: must be ours and closed to others (chmod 600)",
+                       KEYS_FILE);
     else if (err < 0)
         (void)snprintf(why, why_len, "%s: %s", KEYS_FILE, strerror(-err));
     return err;

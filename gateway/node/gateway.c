@@ -154,21 +154,12 @@ static void drop_useless_members(struct node *n)
     }
 }
 
-static void answer(struct list *waits, int err, const char *why)
-{
-    for (struct list *node; (node = list_first(waits));) {
-        struct node_wait *w = list_entry(node, struct node_wait, link);
-        list_remove(node);
-        w->done(w, err, why);
-    }
-}
-
 static void on_chores(struct deferred *work)
 {
     struct node *n = container_of(work, struct node, chores);
 
-    answer(&n->finished, 0, "");
-    answer(&n->refused, -EACCES, "blocked here");
+    member_answer(&n->finished, 0, "");
+    member_answer(&n->refused, -EACCES, "blocked here");
     drop_useless_members(n);
     if (n->addresses_changed && registry_save(n->registry) < 0)
         log_warn(LOG_GATEWAY, "the registry could not be saved; known addresses are not kept");
@@ -177,11 +168,20 @@ static void on_chores(struct deferred *work)
 
 /* ---- start ---- */
 
-static int load_reset_key(struct env *env, uint8_t key[static 32], char *why, size_t why_len)
+static const char *what_is_wrong_with_key(int err)
+{
+    if (err == -EBADMSG)
+        return "not 32 bytes; remove it to make a new one";
+    if (err == -EACCES)
+        return "must be ours and closed to others (chmod 600)";
+    return strerror(-err);
+}
+
+static int load_reset_key(const struct node *n, uint8_t key[static 32], char *why, size_t why_len)
 {
     uint8_t *data = NULL;
     size_t len = 0;
-    int err = env_load(env, RESET_KEY_FILE, &data, &len);
+    int err = env_load(n->env, RESET_KEY_FILE, &data, &len);
 
     if (err == 0 && len == 32)
         memcpy(key, data, 32);
@@ -189,13 +189,12 @@ static int load_reset_key(struct env *env, uint8_t key[static 32], char *why, si
         err = -EBADMSG;
     free(data);
     if (err == -ENOENT) {
-        env_random(env, key, 32);
-        err = env_save(env, RESET_KEY_FILE, key, 32);
+        env_random(n->env, key, 32);
+        err = env_save(n->env, RESET_KEY_FILE, key, 32);
     }
     if (err < 0)
-        (void)snprintf(why, why_len, "%s: %s", RESET_KEY_FILE,
-                       err == -EBADMSG ? "not 32 bytes; remove it to make a new one"
-                                       : strerror(-err));
+        (void)snprintf(why, why_len, "%s%s%s: %s", n->options.home ? n->options.home : "",
+                       n->options.home ? "/" : "", RESET_KEY_FILE, what_is_wrong_with_key(err));
     return err;
 }
 
@@ -266,7 +265,7 @@ static int start_quic(struct node *n, char *why, size_t why_len)
         .max_connections = n->options.max_peers,
         .rate = n->options.rate,
     };
-    int err = load_reset_key(n->env, options.reset_key, why, why_len);
+    int err = load_reset_key(n, options.reset_key, why, why_len);
     if (err < 0)
         return err;
     err = quic_endpoint_new(&n->quic, &options);
@@ -281,30 +280,27 @@ static bool may_be_missing(const struct addr *a, int err)
     return addr_is_unspecified(a) && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL);
 }
 
-static int listen_on(struct node *n, const struct addr *wanted, uint16_t *port)
+/* Where any port will do, `port` is tried first. */
+static int listen_on(struct node *n, const struct addr *wanted, uint16_t port)
 {
     struct addr local = *wanted;
-    int err;
-
-    if (addr_port(wanted) != 0)
-        return hub_listen(&n->hub, wanted);
-    addr_set_port(&local, *port);
-    err = hub_listen(&n->hub, &local);
-    if (err == -EADDRINUSE && *port != 0)
-        err = hub_listen(&n->hub, wanted);
-    if (err == 0)
-        *port = addr_port(&n->hub.socket[n->hub.sockets - 1].local);
-    return err;
+    if (addr_port(wanted) == 0)
+        addr_set_port(&local, port);
+    int err = hub_listen(&n->hub, &local);
+    return err < 0 && !addr_equal(&local, wanted) ? hub_listen(&n->hub, wanted) : err;
 }
 
 static int open_sockets(struct node *n, char *why, size_t why_len)
 {
-    uint16_t port = n->options.port_kept ? load_port(n->env) : 0, kept = port;
+    const uint16_t kept = n->options.port_kept ? load_port(n->env) : 0;
+    uint16_t port = 0; /* of the first socket that may have any */
 
     for (size_t i = 0; i < HUB_SOCKETS_MAX && !addr_is_none(&n->options.listen[i]); i++) {
         const struct addr *wanted = &n->options.listen[i];
         char text[ADDR_TEXT_MAX];
-        int err = listen_on(n, wanted, &port);
+        int err = listen_on(n, wanted, port != 0 ? port : kept);
+        if (err == 0 && addr_port(wanted) == 0 && port == 0)
+            port = addr_port(&n->hub.socket[n->hub.sockets - 1].local);
         if (err == 0 || may_be_missing(wanted, err))
             continue;
         (void)snprintf(why, why_len, "cannot listen on UDP %s: %s", addr_print(wanted, text),
@@ -315,7 +311,7 @@ static int open_sockets(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "no UDP address to listen on");
         return -EADDRNOTAVAIL;
     }
-    if (n->options.port_kept && port != kept)
+    if (n->options.port_kept && port != 0 && port != kept)
         save_port(n, port);
     return 0;
 }
@@ -403,8 +399,8 @@ void node_free(struct node *n)
     measure_end(&n->measures);
     for (struct list *node; (node = list_first(&n->members));)
         member_free(list_entry(node, struct member, link));
-    answer(&n->finished, -ECANCELED, "the gateway stops");
-    answer(&n->refused, -ECANCELED, "the gateway stops");
+    member_answer(&n->finished, -ECANCELED, "the gateway stops");
+    member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
     if (n->quic)
         hub_close(&n->hub);

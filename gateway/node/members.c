@@ -52,12 +52,11 @@ bool member_may_come(struct node *n, const struct peer_id *id)
     return strangers < places - places / 4;
 }
 
-static void answer_waits(struct member *m, int err, const char *why)
+void member_answer(struct list *waits, int err, const char *why)
 {
-    /* A new request made by a callback waits for the next attempt. */
     struct list now;
     list_init(&now);
-    for (struct list *node; (node = list_first(&m->waits));) {
+    for (struct list *node; (node = list_first(waits));) {
         list_remove(node);
         list_append(&now, node);
     }
@@ -82,7 +81,7 @@ void member_free(struct member *m)
 {
     struct node *n = m->node;
 
-    answer_waits(m, -ECANCELED, "the gateway stops");
+    member_answer(&m->waits, -ECANCELED, "the gateway stops");
     answer_pings(m, -ENOTCONN);
     peer_deinit(&m->peer);
     (void)map_remove(&n->by_id, m->peer.id.key, sizeof(m->peer.id.key));
@@ -180,7 +179,7 @@ static void on_ready(void *arg, struct peer *p)
     m->last_error[0] = '\0';
     take_services(m);
     remember_address(m);
-    answer_waits(m, 0, "");
+    member_answer(&m->waits, 0, "");
 }
 
 static void on_failed(void *arg, struct peer *p, int err, const char *why)
@@ -193,7 +192,7 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
     if (strcmp(m->last_error, why) != 0)
         log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
-    answer_waits(m, err, why);
+    member_answer(&m->waits, err, why);
     env_defer(n->env, &n->chores);
 }
 

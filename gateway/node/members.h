@@ -1,5 +1,6 @@
 /**
- * The parts of struct node, for the files that make it up (node.c, members.c, serve.c, view.c).
+ * The parts of struct node, for the files that make it up (gateway.c, members.c,
+ * requests.c, changes.c, serve.c, view.c).
  *
  * A member is a peer that the gateway has to do with right now: one of the registry that was
  * wanted, or one that has connected. Members without entry, session or request are dropped when
@@ -69,6 +70,8 @@ struct member *member_get(struct node *n, const struct peer_id *id);
 bool member_may_come(struct node *n, const struct peer_id *id);
 /** Ends it: its requests fail with -ECANCELED. */
 void member_free(struct member *m);
+/** Answers those who wait; a request that one of them makes anew waits for the next time. */
+void member_answer(struct list *waits, int err, const char *why);
 /** Calls the watches. */
 void node_tell(struct node *n, const struct peer_id *peer);
 
