@@ -62,6 +62,7 @@ struct service {
     bool from_config;
     bool transient;     /* shared for the life of a program (`share -f`): never saved */
     int64_t expires_us; /* wall clock, 0: never */
+    instant ends;       /* the registry's own: the same by the clock that cannot be set back */
     struct peer_id *allow, *deny;
     size_t allow_count, deny_count;
     uint64_t connections, rx_bytes, tx_bytes; /* since start; not kept */
@@ -148,7 +149,8 @@ bool registry_may_use(const struct registry *r, const struct service *s, const s
 /** Is there anything this peer may use, or is it known and not blocked? Others are strangers. */
 bool registry_may_connect(const struct registry *r, const struct peer_id *peer, int64_t wall_us);
 bool registry_is_blocked(const struct registry *r, const struct peer_id *peer);
-/** Drops services past their time. Returns true if any went. */
+/** Drops services past their time by either clock: a wall clock set back prolongs none while the
+ *  gateway runs, one set forward ends them. Returns true if any went. */
 bool registry_expire(struct registry *r, int64_t wall_us);
 
 size_t registry_port_count(const struct registry *r);

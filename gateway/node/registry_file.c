@@ -75,7 +75,7 @@ int registry_save(struct registry *r)
 }
 
 /* Carries over what the file does not hold: the configuration file's entries, what is shared for a
- * program's life, and the counters. */
+ * program's life, the counters, and times by the clock of this run. */
 static int carry_over(struct registry *fresh, const struct registry *old)
 {
     int err = 0;
@@ -100,6 +100,8 @@ static int carry_over(struct registry *fresh, const struct registry *old)
         now->connections = s->connections;
         now->rx_bytes = s->rx_bytes;
         now->tx_bytes = s->tx_bytes;
+        if (now->expires_us == s->expires_us)
+            now->ends = s->ends;
     }
     return err;
 }

@@ -307,6 +307,15 @@ static bool service_ok(const struct service *s)
            s->expires_us >= 0;
 }
 
+/* When that is by the monotonic clock. */
+static instant end_of(struct registry *r, int64_t expires_us)
+{
+    int64_t left_us = expires_us - env_wall_us(r->env);
+    if (expires_us == 0 || left_us > INT64_MAX / 2000)
+        return INSTANT_NEVER;
+    return env_now(r->env) + (left_us > 0 ? (instant)left_us * 1000 : 0);
+}
+
 /* A copy of its own, with the lists that are in effect. */
 static int entry_new(struct registry *r, const struct service *s, struct service_entry **out)
 {
@@ -315,6 +324,7 @@ static int entry_new(struct registry *r, const struct service *s, struct service
     if (!e)
         return -ENOMEM;
     e->service = *s;
+    e->service.ends = end_of(r, s->expires_us);
     set_lists(&e->service, &allow, &deny);
     int err = list_copy(&allow, s->allow, s->allow_count);
     if (err == 0)
@@ -370,6 +380,8 @@ int registry_service_put(struct registry *r, const struct service *service)
         e->service.connections = old->service.connections;
         e->service.rx_bytes = old->service.rx_bytes;
         e->service.tx_bytes = old->service.tx_bytes;
+        if (e->service.expires_us == old->service.expires_us)
+            e->service.ends = old->service.ends;
         at += r->services[at] != old;
         entry_free(old);
     } else {
@@ -401,16 +413,16 @@ int registry_service_remove(struct registry *r, const char *name)
     return 0;
 }
 
-static bool expired(const struct service *s, int64_t wall_us)
+static bool expired(const struct registry *r, const struct service *s, int64_t wall_us)
 {
-    return s->expires_us != 0 && s->expires_us <= wall_us;
+    return s->expires_us != 0 && (s->expires_us <= wall_us || s->ends <= env_now(r->env));
 }
 
 bool registry_expire(struct registry *r, int64_t wall_us)
 {
     size_t before = r->service_count;
     for (size_t i = r->service_count; i > 0; i--)
-        if (expired(&r->services[i - 1]->service, wall_us))
+        if (expired(r, &r->services[i - 1]->service, wall_us))
             remove_at(r, i - 1);
     refresh_view(r);
     return r->service_count != before;
@@ -435,9 +447,10 @@ void registry_services_free(struct registry *r)
 
 /* ---- who may ---- */
 
-static bool may_use(const struct service *s, const struct peer_id *peer, int64_t wall_us)
+static bool may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,
+                    int64_t wall_us)
 {
-    if (expired(s, wall_us) || has(s->deny, s->deny_count, peer))
+    if (expired(r, s, wall_us) || has(s->deny, s->deny_count, peer))
         return false;
     return s->public || has(s->allow, s->allow_count, peer);
 }
@@ -445,7 +458,7 @@ static bool may_use(const struct service *s, const struct peer_id *peer, int64_t
 bool registry_may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,
                       int64_t wall_us)
 {
-    return !registry_is_blocked(r, peer) && may_use(s, peer, wall_us);
+    return !registry_is_blocked(r, peer) && may_use(r, s, peer, wall_us);
 }
 
 bool registry_may_connect(const struct registry *r, const struct peer_id *peer, int64_t wall_us)
@@ -454,7 +467,7 @@ bool registry_may_connect(const struct registry *r, const struct peer_id *peer, 
     if (e)
         return !e->peer.blocked;
     for (size_t i = 0; i < r->visible_count; i++)
-        if (may_use(r->visible[i], peer, wall_us))
+        if (may_use(r, r->visible[i], peer, wall_us))
             return true;
     return false;
 }

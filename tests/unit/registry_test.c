@@ -326,15 +326,57 @@ static void ends_a_service_at_its_time(void **state)
 {
     struct home *h = *state;
     struct service s = web();
+    const int64_t wall_us = env_wall_us(&h->env.env);
     s.public = true;
-    s.expires_us = NOW + 10;
+    s.expires_us = wall_us + 10;
     assert_int_equal(registry_service_put(h->r, &s), 0);
     struct service *kept = registry_service(h->r, "web");
-    assert_true(registry_may_use(h->r, kept, &h->alice, NOW + 9));
-    assert_false(registry_may_use(h->r, kept, &h->alice, NOW + 10));
-    assert_false(registry_expire(h->r, NOW + 9));
-    assert_true(registry_expire(h->r, NOW + 10));
+    assert_true(registry_may_use(h->r, kept, &h->alice, wall_us + 9));
+    assert_false(registry_may_use(h->r, kept, &h->alice, wall_us + 10));
+    assert_false(registry_expire(h->r, wall_us + 9));
+    assert_true(registry_expire(h->r, wall_us + 10));
     assert_null(registry_service(h->r, "web"));
+}
+
+static void a_wall_clock_set_back_prolongs_no_service(void **state)
+{
+    struct home *h = *state;
+    struct service s = web();
+    s.public = true;
+    s.expires_us = env_wall_us(&h->env.env) + INT64_C(2) * 3600 * 1000000;
+    assert_int_equal(registry_service_put(h->r, &s), 0);
+    assert_int_equal(registry_save(h->r), 0);
+    h->env.wall_us -= INT64_C(5) * 365 * 86400 * 1000000;
+    /* Neither said again nor read again does it begin anew. */
+    assert_int_equal(registry_service_put(h->r, &s), 0);
+    assert_int_equal(registry_reload(h->r, h->why, sizeof(h->why)), 0);
+
+    fake_env_advance(&h->env, SEC(7199));
+    struct service *kept = registry_service(h->r, "web");
+    assert_true(registry_may_use(h->r, kept, &h->alice, env_wall_us(&h->env.env)));
+    assert_false(registry_expire(h->r, env_wall_us(&h->env.env)));
+    fake_env_advance(&h->env, SEC(1));
+    assert_false(registry_may_use(h->r, kept, &h->alice, env_wall_us(&h->env.env)));
+    assert_false(registry_may_connect(h->r, &h->alice, env_wall_us(&h->env.env)));
+    assert_true(registry_expire(h->r, env_wall_us(&h->env.env)));
+}
+
+static void a_wall_clock_set_forward_ends_what_had_a_time(void **state)
+{
+    struct home *h = *state;
+    struct service s = web(), open_end = web();
+    s.expires_us = env_wall_us(&h->env.env) + INT64_C(3600) * 1000000;
+    strcpy(open_end.name, "always");
+    assert_int_equal(registry_service_put(h->r, &s), 0);
+    assert_int_equal(registry_service_put(h->r, &open_end), 0);
+    h->env.wall_us += INT64_C(5) * 365 * 86400 * 1000000;
+    assert_true(registry_expire(h->r, env_wall_us(&h->env.env)));
+    assert_null(registry_service(h->r, "web"));
+    assert_non_null(registry_service(h->r, "always"));
+    /* One that can never come is none that has passed. */
+    s.expires_us = INT64_MAX;
+    assert_int_equal(registry_service_put(h->r, &s), 0);
+    assert_false(registry_expire(h->r, env_wall_us(&h->env.env)));
 }
 
 static void finds_services_by_port_and_protocol(void **state)
@@ -707,6 +749,8 @@ int main(void)
         IN_A_HOME(lets_deny_beat_allow_and_a_block_beat_everything),
         IN_A_HOME(lets_known_peers_connect_though_nothing_is_shared),
         IN_A_HOME(ends_a_service_at_its_time),
+        IN_A_HOME(a_wall_clock_set_back_prolongs_no_service),
+        IN_A_HOME(a_wall_clock_set_forward_ends_what_had_a_time),
         IN_A_HOME(finds_services_by_port_and_protocol),
         IN_A_HOME(refuses_services_that_make_no_sense),
         IN_A_HOME(takes_local_targets_and_others_only_when_asked),
