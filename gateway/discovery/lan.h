@@ -21,7 +21,8 @@
  * Events say where somebody claims to be. That it is really them, the handshake of the session
  * proves; a replayed or relayed beacon leads to a failed dial and nothing else.
  *
- * Bounded: LAN_SOURCE_PER_MINUTE datagrams of one source and 20/s altogether are looked at.
+ * Bounded: LAN_SOURCE_PER_MINUTE datagrams of one source, 20/s of our networks and 20/s of all
+ * others are looked at.
  */
 #pragma once
 

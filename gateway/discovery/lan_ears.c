@@ -23,7 +23,8 @@ static struct bucket source_bucket(instant now)
 void lan_ears_init(struct lan_ears *e)
 {
     memset(e, 0, sizeof(*e));
-    e->all = bucket_of(ALL_PER_SECOND, ALL_BURST);
+    e->near = bucket_of(ALL_PER_SECOND, ALL_BURST);
+    e->far = bucket_of(ALL_PER_SECOND, ALL_BURST);
 }
 
 void lan_ears_note(struct lan_ears *e, const uint8_t *data, size_t len)
@@ -58,14 +59,15 @@ static struct lan_source *source_of(struct lan_ears *e, instant now, const struc
     return oldest;
 }
 
-bool lan_ears_admit(struct lan_ears *e, instant now, const struct addr *from, const uint8_t *data,
-                    size_t len)
+bool lan_ears_admit(struct lan_ears *e, instant now, const struct addr *from, bool near,
+                    const uint8_t *data, size_t len)
 {
     if (len < LAN_EARS_MARK || addr_is_none(from) || was_seen(e, data, len))
         return false;
     struct lan_source *s = source_of(e, now, from);
     s->heard = now;
-    if (!bucket_take(&s->bucket, now, DATAGRAM_TOKENS) || !bucket_take(&e->all, now, 1))
+    if (!bucket_take(&s->bucket, now, DATAGRAM_TOKENS) ||
+        !bucket_take(near ? &e->near : &e->far, now, 1))
         return false;
     lan_ears_note(e, data, len);
     return true;

@@ -147,8 +147,10 @@ void lan_hear(struct lan_caller *who, const uint8_t *data, size_t len)
 {
     struct beacon_signed b;
 
-    if (len < BEACON_ANSWER_LEN || len > BEACON_MAX ||
-        !lan_ears_admit(&who->l->ears, who->now, who->from, data, len))
+    if (len < BEACON_ANSWER_LEN || len > BEACON_MAX)
+        return;
+    bool near = lan_places_has_neighbour(&who->l->places, who->from);
+    if (!lan_ears_admit(&who->l->ears, who->now, who->from, near, data, len))
         return;
     if (beacon_signed_read(&b, data, len) == 0)
         on_signed(who, &b, data);

@@ -97,6 +97,14 @@ void lan_places_set(struct lan_places *p, const struct interface *list, size_t c
     }
 }
 
+bool lan_places_has_neighbour(const struct lan_places *p, const struct addr *a)
+{
+    for (size_t n = 0; n < p->own_count; n++)
+        if (addr_prefix_contains(&p->own[n], a))
+            return true;
+    return addr_is_link_local(a);
+}
+
 bool lan_places_has_network(const struct lan_places *p, const struct addr_prefix *network,
                             unsigned ifindex)
 {

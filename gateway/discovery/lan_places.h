@@ -35,6 +35,8 @@ struct lan_places {
  *  `mdns` its groups are joined, too. */
 void lan_places_set(struct lan_places *p, const struct interface *list, size_t count, bool v4,
                     bool v6, bool mdns);
+/** True for an address in one of our networks, or of any link. */
+bool lan_places_has_neighbour(const struct lan_places *p, const struct addr *a);
 /** True if we have an address in exactly this network, on `ifindex` unless that is 0. */
 bool lan_places_has_network(const struct lan_places *p, const struct addr_prefix *network,
                             unsigned ifindex);

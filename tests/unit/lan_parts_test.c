@@ -35,7 +35,7 @@ static bool admits(struct lan_ears *e, instant now, const struct addr *from, uin
 {
     uint8_t data[152] = {0};
     memcpy(data + 144, &mark, sizeof(mark));
-    return lan_ears_admit(e, now, from, data, sizeof(data));
+    return lan_ears_admit(e, now, from, true, data, sizeof(data));
 }
 
 static void nothing_is_heard_twice_nor_our_own(void **state)
@@ -81,6 +81,25 @@ static void many_sources_together_are_heard_twenty_times_a_second(void **state)
         heard += admits(&e, SEC(100) + MSEC(i), &a, i);
     }
     assert_in_range(heard, 250, 262); /* a burst of 60 and 20 a second */
+}
+
+static void a_flood_from_afar_leaves_the_neighbours_their_share(void **state)
+{
+    (void)state;
+    struct lan_ears e;
+    struct addr neighbour = ip("192.168.1.9", 5);
+    uint8_t data[152] = {0};
+    unsigned heard = 0;
+
+    lan_ears_init(&e);
+    for (uint32_t i = 1; i <= 10000; i++) { /* ten seconds */
+        const uint8_t four[4] = {203, 0, (uint8_t)(i >> 8), (uint8_t)i};
+        struct addr a = addr_v4(four, 5);
+        memcpy(data + 144, &i, sizeof(i));
+        heard += lan_ears_admit(&e, SEC(100) + MSEC(i), &a, false, data, sizeof(data));
+    }
+    assert_in_range(heard, 250, 262);
+    assert_true(admits(&e, SEC(110), &neighbour, 20000));
 }
 
 /* ---- contacts ---- */
@@ -212,6 +231,29 @@ static void a_network_is_ours_only_with_the_same_length_and_interface(void **sta
     assert_false(lan_places_has_network(&places, &p, 2));
 }
 
+static void neighbours_are_those_of_our_networks_and_links(void **state)
+{
+    (void)state;
+    const struct interface list[] = {
+        {.index = 2, .addr = ip("10.0.0.1", 0), .prefix_bits = 24},
+        {.index = 2, .addr = ip("2001:db8::1", 0), .prefix_bits = 64},
+    };
+    static const struct {
+        const char *from;
+        bool near;
+    } cases[] = {
+        {"10.0.0.77", true},   {"10.0.1.77", false},       {"::ffff:10.0.0.5", true},
+        {"2001:db8::9", true}, {"2001:db8:0:1::9", false}, {"fe80::9%7", true},
+        {"169.254.3.4", true}, {"203.0.113.4", false},
+    };
+
+    lan_places_set(&places, list, 2, true, true, false);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct addr from = ip(cases[i].from, 5);
+        assert_int_equal(lan_places_has_neighbour(&places, &from), cases[i].near);
+    }
+}
+
 int main(void)
 {
     if (crypto_start() < 0)
@@ -220,12 +262,14 @@ int main(void)
         cmocka_unit_test(nothing_is_heard_twice_nor_our_own),
         cmocka_unit_test(each_source_is_heard_twenty_times_a_minute),
         cmocka_unit_test(many_sources_together_are_heard_twenty_times_a_second),
+        cmocka_unit_test(a_flood_from_afar_leaves_the_neighbours_their_share),
         cmocka_unit_test(both_ends_of_a_contact_have_the_same_two_keys),
         cmocka_unit_test(a_new_list_keeps_what_is_known_of_old_ones),
         cmocka_unit_test(an_id_of_small_order_gets_no_tag),
         cmocka_unit_test(every_kind_of_interface_has_its_places),
         cmocka_unit_test(too_many_interfaces_are_cut_off),
         cmocka_unit_test(a_network_is_ours_only_with_the_same_length_and_interface),
+        cmocka_unit_test(neighbours_are_those_of_our_networks_and_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
