@@ -22,6 +22,11 @@
 
 /* ---- the parts, in the order in which they are built ---- */
 
+static const char *config_name(const struct cli_daemon *o)
+{
+    return strcmp(o->config, "-") == 0 ? "standard input" : o->config;
+}
+
 int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, size_t why_len)
 {
     const struct name_list *names = &s->local_users;
@@ -36,11 +41,11 @@ int daemon_fill_users(struct daemon *d, const struct settings *s, char *why, siz
         }
         if (strcmp(names->at[i], "same") != 0 && accounts_uid(names->at[i], &uid) < 0) {
             (void)snprintf(why, why_len, "%s:%d: users: there is no user %s here",
-                           d->options->config, s->line[SET_local_users], names->at[i]);
+                           config_name(d->options), s->line[SET_local_users], names->at[i]);
             return -ENOENT;
         }
         if (users.count == LOCAL_USERS_MAX) {
-            (void)snprintf(why, why_len, "%s:%d: users: at most %d", d->options->config,
+            (void)snprintf(why, why_len, "%s:%d: users: at most %d", config_name(d->options),
                            s->line[SET_local_users], LOCAL_USERS_MAX);
             return -ENOSPC;
         }
@@ -61,8 +66,7 @@ static int read_home(struct daemon *d, char *why, size_t why_len)
         (void)snprintf(why, why_len, "%s/%s", o->home, what);
         return err;
     }
-    return settings_apply(o->settings, NULL, d->registry,
-                          strcmp(o->config, "-") == 0 ? "standard input" : o->config, why, why_len);
+    return settings_apply(o->settings, NULL, d->registry, config_name(o), why, why_len);
 }
 
 /* A command line may be editing the registry, having found no gateway; what it writes counts. */
@@ -358,7 +362,9 @@ int daemon_run(struct machine *machine, const struct cli_daemon *options, char *
 
     why[0] = '\0';
     (void)snprintf(d.suffix, sizeof(d.suffix), "%s", options->settings->dns_suffix);
-    if (asprintf(&d.control_path, "%s/%s", options->home, CONTROL_SOCKET) < 0)
+    if (asprintf(&d.control_path, "%s/%s", options->home, CONTROL_SOCKET) < 0) {
+        (void)snprintf(why, why_len, "%s", strerror(ENOMEM));
         return -ENOMEM;
+    }
     return run(&d, why, why_len);
 }

@@ -44,7 +44,8 @@ void jump_check(struct jump *j, instant boottime, instant monotonic)
     instant asleep = difference(boottime, monotonic);
     instant slept = asleep > j->asleep ? asleep - j->asleep : 0;
     j->asleep = asleep;
-    if (slept >= WORTH_TELLING) /* else somebody only set the wall clock, which we do not use */
+    if (slept >=
+        WORTH_TELLING) /* else only the wall clock was set, on which no connection depends */
         j->on_wake(j->arg, slept);
 }
 

@@ -1,7 +1,5 @@
 /**
  * Connected byte streams: TCP and unix sockets (struct sock of gateway/base/env.h).
- *
- * Also other pairs of descriptors that behave like one, see gateway/io/stdio.h.
  */
 #pragma once
 

@@ -19,7 +19,7 @@ static void set(struct output *o, json_t *object, const char *key, json_t *value
         o->failed = true;
 }
 
-/* Sets nothing when `present` is false. */
+/* An empty text is left out. */
 static void set_text(struct output *o, json_t *object, const char *key, const char *text)
 {
     if (text[0])

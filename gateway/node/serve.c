@@ -38,11 +38,9 @@ static enum preamble_status judge(struct node *n, const struct peer_id *id,
     return service || !is_known(n, id) ? PREAMBLE_DENIED : PREAMBLE_NO_SERVICE;
 }
 
-static void note(struct node *n, const struct peer_id *id, const struct preamble *what,
-                 enum preamble_status status)
+static void note(const struct peer_id *id, const struct preamble *what, enum preamble_status status)
 {
     char short_id[9];
-    (void)n;
     log_info(LOG_SERVE, "%s: %s%s%u: %s", peer_id_short(id, short_id), what->name,
              what->name[0] ? " port " : "port ", what->port, preamble_status_text(status));
 }
@@ -64,7 +62,7 @@ void serve_stream(struct node *n, const struct peer_id *id, const struct preambl
         n->server->on_stream(n->server_arg, id, service, pipe);
         return;
     }
-    note(n, id, what, status);
+    note(id, what, status);
     linger_refuse(n->env, &n->lingering, pipe, status, preamble_status_text(status));
 }
 
@@ -80,7 +78,7 @@ void serve_flow(struct node *n, const struct peer_id *id, const struct preamble 
         n->server->on_flow(n->server_arg, id, service, flow);
         return;
     }
-    note(n, id, what, status);
+    note(id, what, status);
     flow_answer(flow, status, preamble_status_text(status));
 }
 
