@@ -243,7 +243,7 @@ static enum http_step dispatch(struct http_conn *c)
     char why[SITE_WHY_MAX];
     struct site site = proxy_site(c->base.proxy, &c->route.peer);
     read_again(c, &head);
-    if (!c->route.raw && site_check_origin(&site, &head, why) < 0) {
+    if (!c->route.raw && site_check_asker(&site, &head, why) < 0) {
         char text[SITE_WHY_MAX + SITE_REFUSAL_MAX];
         snprintf(text, sizeof(text), SITE_REFUSAL, why);
         return fail_with_hint(c, 421, text, SITE_REFUSAL_HINT);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "adapters/http_conn.h"
+#include "adapters/peer_cookies.h"
 #include "adapters/pump.h"
 
 enum { AREAS_MAX = 64 };
@@ -120,8 +121,9 @@ enum http_step http_exchange_take_answer(struct http_conn *c)
 }
 
 /* Hands a head on. */
-static enum http_step pass_head(struct http_conn *c, const struct http_head *head)
+static enum http_step pass_head(struct http_conn *c, struct http_head *head)
 {
+    struct site site = proxy_site(c->base.proxy, &c->pipe_peer);
     bool interim = head->status < 200 && head->status != 101;
     struct rewrite_response rewrite = {
         .head = head,
@@ -131,6 +133,8 @@ static enum http_step pass_head(struct http_conn *c, const struct http_head *hea
         .as_public = !interim && c->absolute,
     };
     size_t len;
+    if (!c->route.raw)
+        peer_cookies_keep(&site, head);
     char *text = rewrite_response(&rewrite, &len);
     bool ok = text && http_bytes_add(&c->out, text, len);
     free(text);
@@ -138,7 +142,7 @@ static enum http_step pass_head(struct http_conn *c, const struct http_head *hea
 }
 
 /* What a final answer means for both connections. */
-static enum http_step begin_response(struct http_conn *c, const struct http_head *head)
+static enum http_step begin_response(struct http_conn *c, struct http_head *head)
 {
     if (head->status == 101) {
         if (!c->upgrade)

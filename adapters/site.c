@@ -59,25 +59,71 @@ static int check_target(const struct site *s, const struct http_head *head,
     return refuse(why, "the target", target);
 }
 
-static bool is_origin_of(const struct site *s, struct http_text text)
+static bool is_page_of(const struct site *s, const struct http_url *url)
 {
-    struct http_url url;
-    if (http_origin_read(&url, text) < 0)
-        return false;
-    if (!http_host_is_loopback(&url.host))
-        return site_has_name(s, &url.host);
-    uint16_t port = url.host.port ? url.host.port : url.https ? 443 : 80;
+    if (!http_host_is_loopback(&url->host))
+        return site_has_name(s, &url->host);
+    uint16_t port = url->host.port ? url->host.port : url->https ? 443 : 80;
     return s->owns_port && s->owns_port(s->arg, port, &s->peer);
 }
 
-int site_check_origin(const struct site *s, const struct http_head *head,
-                      char why[static SITE_WHY_MAX])
+/* Browsers say who asks also where they name no Origin (W3C Fetch Metadata). Whatever word may come
+ * yet, it is not one of the two that are harmless: a page of this very origin, and nobody's page.
+ */
+static const struct http_field *find_foreign_asker(const struct http_head *head)
 {
     for (size_t i = 0; i < head->field_count; i++) {
-        if (http_text_is(head->field[i].name, "origin") && !is_origin_of(s, head->field[i].value))
-            return refuse(why, "the Origin", head->field[i].value);
+        const struct http_field *f = &head->field[i];
+        if (http_text_is(f->name, "sec-fetch-site") && !http_text_is(f->value, "same-origin") &&
+            !http_text_is(f->value, "none"))
+            return f;
     }
-    return 0;
+    return NULL;
+}
+
+static bool says(const struct http_head *head, const char *name, const char *value)
+{
+    const struct http_field *f = http_find(head, name, NULL);
+    return f && http_text_is(f->value, value);
+}
+
+/* A link that was followed: it fills the window, so that the visitor sees where he is. What asks
+ * for a page unseen, to have it ready, says Sec-Purpose. */
+static bool is_followed_link(const struct http_head *head)
+{
+    return says(head, "sec-fetch-mode", "navigate") && says(head, "sec-fetch-dest", "document") &&
+           (http_text_is(head->method, "GET") || http_text_is(head->method, "HEAD")) &&
+           !http_find(head, "sec-purpose", NULL);
+}
+
+/* Pages may hide where they are, but not claim to be elsewhere. */
+static bool has_referer_of(const struct site *s, const struct http_head *head)
+{
+    struct http_url url;
+    const struct http_field *f = http_find(head, "referer", NULL);
+    return f && http_url_read(&url, f->value) == 0 && is_page_of(s, &url);
+}
+
+int site_check_asker(const struct site *s, const struct http_head *head,
+                     char why[static SITE_WHY_MAX])
+{
+    struct http_url url;
+    bool named = false;
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct http_field *f = &head->field[i];
+        if (!http_text_is(f->name, "origin"))
+            continue;
+        if (http_origin_read(&url, f->value) < 0 || !is_page_of(s, &url))
+            return refuse(why, "the Origin", f->value);
+        named = true;
+    }
+    const struct http_field *foreign = find_foreign_asker(head);
+    if (!foreign || named || is_followed_link(head) || has_referer_of(s, head))
+        return 0;
+    char shown[LOG_TEXT_MAX];
+    snprintf(why, SITE_WHY_MAX, "the page that asks is not of this peer (Sec-Fetch-Site: %s)",
+             log_text(shown, foreign->value.at, foreign->value.len));
+    return -EACCES;
 }
 
 int site_check(const struct site *s, const struct http_head *head, char why[static SITE_WHY_MAX])
@@ -85,5 +131,5 @@ int site_check(const struct site *s, const struct http_head *head, char why[stat
     int err = check_target(s, head, why);
     if (err == 0)
         err = check_host(s, head, why);
-    return err == 0 ? site_check_origin(s, head, why) : err;
+    return err == 0 ? site_check_asker(s, head, why) : err;
 }

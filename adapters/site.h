@@ -5,6 +5,14 @@
  * machine (DNS rebinding, blind cross-site requests). Such requests carry the stranger's name in
  * Host, or the stranger's origin. So Host must be one of the peer's names, a loopback address or
  * `localhost`, and an Origin, if there is one, must be of the same peer.
+ *
+ * Images, scripts, frames and simple fetches carry no Origin, but the visitor's cookies: to a
+ * browser all peers below `overlay.localhost` are one site, and all ports of 127.0.0.1 another, so
+ * that not even SameSite=Strict keeps one peer's page from using what another peer's cookies open.
+ * So what the browser says is not asked for by the same origin or the visitor himself
+ * (Sec-Fetch-Site) must come from the same peer, by its Origin or Referer, or be a link that was
+ * followed. Browsers say it for addresses of loopback and `.localhost`; for others a peer is a site
+ * of its own, and SameSite is enough.
  */
 #pragma once
 
@@ -37,13 +45,13 @@ struct site {
 
 /**
  * 0, or -EACCES and a sentence for people in `why`. Looks at the target where it names a host, at
- * every Host and at every Origin.
+ * every Host and at whose page asks.
  */
 MUST_USE int site_check(const struct site *s, const struct http_head *head,
                         char why[static SITE_WHY_MAX]);
 
 /** Is this host name, with any port, one of the peer's? */
 bool site_has_name(const struct site *s, const struct http_host *host);
-/** Checks the Origin fields alone, as site_check() does. */
-MUST_USE int site_check_origin(const struct site *s, const struct http_head *head,
-                               char why[static SITE_WHY_MAX]);
+/** Checks only whose page asks, as site_check() does. */
+MUST_USE int site_check_asker(const struct site *s, const struct http_head *head,
+                              char why[static SITE_WHY_MAX]);

@@ -347,6 +347,61 @@ static void hosts_and_origins_of_the_peer_pass_and_no_others(void **state)
     }
 }
 
+#define SAME_SITE  "Sec-Fetch-Site: same-site\r\n"
+#define CROSS_SITE "Sec-Fetch-Site: cross-site\r\n"
+#define LINK       "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
+
+/* All ports of 127.0.0.1 are one site to a browser: it sends the cookies along. */
+static void a_page_of_another_peer_may_be_linked_from_but_asks_for_nothing(void **state)
+{
+    (void)state;
+    char own[128], others[128], request[512];
+    struct peer_view *bob = local_node_peer(&node, "bob");
+    struct ports_request bobs = {.peer = bob->id, .service = "web", .proto = SERVICE_TCP};
+    assert_int_equal(ports_open(ports, &bobs, &view, why, sizeof(why)), 0);
+    snprintf(others, sizeof(others), SAME_SITE "Referer: http://127.0.0.1:%u/\r\n",
+             addr_port(&view.listen));
+    assert_int_equal(open_port("web", SERVICE_TCP, NULL), 0);
+    snprintf(own, sizeof(own), SAME_SITE "Referer: http://127.0.0.1:%u/a/b\r\n",
+             addr_port(&view.listen));
+    const struct {
+        const char *method, *more;
+        bool good;
+    } cases[] = {
+        {"GET", "Sec-Fetch-Site: none\r\n", true},
+        {"GET", "sec-fetch-site: Same-Origin\r\n", true},
+        {"GET", SAME_SITE, false},
+        {"GET", CROSS_SITE, false},
+        {"GET", "Sec-Fetch-Site: \r\n", false},
+        {"GET", "Sec-Fetch-Site: none\r\n" CROSS_SITE, false},
+        {"GET", own, true},
+        {"GET", others, false},
+        {"GET", SAME_SITE "Referer: http://web.alice.overlay.localhost:7777/\r\n", true},
+        {"GET", SAME_SITE "Referer: http://web.bob.overlay.localhost:7777/\r\n", false},
+        {"GET", CROSS_SITE "Referer: https://evil.com/http://alice.overlay/\r\n", false},
+        {"GET", SAME_SITE "Origin: http://web.alice.overlay.localhost:7777\r\n", true},
+        {"POST", SAME_SITE "Origin: http://web.alice.overlay.localhost:7777\r\n", true},
+        {"GET", SAME_SITE LINK, true},
+        {"HEAD", CROSS_SITE LINK, true},
+        {"POST", SAME_SITE LINK, false},
+        {"GET", SAME_SITE LINK "Sec-Purpose: prefetch\r\n", false},
+        {"GET", SAME_SITE "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n", false},
+        {"GET", SAME_SITE "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: document\r\n", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(request, sizeof(request), "%s / HTTP/1.1\r\nHost: alice.overlay\r\n%s\r\n",
+                 cases[i].method, cases[i].more);
+        struct sock *s = world_dial(&world, listening_at(), (uint16_t)(40000 + i));
+        world_say(s, request);
+        if ((newest()->far.sent_len > 0) != cases[i].good)
+            fail_msg("case %zu: %s", i, request);
+        if (cases[i].good)
+            world_break(s, -ECONNRESET);
+        else
+            world_wait(&world, SEC(3));
+    }
+}
+
 static void an_absolute_target_counts_as_a_host(void **state)
 {
     (void)state;
@@ -504,6 +559,7 @@ int main(void)
         TEST(a_bad_second_request_is_answered_after_the_first),
         TEST(raw_services_pass_everything),
         TEST(hosts_and_origins_of_the_peer_pass_and_no_others),
+        TEST(a_page_of_another_peer_may_be_linked_from_but_asks_for_nothing),
         TEST(an_absolute_target_counts_as_a_host),
         TEST(each_sender_of_datagrams_has_its_flow),
         TEST(strangers_datagrams_are_dropped_also_when_a_port_changes_hands),

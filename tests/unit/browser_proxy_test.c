@@ -7,6 +7,7 @@
 static struct world world;
 static struct node node;
 static struct peer_view *alice, *bob;
+static struct remote_service *alice_web;
 static struct local_users users;
 static struct proxy *proxy;
 static char why[256];
@@ -32,7 +33,7 @@ static int set_up(void **state)
     local_node_init(&node, &world);
     the_node = &node;
     alice = local_node_peer(&node, "alice");
-    local_node_service(alice, "web", 3000, SERVICE_TCP);
+    alice_web = local_node_service(alice, "web", 3000, SERVICE_TCP);
     local_node_service(alice, "ssh", 22, SERVICE_TCP);
     local_node_service(alice, "game", 7000, SERVICE_UDP);
     bob = local_node_peer(&node, "bob");
@@ -507,6 +508,71 @@ static void no_page_of_one_peer_may_ask_another(void **state)
     assert_status(s, 421);
 }
 
+/* To a browser overlay.localhost is one site with one purse. */
+static void a_peer_sets_no_cookies_for_other_peers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cookie;
+        bool stays;
+    } cases[] = {
+        {"a=b", true},
+        {"domain=overlay.localhost", true},
+        {"a=b; Path=/; HttpOnly", true},
+        {"a=b; Domain=web.alice.overlay.localhost", true},
+        {"a=b; domain = .Alice.Overlay.Localhost ; Secure", true},
+        {"a=b; Domain=; Path=/", true},
+        {"a=b; Domain=overlay.localhost", false},
+        {"a=b; Path=/; DOMAIN=.overlay.localhost", false},
+        {"a=b;\tDomain\t=\toverlay.localhost.", false},
+        {"a=b; Domain=overlay.localhost; Domain=alice.overlay.localhost", false},
+        {"a=b; Domain=localhost", false},
+        {"a=b; Domain=bob.overlay.localhost", false},
+        {"a=b; Domain=\"overlay.localhost\"", false},
+        {"a=b; Domain=overlay.localhost:7777", false},
+    };
+    struct sock *s = client(GET);
+    struct far_stream *far = answered();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char said[256], wanted[256];
+        snprintf(said, sizeof(said),
+                 "HTTP/1.1 200 OK\r\nX: y\r\nSet-Cookie: %s\r\nContent-Length: 0\r\n\r\n",
+                 cases[i].cookie);
+        snprintf(wanted, sizeof(wanted),
+                 "HTTP/1.1 200 OK\r\nX: y\r\n%s%s%sContent-Length: 0\r\n\r\n",
+                 cases[i].stays ? "Set-Cookie: " : "", cases[i].stays ? cases[i].cookie : "",
+                 cases[i].stays ? "\r\n" : "");
+        world_forget(s);
+        fake_pipe_say(&far->far, said);
+        assert_string_equal(world_heard(s), wanted);
+        world_say(s, GET);
+    }
+    alice_web->raw = true; /* not looked at */
+    fake_pipe_say(&far->far, OK);
+    world_forget(s);
+    world_say(s, GET);
+    fake_pipe_say(&far->far,
+                  "HTTP/1.1 204 No\r\nSet-Cookie: a=b; Domain=overlay.localhost\r\n\r\n");
+    assert_true(has(world_heard(s), "Set-Cookie: a=b; Domain=overlay.localhost\r\n"));
+}
+
+static void a_page_of_one_peer_shows_no_pictures_of_another(void **state)
+{
+    (void)state;
+    static const char from_bob[] = "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\n"
+                                   "Referer: http://bob.overlay.localhost:7777/\r\n\r\n";
+    char text[512];
+    snprintf(text, sizeof(text), "GET /a.png HTTP/1.1\r\nHost: alice.overlay.localhost:7777\r\n%s",
+             from_bob);
+    struct sock *s = client(text);
+    assert_int_equal(node.stream_count, 0);
+    assert_status(s, 421);
+    assert_true(has(world_heard(s), "Sec-Fetch-Site: same-site"));
+    alice_web->raw = true;
+    (void)client(text);
+    assert_int_equal(node.stream_count, 1);
+}
+
 static void callers_of_other_users_are_turned_away(void **state)
 {
     (void)state;
@@ -805,6 +871,8 @@ int main(void)
         TEST(a_kept_stream_that_closes_is_replaced),
         TEST(waits_for_a_session_and_says_when_there_is_none),
         TEST(no_page_of_one_peer_may_ask_another),
+        TEST(a_peer_sets_no_cookies_for_other_peers),
+        TEST(a_page_of_one_peer_shows_no_pictures_of_another),
         TEST(callers_of_other_users_are_turned_away),
         TEST(requests_that_go_in_circles_end),
         TEST(slow_heads_and_idle_connections_end),
