@@ -218,8 +218,10 @@ static enum http_step take_head(struct http_conn *c)
     size_t len = head.len;
     enum http_step step =
         head.status < 200 && head.status != 101 ? pass_head(c, &head) : begin_response(c, &head);
-    if (step != HTTP_STEP_GONE)
-        c->pipe->ops->consume(c->pipe, len);
+    if (step == HTTP_STEP_GONE)
+        return step;
+    c->pipe->ops->consume(c->pipe, len);
+    c->moved += len;
     return step;
 }
 
@@ -296,8 +298,14 @@ static enum http_step pass_body(struct http_conn *c)
 static enum http_step bring_response(struct http_conn *c)
 {
     enum http_step step = http_exchange_take_answer(c);
-    while (step == HTTP_STEP_ON && !c->response_begun)
-        step = take_head(c);
+    while (step == HTTP_STEP_ON && !c->response_begun) {
+        if (c->moved >= PUMP_TURN_MAX)
+            return HTTP_STEP_TURN;
+        /* A service may send interim answers without end: each waits until the one before is out. */
+        step = http_conn_flush(c);
+        if (step == HTTP_STEP_ON)
+            step = take_head(c);
+    }
     while (step == HTTP_STEP_ON && c->state == HTTP_CONN_EXCHANGE && !c->response.done) {
         if (c->moved >= PUMP_TURN_MAX)
             return HTTP_STEP_TURN;

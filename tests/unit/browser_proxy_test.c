@@ -293,6 +293,22 @@ static void heads_of_answers_may_come_in_pieces(void **state)
     assert_true(far->far.sent_len > 0);
 }
 
+static void interim_answers_without_end_fill_no_memory(void **state)
+{
+    (void)state;
+    static const char interim[] = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    enum { LEN = sizeof(interim) - 1, COUNT = 1000 };
+    struct sock *s = client(GET);
+    struct far_stream *far = answered();
+    s->room = 10; /* the client reads no more */
+    for (int i = 0; i < COUNT; i++)
+        fake_pipe_say(&far->far, interim);
+    assert_true(far->far.coming_len >= (COUNT - 2) * LEN);
+    fake_pipe_say(&far->far, OK);
+    world_make_room(s, WORLD_BUFFER - 10);
+    assert_int_equal(s->out_len, COUNT * LEN + strlen(OK));
+}
+
 static void an_upgrade_becomes_a_tunnel(void **state)
 {
     (void)state;
@@ -863,6 +879,7 @@ int main(void)
         TEST(bodies_pass_both_ways_in_every_framing),
         TEST(a_large_body_is_moved_in_turns_and_waits_for_its_reader),
         TEST(heads_of_answers_may_come_in_pieces),
+        TEST(interim_answers_without_end_fill_no_memory),
         TEST(an_upgrade_becomes_a_tunnel),
         TEST(connect_opens_a_tunnel_to_any_port_of_the_peer),
         TEST(a_tunnel_is_guarded_like_a_local_port),
