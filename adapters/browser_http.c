@@ -455,6 +455,11 @@ static void on_ready(void *arg)
 {
     struct http_conn *c = arg;
     c->readable = c->writable = true;
+    /* Where there is no room for more of its request, nobody reads that it is gone. */
+    if (sock_error(c->base.proxy->env, c->base.sock) < 0) {
+        http_conn_abort(c);
+        return;
+    }
     /* While an answer is awaited, reading on tells that the client is gone. */
     if (c->state != HTTP_CONN_HEAD && c->request.done && c->in.len == 0 &&
         http_conn_fill(c) == HTTP_STEP_GONE)

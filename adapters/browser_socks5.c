@@ -10,6 +10,7 @@
 #include "gateway/wire/socks5.h"
 
 #define HANDSHAKE_WAIT SEC(10)
+#define ANSWER_WAIT    SEC(30) /* the other gateway dials its service for 10 s at most */
 
 /* Greeting and request, and what an impatient client sends behind them. */
 enum { INPUT_MAX = SOCKS5_GREETING_MAX + SOCKS5_REQUEST_MAX + 4096 };
@@ -19,7 +20,7 @@ enum socks_state { SOCKS_GREETING, SOCKS_REQUEST, SOCKS_ROUTING, SOCKS_ANSWER };
 struct socks {
     struct proxy_conn base;
     enum socks_state state;
-    struct timer timer; /* until the request is there */
+    struct timer timer; /* until the request is there; then for the far side's answer */
     struct route route;
     struct pipe *pipe;
     size_t len;
@@ -165,6 +166,7 @@ static void on_route(struct route *r, enum route_result result)
         return;
     }
     s->state = SOCKS_ANSWER;
+    timer_set(s->base.proxy->env, &s->timer, env_now(s->base.proxy->env) + ANSWER_WAIT);
     pipe_attach(s->pipe, &pipe_events, s);
 }
 
@@ -245,8 +247,12 @@ static void advance(struct socks *s)
 static void on_ready(void *arg)
 {
     struct socks *s = arg;
-    if (s->state > SOCKS_REQUEST)
-        return; /* the pump will read on; it is told again what is ready */
+    if (s->state > SOCKS_REQUEST) {
+        /* The pump will read on; it is told again what is ready. */
+        if (sock_error(s->base.proxy->env, s->base.sock) < 0)
+            abort_conn(&s->base);
+        return;
+    }
     struct iovec area = {s->in + s->len, sizeof(s->in) - s->len};
     ssize_t got = sock_readv(s->base.proxy->env, s->base.sock, &area, 1);
     if (got == -EAGAIN)
@@ -261,7 +267,11 @@ static void on_ready(void *arg)
 
 static void on_timer(struct timer *timer)
 {
-    abort_conn(&container_of(timer, struct socks, timer)->base);
+    struct socks *s = container_of(timer, struct socks, timer);
+    if (s->state == SOCKS_ANSWER)
+        refuse(s, SOCKS5_HOST_UNREACHABLE);
+    else
+        abort_conn(&s->base);
 }
 
 static const struct sock_handler events = {NULL, on_ready};

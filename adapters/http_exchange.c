@@ -301,7 +301,8 @@ static enum http_step bring_response(struct http_conn *c)
     while (step == HTTP_STEP_ON && !c->response_begun) {
         if (c->moved >= PUMP_TURN_MAX)
             return HTTP_STEP_TURN;
-        /* A service may send interim answers without end: each waits until the one before is out. */
+        /* A service may send interim answers without end: each waits until the one before is out.
+         */
         step = http_conn_flush(c);
         if (step == HTTP_STEP_ON)
             step = take_head(c);

@@ -128,17 +128,24 @@ static void pass(struct pump *p, const struct iovec *area, int count, size_t len
     }
 }
 
+/* on_writable will tell. Nothing is read until then, so that only a look tells of a client that was
+ * killed: it would hold its stream as long as the far side reads nothing. */
+static enum step wait_for_room(struct pump *p)
+{
+    return sock_error(p->env, p->sock) < 0 ? abandon(p) : STEP_WAIT;
+}
+
 static enum step send_on(struct pump *p, size_t *moved)
 {
     if (p->first && !put_first(p))
-        return STEP_WAIT;
+        return wait_for_room(p);
     while (p->readable && !p->sent_all) {
         if (*moved >= PUMP_TURN_MAX)
             return STEP_MORE;
         struct iovec area[2];
         int count = p->pipe->ops->reserve(p->pipe, area);
         if (count == 0)
-            return STEP_WAIT; /* on_writable will tell */
+            return wait_for_room(p);
         size_t room = limit_areas(area, &count, PUMP_TURN_MAX - *moved);
         ssize_t got = sock_readv(p->env, p->sock, area, count);
         p->readable = got > 0 && (size_t)got == room;
@@ -146,7 +153,6 @@ static enum step send_on(struct pump *p, size_t *moved)
             pass(p, area, count, (size_t)got);
             *moved += (size_t)got;
         } else if (got == 0) {
-            p->sock_over = true;
             end_sending(p);
         } else if (got != -EAGAIN) {
             return abandon(p);
@@ -214,21 +220,12 @@ static void take_turn(struct pump *p)
         env_defer(p->env, &p->turn);
 }
 
-/* After the end of its data a socket has no more to say but an error, and then nobody would read
- * it: without a look, a client that was killed would hold its stream for ever. */
-static bool is_broken(struct pump *p)
-{
-    uint8_t byte;
-    struct iovec area = {&byte, sizeof(byte)};
-    ssize_t got = sock_readv(p->env, p->sock, &area, 1);
-    return got < 0 && got != -EAGAIN;
-}
-
 static void on_ready(void *arg)
 {
     struct pump *p = arg;
     p->readable = p->writable = true;
-    if (p->sock_over && is_broken(p))
+    /* After the end of its data a socket has no more to say but an error, and nobody reads it. */
+    if (p->sent_all && sock_error(p->env, p->sock) < 0)
         abandon(p);
     else
         take_turn(p);

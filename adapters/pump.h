@@ -58,13 +58,12 @@ struct pump {
     struct deferred turn;
     uint8_t *first; /* bytes to go before all others: heap, or NULL */
     uint32_t first_at, first_len;
-    bool awaiting;  /* the far side's answer is still to come */
-    bool readable;  /* the socket may have more */
-    bool writable;  /* the socket may take more */
-    bool sent_all;  /* the socket ended (or was muted), and the far side knows */
-    bool got_all;   /* the far side ended, and the socket knows */
-    bool muted;     /* the filter held bytes back */
-    bool sock_over; /* the socket's end of data was read */
+    bool awaiting; /* the far side's answer is still to come */
+    bool readable; /* the socket may have more */
+    bool writable; /* the socket may take more */
+    bool sent_all; /* the socket ended (or was muted), and the far side knows */
+    bool got_all;  /* the far side ended, and the socket knows */
+    bool muted;    /* the filter held bytes back */
 };
 
 struct pump_options {

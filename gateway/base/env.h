@@ -145,6 +145,7 @@ struct env_ops {
     void (*sock_attach)(struct sock *s, const struct sock_handler *handler, void *arg);
     ssize_t (*sock_readv)(struct sock *s, const struct iovec *area, int count);
     ssize_t (*sock_writev)(struct sock *s, const struct iovec *area, int count);
+    int (*sock_error)(struct sock *s);
     void (*sock_finish)(struct sock *s);
     void (*sock_close)(struct sock *s);
     void (*sock_reset)(struct sock *s);
@@ -301,6 +302,15 @@ static inline ssize_t sock_writev(struct env *e, struct sock *s, const struct io
                                   int count)
 {
     return e->ops->sock_writev(s, area, count);
+}
+
+/**
+ * What broke the connection, also while bytes that came before are unread: for who has no room to
+ * read on, after on_ready. 0, or the error (-ECONNRESET, ...), which is told once: end it then.
+ */
+MUST_USE static inline int sock_error(struct env *e, struct sock *s)
+{
+    return e->ops->sock_error(s);
 }
 
 /** Sends FIN: no more will be written. */

@@ -151,6 +151,7 @@ static const struct env_ops OPS = {
     .sock_attach = io_sock_attach,
     .sock_readv = io_sock_readv,
     .sock_writev = io_sock_writev,
+    .sock_error = io_sock_error,
     .sock_finish = io_sock_finish,
     .sock_close = io_sock_close,
     .sock_reset = io_sock_reset,

@@ -186,7 +186,7 @@ static size_t total(const struct iovec *area, int count)
 }
 
 /* A reset after the end of data does not show in reads, only in the error of the socket. */
-static ssize_t error_behind_end(struct sock *s)
+static int error_behind_end(struct sock *s)
 {
     int err = take_error(s);
     s->failed = false;
@@ -205,6 +205,11 @@ ssize_t io_sock_readv(struct sock *s, const struct iovec *area, int count)
     if ((size_t)n < room && n > 0 && s->ended)
         io_watch_again(s->loop, &s->watch);
     return n;
+}
+
+int io_sock_error(struct sock *s)
+{
+    return s->failed ? error_behind_end(s) : 0;
 }
 
 ssize_t io_sock_writev(struct sock *s, const struct iovec *area, int count)

@@ -27,6 +27,7 @@ struct sock *io_tcp_accepted(struct io_loop *l, int fd);
 void io_sock_attach(struct sock *s, const struct sock_handler *handler, void *arg);
 ssize_t io_sock_readv(struct sock *s, const struct iovec *area, int count);
 ssize_t io_sock_writev(struct sock *s, const struct iovec *area, int count);
+int io_sock_error(struct sock *s);
 void io_sock_finish(struct sock *s);
 void io_sock_close(struct sock *s);
 void io_sock_reset(struct sock *s);

@@ -358,6 +358,11 @@ static ssize_t readv_op(struct sock *s, const struct iovec *area, int count)
     return total > 0 || room == 0 ? (ssize_t)total : end_of(s);
 }
 
+static int error_op(struct sock *s)
+{
+    return s->error < 0 ? end_of(s) : 0;
+}
+
 /* Nobody is there to take it. What TCP sends then is answered by a reset. */
 static ssize_t write_to_nobody(struct sock *s, const struct iovec *area, int count)
 {
@@ -441,6 +446,7 @@ void sim_sock_ops(struct env_ops *ops)
     ops->sock_attach = attach_op;
     ops->sock_readv = readv_op;
     ops->sock_writev = writev_op;
+    ops->sock_error = error_op;
     ops->sock_finish = finish_op;
     ops->sock_close = close_op;
     ops->sock_reset = reset_op;

@@ -326,6 +326,11 @@ static ssize_t readv_op(struct sock *s, const struct iovec *area, int count)
     return s->ended ? 0 : -EAGAIN;
 }
 
+static int error_op(struct sock *s)
+{
+    return s->error;
+}
+
 static ssize_t writev_op(struct sock *s, const struct iovec *area, int count)
 {
     size_t total = 0;
@@ -468,6 +473,7 @@ void fake_net_ops(struct env_ops *ops)
     ops->sock_attach = attach_op;
     ops->sock_readv = readv_op;
     ops->sock_writev = writev_op;
+    ops->sock_error = error_op;
     ops->sock_finish = finish_op;
     ops->sock_close = close_op;
     ops->sock_reset = reset_op;

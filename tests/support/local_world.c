@@ -145,6 +145,12 @@ static ssize_t read_sock(struct sock *s, const struct iovec *area, int count)
     return s->client_finished ? 0 : -EAGAIN;
 }
 
+static int error_of(struct sock *s)
+{
+    assert_false(world_is_over(s));
+    return s->client_error;
+}
+
 static ssize_t write_sock(struct sock *s, const struct iovec *area, int count)
 {
     size_t put = 0;
@@ -273,6 +279,7 @@ static const struct env_ops ops = {
     .sock_attach = attach,
     .sock_readv = read_sock,
     .sock_writev = write_sock,
+    .sock_error = error_of,
     .sock_finish = finish_sock,
     .sock_close = close_sock,
     .sock_reset = reset_sock,

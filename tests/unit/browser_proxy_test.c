@@ -700,6 +700,12 @@ static void a_client_that_leaves_takes_the_stream_with_it(void **state)
     s = client("POST / HTTP/1.1\r\nHost: alice.overlay\r\nContent-Length: 10\r\n\r\n012");
     world_finish(s);
     assert_true(newest()->far.reset);
+    s = client("POST / HTTP/1.1\r\nHost: alice.overlay\r\nContent-Length: 50000\r\n\r\n");
+    answered()->far.window = newest()->far.sent_len; /* nor is the request read on */
+    char body[5000] = "";
+    world_send(s, body, sizeof(body));
+    world_break(s, -ECONNRESET);
+    assert_true(newest()->far.reset);
     s = client(GET); /* a half-close is none */
     world_finish(s);
     fake_pipe_say(&answered()->far, OK);
@@ -812,6 +818,21 @@ static void socks_tells_the_far_sides_answer(void **state)
     (void)socks_client(1, "alice.overlay", 80); /* waits when all is over */
 }
 
+static void socks_waits_for_no_answer_for_ever(void **state)
+{
+    (void)state;
+    struct sock *s = socks_client(1, "alice.overlay", 22);
+    world_wait(&world, SEC(29));
+    assert_int_equal(s->out_len, 0);
+    world_wait(&world, SEC(2));
+    assert_reply(s, 4);
+    assert_true(newest()->far.reset);
+
+    s = socks_client(1, "alice.overlay", 22);
+    world_break(s, -ECONNRESET);
+    assert_true(newest()->far.reset);
+}
+
 static void socks_takes_impatient_clients_and_guards_them(void **state)
 {
     (void)state;
@@ -900,6 +921,7 @@ int main(void)
         TEST(socks_reaches_remote_names),
         TEST(socks_says_what_it_does_not_do),
         TEST(socks_tells_the_far_sides_answer),
+        TEST(socks_waits_for_no_answer_for_ever),
         TEST(socks_takes_impatient_clients_and_guards_them),
         TEST(listens_on_both_loopback_addresses_with_one_number),
         TEST(a_default_that_is_taken_gives_way_and_a_configured_one_does_not),

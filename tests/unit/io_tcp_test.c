@@ -334,6 +334,21 @@ static void tells_a_reset_behind_data(void **state)
     assert_int_equal(w->server.ending, -ECONNRESET);
 }
 
+static void tells_an_error_before_unread_bytes_are_read(void **state)
+{
+    struct world *w = *state;
+    connect_both(w, "127.0.0.1:0");
+    w->server.ignores = true;
+    say(&w->client, "data");
+    spin_for(w->loop, MSEC(2));
+    assert_int_equal(sock_error(w->env, w->server.sock), 0);
+    unsigned before = w->server.ready;
+    sock_reset(w->env, w->client.sock);
+    w->client.sock = NULL;
+    assert_true(spin_until(w->loop, &w->server.ready, before + 1));
+    assert_int_equal(sock_error(w->env, w->server.sock), -ECONNRESET);
+}
+
 static void tells_a_reset_behind_an_end(void **state)
 {
     struct world *w = *state;
@@ -517,6 +532,7 @@ int main(void)
         TEST(tells_a_reset_from_an_end),
         TEST(tells_a_reset_by_the_server_to_the_client),
         TEST(tells_a_reset_behind_data),
+        TEST(tells_an_error_before_unread_bytes_are_read),
         TEST(tells_a_reset_behind_an_end),
         TEST(a_killed_process_resets_what_it_had_accepted),
         TEST(a_killed_process_resets_what_it_had_dialled),

@@ -302,6 +302,35 @@ static void sees_a_client_die_after_its_end_of_data(void **state)
     assert_true(far.reset);
 }
 
+static void sees_a_client_die_while_the_pipe_is_full(void **state)
+{
+    (void)state;
+    struct pump_options o = options();
+    far.window = 4;
+    start(&o);
+
+    world_say(sock, "far more than there is room for");
+    assert_int_equal(far.sent_len, 4);
+    assert_int_equal(ends, 0);
+    world_break(sock, -ECONNRESET);
+    assert_int_equal(ends, 1);
+    assert_true(far.reset);
+    assert_int_equal(far.why, PIPE_RESET_ABORTED);
+}
+
+static void sees_a_client_die_before_what_it_said_first_found_room(void **state)
+{
+    (void)state;
+    struct pump_options o = options();
+    o.first = "first";
+    o.first_len = 5;
+    far.window = 4;
+    start(&o);
+    world_break(sock, -ECONNRESET);
+    assert_int_equal(ends, 1);
+    assert_true(far.reset);
+}
+
 static void sends_at_once_but_brings_nothing_back_before_the_answer(void **state)
 {
     (void)state;
@@ -471,6 +500,8 @@ int main(void)
         TEST(resets_the_client_when_the_session_is_lost),
         TEST(aborts_the_pipe_when_the_client_closed_and_takes_no_more),
         TEST(sees_a_client_die_after_its_end_of_data),
+        TEST(sees_a_client_die_while_the_pipe_is_full),
+        TEST(sees_a_client_die_before_what_it_said_first_found_room),
         TEST(sends_at_once_but_brings_nothing_back_before_the_answer),
         TEST(resets_the_client_when_the_far_side_refuses),
         TEST(resets_the_client_when_the_answer_is_malformed_or_missing),
