@@ -74,6 +74,13 @@ static void on_path(void *arg, struct quic_conn *conn, const struct path *path)
         link_on_path(quic_conn_app(conn));
 }
 
+static void on_doubt(void *arg, struct quic_conn *conn)
+{
+    (void)arg;
+    if (quic_conn_app(conn))
+        link_on_doubt(quic_conn_app(conn));
+}
+
 static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended *ended)
 {
     (void)arg;
@@ -87,6 +94,7 @@ static const struct quic_handler QUIC_HANDLER = {
     .on_stream = on_stream,
     .on_datagram = on_datagram,
     .on_path = on_path,
+    .on_doubt = on_doubt,
     .on_ended = on_ended,
 };
 

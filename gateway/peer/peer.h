@@ -6,6 +6,10 @@
  * ends use the one whose dialler has the smaller id, the newest among those. Streams on another
  * finish there before its dialler closes it.
  *
+ * A peer that was restarted, or whose good-bye got lost, has sessions no more that we still believe
+ * in: each new session asks it about the others, and what it does not have is ended here. A session
+ * that has gone silent makes us dial beside it, to have one to ask by.
+ *
  * What the peer may do, and where it may be found, is asked of the owner through struct peer_host.
  */
 #pragma once
@@ -75,6 +79,8 @@ struct peer {
     instant give_up;       /* end of this attempt */
     instant stop_waiting;  /* for candidates, when there is none left to try */
     instant redial;        /* INSTANT_NEVER: not planned */
+    instant ask;           /* about silent sessions once more; INSTANT_NEVER: none */
+    instant beside;        /* dial beside a silent session then; INSTANT_NEVER: none */
     struct path tried[PEER_CANDIDATES_MAX];
     size_t tried_count;
     int error;     /* worst of this attempt so far, 0: none */
@@ -120,3 +126,4 @@ void link_on_ended(struct link *link, const struct quic_ended *ended);
 void link_on_stream(struct link *link, struct pipe *pipe);
 void link_on_datagram(struct link *link, instant now, const uint8_t *data, size_t len);
 void link_on_path(struct link *link);
+void link_on_doubt(struct link *link);

@@ -24,6 +24,8 @@ void peer_set_timer(struct peer *p)
         due = p->give_up;
     if (p->dialling && p->waiting_for_more && p->stop_waiting < due)
         due = p->stop_waiting;
+    if (peer_doubt_due(p) < due)
+        due = peer_doubt_due(p);
     if (peer_has_losers(p) && peer_now(p) + LOSER_CHECK < due)
         due = peer_now(p) + LOSER_CHECK;
     timer_set(p->host->env, &p->timer, due);
@@ -177,6 +179,7 @@ void peer_on_timer(struct timer *timer)
     instant now = peer_now(p);
 
     peer_close_losers(p);
+    peer_doubt(p);
     if (p->dialling && now >= p->give_up)
         give_up(p);
     else if (p->dialling && p->waiting_for_more && now >= p->stop_waiting)

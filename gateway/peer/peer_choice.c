@@ -40,10 +40,6 @@ static struct link *winner(struct peer *p)
 void peer_choose(struct peer *p)
 {
     struct link *best = winner(p);
-    if (best == p->current)
-        return;
-    if (p->current)
-        p->current->lost = peer_now(p);
     p->current = best;
     if (best)
         best->lost = INSTANT_NEVER;

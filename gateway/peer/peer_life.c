@@ -7,7 +7,7 @@
 void peer_init(struct peer *p, const struct peer_host *host, const struct peer_id *id)
 {
     *p = (struct peer){.host = host, .id = *id};
-    p->give_up = p->stop_waiting = p->redial = INSTANT_NEVER;
+    p->give_up = p->stop_waiting = p->redial = p->ask = p->beside = INSTANT_NEVER;
     p->timer.fire = peer_on_timer;
     list_init(&p->links);
 }

@@ -49,7 +49,11 @@ static void note_failed_dial(struct peer *p, const struct link *l, const struct 
     char text[ADDR_TEXT_MAX];
     int err = errno_of_end(ended);
 
-    if (!p->dialling || l->closing)
+    if (l->closing)
+        return;
+    if (is_denial(ended))
+        peer_lose_silent(p);
+    if (!p->dialling)
         return;
     peer_explain(p, "%s: %s", addr_print(&l->dialled.remote, text), text_of_end(ended));
     if (p->error != -EACCES)
@@ -92,6 +96,7 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
     if (was_connected) {
         peer_choose(p);
         note_lost_session(p, ended);
+        peer_use_current(p);
     } else {
         note_failed_dial(p, l, ended);
     }
@@ -108,14 +113,8 @@ static struct link *link_of_session(void *arg)
     return arg;
 }
 
-static void on_ready(void *arg, struct session *s)
+static void be_ready(struct peer *p)
 {
-    struct link *l = link_of_session(arg);
-    struct peer *p = l->peer;
-    (void)s;
-
-    if (l != p->current)
-        return;
     peer_settle(p);
     p->failed = false;
     p->failures = 0;
@@ -123,6 +122,22 @@ static void on_ready(void *arg, struct session *s)
     peer_set_timer(p);
     p->host->events->on_ready(p->host->arg, p);
     peer_changed(p);
+}
+
+static void on_ready(void *arg, struct session *s)
+{
+    struct link *l = link_of_session(arg);
+    (void)s;
+
+    peer_ask_about_others(l->peer, l);
+    if (l == l->peer->current)
+        be_ready(l->peer);
+}
+
+void peer_use_current(struct peer *p)
+{
+    if (p->dialling && p->current && session_is_ready(p->current->session))
+        be_ready(p);
 }
 
 static void on_services(void *arg, struct session *s)
@@ -136,6 +151,19 @@ static void on_pong(void *arg, struct session *s, uint32_t token)
     struct peer *p = link_of_session(arg)->peer;
     (void)s;
     p->host->events->on_pong(p->host->arg, p, token);
+}
+
+static bool knows(void *arg, struct session *s, uint64_t name)
+{
+    (void)s;
+    return peer_knows(link_of_session(arg)->peer, name);
+}
+
+static void on_gone(void *arg, struct session *s, uint64_t name)
+{
+    struct link *l = link_of_session(arg);
+    (void)s;
+    peer_lose(l->peer, l, name);
 }
 
 static void on_stream(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe)
@@ -171,6 +199,8 @@ static const struct session_events SESSION_EVENTS = {
     .on_ready = on_ready,
     .on_services = on_services,
     .on_pong = on_pong,
+    .knows = knows,
+    .on_gone = on_gone,
     .on_stream = on_stream,
     .on_flow = on_flow,
     .on_misfit = on_misfit,

@@ -1,6 +1,6 @@
 /**
  * The parts of struct peer, for the files that make it up (peer_attempt.c, peer_choice.c,
- * peer_link.c, peer_life.c).
+ * peer_doubt.c, peer_link.c, peer_life.c).
  */
 #pragma once
 
@@ -35,6 +35,26 @@ void peer_choose(struct peer *p);
 void peer_close_losers(struct peer *p);
 bool peer_has_losers(const struct peer *p);
 void link_close(struct link *l, enum quic_close_code code);
+
+/* peer_doubt.c */
+
+/** A session is ready: asks by it which of the others the peer still has. */
+void peer_ask_about_others(struct peer *p, const struct link *by);
+/** Is there a session of that name? */
+bool peer_knows(const struct peer *p, uint64_t name);
+/** The peer has said by a session that it does not have the one of that name. */
+void peer_lose(struct peer *p, const struct link *by, uint64_t name);
+/** The peer itself has turned down a new session: it cannot have those that are silent. */
+void peer_lose_silent(struct peer *p);
+/** Does what is due by the timer. */
+void peer_doubt(struct peer *p);
+/** When to call peer_doubt(). */
+instant peer_doubt_due(const struct peer *p);
+
+/* peer_link.c */
+
+/** The session in use has changed, by the end of another: it may be ready. */
+void peer_use_current(struct peer *p);
 
 /* peer_attempt.c */
 

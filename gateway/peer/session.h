@@ -29,6 +29,10 @@ struct session_events {
     /** It offers something else now: session_services(). */
     void (*on_services)(void *arg, struct session *s);
     void (*on_pong)(void *arg, struct session *s, uint32_t token);
+    /** It asks whether we still have a session with it: session_ask(). */
+    bool (*knows)(void *arg, struct session *s, uint64_t name);
+    /** It does not have a session of that name: the answer to session_ask(). */
+    void (*on_gone)(void *arg, struct session *s, uint64_t name);
     /** It wants a stream (PREAMBLE_TCP, PREAMBLE_BENCH); the pipe is yours, unanswered. */
     void (*on_stream)(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe);
     /** It wants a flow; yours, unanswered. */
@@ -68,6 +72,10 @@ const struct message_hello *session_hello(const struct session *s);
 void session_tell_services(struct session *s, const struct service_list *services);
 /** Asks for a pong. Returns 0, or -ENOTCONN: no control stream. */
 MUST_USE int session_ping(struct session *s, uint32_t token);
+
+/** Asks whether the peer still has another session with us, named by its owner; on_gone follows if
+ *  not. Returns 0, or -ENOTCONN: no control stream. */
+MUST_USE int session_ask(struct session *s, uint64_t name);
 
 /** From the endpoint's handler. */
 void session_on_stream(struct session *s, struct pipe *pipe);

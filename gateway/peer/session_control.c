@@ -94,6 +94,20 @@ int session_ping(struct session *s, uint32_t token)
     return 0;
 }
 
+static void say_session(struct session *s, enum message_type type, uint64_t name)
+{
+    uint8_t out[MESSAGE_SESSION_SIZE];
+    say(s, out, message_write_session(type, name, out));
+}
+
+int session_ask(struct session *s, uint64_t name)
+{
+    if (!s->ours)
+        return -ENOTCONN;
+    say_session(s, MESSAGE_STILL, name);
+    return 0;
+}
+
 /* ---- the peer's control stream ---- */
 
 void session_be_ready(struct session *s)
@@ -154,6 +168,13 @@ static void take_message(struct session *s, const struct message *m)
         break;
     case MESSAGE_PONG:
         s->options.events->on_pong(s->options.arg, s, m->token);
+        break;
+    case MESSAGE_STILL:
+        if (!s->options.events->knows(s->options.arg, s, m->session))
+            say_session(s, MESSAGE_GONE, m->session);
+        break;
+    case MESSAGE_GONE:
+        s->options.events->on_gone(s->options.arg, s, m->session);
         break;
     case MESSAGE_UNKNOWN:
         break;

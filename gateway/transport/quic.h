@@ -79,6 +79,8 @@ struct quic_handler {
     void (*on_datagram)(void *arg, struct quic_conn *conn, const uint8_t *data, size_t len);
     /** The real path changed (roaming, later also upgrade and fall-back). */
     void (*on_path)(void *arg, struct quic_conn *conn, const struct path *path);
+    /** Nothing is heard although an answer is due, for 3 s. Comes once each time. */
+    void (*on_doubt)(void *arg, struct quic_conn *conn);
     /** The connection is over; it is freed after this returns. Pipes that were not given back got
      *  on_reset (PIPE_RESET_SESSION_LOST) before. Comes exactly once for each connection that was
      *  dialled or got on_connected. */
@@ -178,6 +180,7 @@ struct quic_conn_info {
     struct peer_id id;
     bool dialled;       /* by us */
     bool connected;     /* handshake confirmed */
+    bool in_doubt;      /* on_doubt was given, and nothing was heard since */
     bool speaks_probes; /* the other side is a gateway; iroh is not */
     struct path path;
     instant rtt;                 /* smoothed, 0 until measured */
@@ -191,6 +194,7 @@ struct quic_conn_info {
 void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out);
 void *quic_conn_app(const struct quic_conn *conn);
 void quic_conn_set_app(struct quic_conn *conn, void *app);
-/** Keying material of this session for the label (RFC 8446 §7.5), the same on both sides. */
+/** Keying material of this session for the label (RFC 8446 §7.5), the same on both sides. -ENOTCONN
+ *  before the handshake is complete. */
 MUST_USE int quic_conn_export(const struct quic_conn *conn, const char *label, uint8_t *out,
                               size_t len);

@@ -252,6 +252,7 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
         .id = conn->id,
         .dialled = conn->dialled,
         .connected = conn->connected,
+        .in_doubt = conn->in_doubt,
         .speaks_probes = conn->paths && path_set_speaks_probes(conn->paths),
         .path = conn->path,
         .rx_bytes = conn->rx_bytes,
@@ -280,7 +281,7 @@ void quic_conn_set_app(struct quic_conn *conn, void *app)
 
 int quic_conn_export(const struct quic_conn *conn, const char *label, uint8_t *out, size_t len)
 {
-    if (!conn->quic || !conn->connected)
+    if (!conn->quic || !ngtcp2_conn_get_handshake_completed(conn->quic))
         return -ENOTCONN;
     return quic_tls_export(conn->tls, label, out, len);
 }

@@ -235,6 +235,8 @@ static void deliver_conn(struct quic_conn *conn)
     }
     if (events & QUIC_CONN_PATH && conn->quic && conn->told_connected)
         o->handler->on_path(o->arg, conn, &conn->path);
+    if (events & QUIC_CONN_DOUBT && conn->in_doubt && conn->told_connected)
+        o->handler->on_doubt(o->arg, conn);
     if (events & QUIC_CONN_ENDED)
         list_append(&conn->ep->ended, &conn->posted);
 }

@@ -37,6 +37,10 @@ static void kick(struct quic_conn *conn)
 /* Call after everything that may have changed the path set. */
 static void follow(struct quic_conn *conn)
 {
+    bool suspect = path_set_is_suspect(conn->paths);
+    if (suspect && !conn->in_doubt)
+        quic_work_post_conn(conn, QUIC_CONN_DOUBT);
+    conn->in_doubt = suspect;
     if (!conn->connected || !path_set_take_switch(conn->paths))
         return;
     move_to(conn, path_set_current(conn->paths));

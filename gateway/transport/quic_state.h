@@ -94,6 +94,7 @@ enum quic_conn_event {
     QUIC_CONN_CONNECTED = 1,
     QUIC_CONN_PATH = 2,
     QUIC_CONN_ENDED = 4,
+    QUIC_CONN_DOUBT = 8,
 };
 
 struct quic_id {
@@ -130,6 +131,7 @@ struct quic_conn {
     bool told_ended;
     bool got_reset; /* stateless */
     bool kick;      /* send something ack-eliciting at once */
+    bool in_doubt;  /* its path is silent, and the owner was told */
     bool foreign;   /* ngtcp2 was told the real addresses of late */
     bool blocked;   /* by the connection's window, in the packet under way */
     bool counted;   /* in ep->connections */

@@ -86,6 +86,15 @@ size_t message_write_token(enum message_type type, uint32_t token,
     return finish_frame(&w, out, type);
 }
 
+size_t message_write_session(enum message_type type, uint64_t session,
+                             uint8_t out[static MESSAGE_SESSION_SIZE])
+{
+    struct writer w = begin_frame(out, MESSAGE_SESSION_SIZE);
+
+    write_be64(&w, session);
+    return finish_frame(&w, out, type);
+}
+
 /* ---- reading ---- */
 
 /* Reads u8 length and as many characters, at most `max`, into `out`, which has room for a NUL. */
@@ -158,6 +167,10 @@ static int read_body(struct message *m, uint16_t type, struct reader *r)
     case MESSAGE_PONG:
         m->token = read_be32(r);
         return r->failed ? -EBADMSG : 0;
+    case MESSAGE_STILL:
+    case MESSAGE_GONE:
+        m->session = read_be64(r);
+        return r->failed ? -EBADMSG : 0;
     default: /* from a newer gateway */
         m->type = MESSAGE_UNKNOWN;
         return 0;
@@ -194,7 +207,7 @@ bool message_services_next(struct message_services *list, struct message_service
 
 static bool is_known(uint16_t type)
 {
-    return type >= MESSAGE_HELLO && type <= MESSAGE_PONG;
+    return type >= MESSAGE_HELLO && type <= MESSAGE_GONE;
 }
 
 /* Length of the frame at hand, or of its header while that is not whole. */

@@ -10,6 +10,8 @@
  *     SERVICES  be16 count, then for each: u8 proto, u8 flags, be16 port, u8 length + name
  *     PING      be32 token; the answer is PONG with the same token
  *     PONG      be32 token
+ *     STILL     be64 name of a session: does the reader still have it? GONE is the answer if not
+ *     GONE      be64 name of a session
  *
  * Bytes behind what a reader knows of a body, and frames of types it does not know, are skipped.
  * HELLO is the first frame. SERVICES is the whole list, again after each change.
@@ -35,6 +37,7 @@
     (MESSAGE_HEADER + 2 + MESSAGE_NETWORK_LEN + 4 + 2 + MESSAGE_NICKNAME_MAX + MESSAGE_VERSION_MAX)
 #define MESSAGE_SERVICES_SIZE (MESSAGE_HEADER + 2 + MESSAGE_SERVICES_MAX * MESSAGE_SERVICE_MAX)
 #define MESSAGE_TOKEN_SIZE    (MESSAGE_HEADER + 4)
+#define MESSAGE_SESSION_SIZE  (MESSAGE_HEADER + 8)
 
 enum message_type {
     MESSAGE_UNKNOWN = 0, /* read, but of no type that we know: ignore it */
@@ -42,6 +45,8 @@ enum message_type {
     MESSAGE_SERVICES = 2,
     MESSAGE_PING = 3,
     MESSAGE_PONG = 4,
+    MESSAGE_STILL = 5,
+    MESSAGE_GONE = 6,
 };
 
 struct message_hello {
@@ -75,7 +80,8 @@ struct message {
     union {
         struct message_hello hello;
         struct message_services services;
-        uint32_t token; /* PING, PONG */
+        uint32_t token;   /* PING, PONG */
+        uint64_t session; /* STILL, GONE */
     };
 };
 
@@ -88,6 +94,8 @@ size_t message_write_hello(const struct message_hello *h, uint8_t out[static MES
 size_t message_write_services(const struct message_service *services, size_t count, uint8_t *out);
 size_t message_write_token(enum message_type type, uint32_t token,
                            uint8_t out[static MESSAGE_TOKEN_SIZE]);
+size_t message_write_session(enum message_type type, uint64_t session,
+                             uint8_t out[static MESSAGE_SESSION_SIZE]);
 
 /**
  * Reads the frame at the start of `data`. Returns its length, -EAGAIN when more bytes are needed

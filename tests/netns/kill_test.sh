@@ -22,7 +22,7 @@ download near
 check "the gateway beside the program is killed" kill_gateway b KILL
 check "the program sees a reset" within 5 grep -qx RESET "$T/near.log"
 gateway b
-check "and the service of the far side, too" within 35 grep -q RESET "$T/pour-7001.log"
+check "and the service of the far side, too" within 15 grep -q RESET "$T/pour-7001.log"
 
 : >"$T/pour-7001.log"
 download far

@@ -193,6 +193,13 @@ static void on_path(void *arg, struct quic_conn *conn, const struct path *path)
     side->path = *path;
 }
 
+static void on_doubt(void *arg, struct quic_conn *conn)
+{
+    struct link_side *side = arg;
+    (void)conn;
+    side->doubts++;
+}
+
 static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended *ended)
 {
     struct link_side *side = arg;
@@ -208,6 +215,7 @@ static const struct quic_handler HANDLER = {
     .on_stream = on_stream,
     .on_datagram = on_datagram,
     .on_path = on_path,
+    .on_doubt = on_doubt,
     .on_ended = on_ended,
 };
 

@@ -48,7 +48,7 @@ struct link_side {
     bool deaf;   /* what is sent to it is lost */
     bool refuse; /* on_identity says no */
     enum link_mode mode;
-    unsigned identities, connected, ended, moved, wakes;
+    unsigned identities, connected, ended, moved, doubts, wakes;
     unsigned datagrams;
     uint8_t datagram[2048]; /* the last one */
     size_t datagram_len;

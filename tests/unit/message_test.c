@@ -131,6 +131,24 @@ static void bad_lists_are_refused_whole(void **state)
     assert_int_equal(message_read(&m, frame, sizeof(frame)), -EBADMSG);
 }
 
+static void questions_about_sessions_carry_their_name(void **state)
+{
+    struct message m;
+    size_t len = message_write_session(MESSAGE_STILL, UINT64_C(0x0102030405060708), frame);
+    (void)state;
+
+    assert_int_equal(len, MESSAGE_SESSION_SIZE);
+    assert_int_equal(message_read(&m, frame, len), (int)len);
+    assert_int_equal(m.type, MESSAGE_STILL);
+    assert_true(m.session == UINT64_C(0x0102030405060708));
+    for (size_t short_of = 0; short_of < len; short_of++)
+        assert_int_equal(message_read(&m, frame, short_of), -EAGAIN);
+    for (uint8_t body = 0; body < 8; body++) {
+        frame[3] = body;
+        assert_int_equal(message_read(&m, frame, len), -EBADMSG);
+    }
+}
+
 static void pings_carry_their_token(void **state)
 {
     (void)state;
@@ -226,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_nickname_must_be_a_label),
         cmocka_unit_test(a_full_list_of_services_is_read_as_written),
         cmocka_unit_test(bad_lists_are_refused_whole),
+        cmocka_unit_test(questions_about_sessions_carry_their_name),
         cmocka_unit_test(pings_carry_their_token),
         cmocka_unit_test(the_common_network_is_zero_and_names_differ),
         cmocka_unit_test(a_stream_is_taken_apart_however_it_is_cut),

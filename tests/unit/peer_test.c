@@ -22,14 +22,16 @@ struct quic_conn {
     bool closed;
     enum quic_close_code code;
     unsigned probes, paths;
+    bool early; /* its handshake is not complete */
 };
 
 struct session {
     const struct session_options *options;
     struct session_options kept;
     struct quic_conn *conn;
-    bool ready, in_use;
-    unsigned told;
+    bool ready, in_use, mute;
+    unsigned told, asked;
+    uint64_t asked_about; /* the last */
 };
 
 static struct quic_conn conns[32];
@@ -72,6 +74,23 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
     *out = conn->info;
 }
 
+/* A session is named by its place, counted from 1. */
+static uint64_t name_of(const struct quic_conn *conn)
+{
+    return (uint64_t)(conn - conns) + 1;
+}
+
+int quic_conn_export(const struct quic_conn *conn, const char *label, uint8_t *out, size_t len)
+{
+    assert_string_equal(label, "EXPORTER-overlay-session");
+    assert_int_equal(len, 8);
+    if (conn->early)
+        return -ENOTCONN;
+    memset(out, 0, len);
+    out[len - 1] = (uint8_t)name_of(conn);
+    return 0;
+}
+
 void quic_conn_set_app(struct quic_conn *conn, void *app)
 {
     conn->app = app;
@@ -98,6 +117,19 @@ void session_free(struct session *s)
 bool session_is_ready(const struct session *s)
 {
     return s->ready;
+}
+
+const struct message_hello *session_hello(const struct session *s)
+{
+    static const struct message_hello hello;
+    return s->mute ? NULL : &hello;
+}
+
+int session_ask(struct session *s, uint64_t name)
+{
+    s->asked++;
+    s->asked_about = name;
+    return 0;
 }
 
 bool session_in_use(const struct session *s)
@@ -457,6 +489,22 @@ static void a_loser_is_closed_by_its_dialler_once_its_streams_are_through(void *
     assert_false(conns[1].closed);
 }
 
+/* Its dialler may still open streams on it, not knowing yet. */
+static void a_loser_that_the_peer_dialled_is_left_to_the_peer(void **state)
+{
+    struct world *w = *state;
+    know(w, "192.0.2.1:1");
+
+    peer_connect(&w->peer); /* ours: our id is the smaller */
+    connected(w, &conns[0]);
+    ready(last_session);
+    struct quic_conn *theirs = adopt(w);
+    fake_env_advance(&w->fake, SEC(29));
+    assert_false(theirs->closed);
+    fake_env_advance(&w->fake, SEC(2));
+    assert_true(theirs->closed);
+}
+
 static void redials_with_growing_pauses_while_it_is_wanted(void **state)
 {
     struct world *w = *state;
@@ -537,6 +585,204 @@ static void a_change_of_our_network_probes_and_redials(void **state)
     assert_int_equal(conn_count, 2);
 }
 
+/* ---- sessions that the peer has lost ---- */
+
+/* A session that is ready, in use, and silent from now on. */
+static void with_an_old_one(struct world *w, struct quic_conn **old, struct session **old_session)
+{
+    know(w, "192.0.2.1:1");
+    peer_connect(&w->peer);
+    connected(w, &conns[0]);
+    ready(last_session);
+    *old = &conns[0];
+    *old_session = last_session;
+    (*old_session)->in_use = true;
+    fake_env_advance(&w->fake, SEC(1));
+    (*old)->info.heard = w->fake.now;
+}
+
+static bool knows(struct session *s, uint64_t name)
+{
+    return s->options->events->knows(s->options->arg, s, name);
+}
+
+static void gone(struct session *s, uint64_t name)
+{
+    s->options->events->on_gone(s->options->arg, s, name);
+}
+
+static void a_new_session_asks_which_others_the_peer_still_has(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    (void)adopt(w);
+    assert_int_equal(last_session->asked, 0);
+    ready(last_session);
+    assert_int_equal(last_session->asked, 1);
+    assert_int_equal(last_session->asked_about, name_of(old));
+    assert_int_equal(old_session->asked, 0);
+    assert_false(old->closed);
+}
+
+static void what_the_peer_does_not_have_ends_at_once(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    struct quic_conn *fresh = adopt(w);
+    ready(last_session);
+    assert_ptr_equal(peer_conn(&w->peer), old); /* ours: our id is the smaller */
+    gone(last_session, name_of(old));
+    assert_true(old->closed);
+    assert_ptr_equal(peer_conn(&w->peer), fresh);
+    assert_ptr_equal(peer_session(&w->peer), last_session);
+}
+
+static void what_the_peer_still_has_finishes_its_streams(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    (void)adopt(w);
+    ready(last_session);
+    fake_env_advance(&w->fake, SEC(29));
+    assert_false(old->closed);
+}
+
+static void a_session_says_of_none_but_older_ones_that_they_are_gone(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    struct quic_conn *fresh = adopt(w);
+    ready(last_session);
+    gone(last_session, name_of(fresh));
+    gone(last_session, 99);
+    assert_false(old->closed || fresh->closed);
+}
+
+static void asks_again_about_the_silent_every_five_seconds(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    struct quic_conn *fresh = adopt(w);
+    ready(last_session);
+    for (unsigned i = 0; i < 20; i++) {
+        fresh->info.heard = w->fake.now;
+        fake_env_advance(&w->fake, SEC(1));
+    }
+    assert_in_range(last_session->asked, 4, 5);
+    assert_int_equal(old_session->asked, 0);
+}
+
+static void asks_nobody_who_would_not_understand(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    (void)adopt(w);
+    last_session->mute = true;
+    ready(last_session);
+    assert_int_equal(last_session->asked, 0);
+}
+
+static void knows_its_sessions_also_before_they_are_confirmed(void **state)
+{
+    struct world *w = *state;
+    const struct path more = {.kind = PATH_UDP, .remote = addr_loopback(false, 5)};
+
+    know(w, "192.0.2.1:1");
+    peer_connect(&w->peer);
+    peer_add_candidate(&w->peer, &more);
+    conns[1].early = true;
+    connected(w, &conns[0]);
+    assert_true(knows(last_session, 1));
+    assert_false(knows(last_session, 2));
+    conns[1].early = false;
+    assert_true(knows(last_session, 2));
+    assert_false(knows(last_session, 3));
+    peer_drop(&w->peer, QUIC_CLOSE_DENIED);
+    assert_false(knows(last_session, 1));
+}
+
+static void dials_beside_a_session_that_is_silent(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    assert_int_equal(addr_parse(&old->info.path.remote, "192.0.2.7:7"), 0);
+    old->info.in_doubt = true;
+    link_on_doubt(old->app);
+    fake_env_advance(&w->fake, MSEC(999));
+    assert_int_equal(conn_count, 1);
+    fake_env_advance(&w->fake, MSEC(2));
+    assert_int_equal(conn_count, 3); /* where it is, and where it was said to be */
+    fake_env_advance(&w->fake, SEC(5));
+    assert_int_equal(conn_count, 3);
+    ended(&conns[1], QUIC_END_TIMED_OUT);
+    ended(&conns[2], QUIC_END_TIMED_OUT);
+    assert_int_equal(w->failed, 0);
+    fake_env_advance(&w->fake, SEC(2));
+    assert_int_equal(conn_count, 5);
+    connected(w, &conns[3]);
+    ready(last_session);
+    assert_int_equal(last_session->asked_about, name_of(old));
+    gone(last_session, name_of(old));
+    assert_true(old->closed);
+}
+
+static void a_session_that_speaks_again_needs_none_beside_it(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    old->info.in_doubt = true;
+    link_on_doubt(old->app);
+    fake_env_advance(&w->fake, MSEC(1500));
+    unsigned dialled = conn_count;
+    assert_true(dialled > 1);
+    old->info.in_doubt = false;
+    fake_env_advance(&w->fake, SEC(20));
+    assert_int_equal(conn_count, dialled);
+    assert_true(conns[1].closed);
+    assert_false(old->closed);
+}
+
+static void who_turns_us_down_has_lost_what_is_silent(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old;
+    struct session *old_session;
+
+    with_an_old_one(w, &old, &old_session);
+    old->info.in_doubt = true;
+    link_on_doubt(old->app);
+    fake_env_advance(&w->fake, MSEC(1500));
+    ended(&conns[1], QUIC_END_REFUSED); /* by who knows whom */
+    assert_false(old->closed);
+    fake_env_advance(&w->fake, SEC(2));
+    refused(&conns[conn_count - 1]);
+    assert_true(old->closed);
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_setup_teardown(f, build_world, end_world)
@@ -554,11 +800,22 @@ int main(void)
         SENTENCE(of_two_by_the_same_dialler_the_newest_wins),
         SENTENCE(of_a_peer_that_dials_without_end_the_latest_are_kept),
         SENTENCE(a_loser_is_closed_by_its_dialler_once_its_streams_are_through),
+        SENTENCE(a_loser_that_the_peer_dialled_is_left_to_the_peer),
         SENTENCE(redials_with_growing_pauses_while_it_is_wanted),
         SENTENCE(does_not_insist_where_it_was_refused),
         SENTENCE(an_unwanted_peer_is_left_alone_after_its_session),
         SENTENCE(dropping_a_peer_closes_everything_and_fails_the_attempt),
         SENTENCE(a_change_of_our_network_probes_and_redials),
+        SENTENCE(a_new_session_asks_which_others_the_peer_still_has),
+        SENTENCE(what_the_peer_does_not_have_ends_at_once),
+        SENTENCE(what_the_peer_still_has_finishes_its_streams),
+        SENTENCE(a_session_says_of_none_but_older_ones_that_they_are_gone),
+        SENTENCE(asks_again_about_the_silent_every_five_seconds),
+        SENTENCE(asks_nobody_who_would_not_understand),
+        SENTENCE(knows_its_sessions_also_before_they_are_confirmed),
+        SENTENCE(dials_beside_a_session_that_is_silent),
+        SENTENCE(a_session_that_speaks_again_needs_none_beside_it),
+        SENTENCE(who_turns_us_down_has_lost_what_is_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,6 +199,26 @@ static void a_restarted_side_resets_sessions_that_it_forgot(void **state)
     assert_int_equal(link.side[0].ended, 1);
 }
 
+static void doubts_a_session_that_is_silent_until_it_is_heard_again(void **state)
+{
+    struct quic_conn_info info;
+    (void)state;
+    link_init(&link, 83, NULL);
+    link_connect(&link);
+    link_run(&link, SEC(60));
+    assert_int_equal(link.side[0].doubts + link.side[1].doubts, 0);
+    link.side[0].deaf = link.side[1].deaf = true;
+    link_run(&link, SEC(14)); /* a keep-alive, and 3 s without an answer */
+    assert_int_equal(link.side[0].doubts, 1);
+    quic_conn_info(link.side[0].conn, &info);
+    assert_true(info.in_doubt);
+    link.side[0].deaf = link.side[1].deaf = false;
+    link_run(&link, SEC(5));
+    quic_conn_info(link.side[0].conn, &info);
+    assert_false(info.in_doubt);
+    assert_int_equal(link.side[0].doubts, 1);
+}
+
 static void two_sides_that_forgot_do_not_answer_each_other_for_ever(void **state)
 {
     uint8_t packet[1200] = {0x41, 1, 2, 3, 4, 5, 6, 7, 8};
@@ -345,6 +365,7 @@ int main(void)
         T(a_lost_goodbye_is_repeated_when_the_other_side_writes),
         T(keeps_an_idle_session_alive_and_ends_a_dead_one),
         T(a_restarted_side_resets_sessions_that_it_forgot),
+        T(doubts_a_session_that_is_silent_until_it_is_heard_again),
         T(two_sides_that_forgot_do_not_answer_each_other_for_ever),
         T(stateless_resets_are_rare),
         T(a_clock_that_goes_back_or_jumps_does_no_harm),

@@ -73,6 +73,7 @@ struct harness {
     struct fake_pipe *theirs, *stream;
     unsigned ready, services, misfits, stream_count, flow_count;
     uint32_t pong;
+    uint64_t known, gone;
     struct preamble what;
     struct pipe *pipe;
     struct flow *flow;
@@ -94,6 +95,18 @@ static void on_pong(void *arg, struct session *s, uint32_t token)
 {
     (void)s;
     ((struct harness *)arg)->pong = token;
+}
+
+static bool knows(void *arg, struct session *s, uint64_t name)
+{
+    (void)s;
+    return ((struct harness *)arg)->known == name;
+}
+
+static void on_gone(void *arg, struct session *s, uint64_t name)
+{
+    (void)s;
+    ((struct harness *)arg)->gone = name;
 }
 
 static void on_stream(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe)
@@ -121,8 +134,8 @@ static void on_misfit(void *arg, struct session *s, const char *why)
     ((struct harness *)arg)->misfits++;
 }
 
-static const struct session_events EVENTS = {on_ready,  on_services, on_pong,
-                                             on_stream, on_flow,     on_misfit};
+static const struct session_events EVENTS = {on_ready, on_services, on_pong, knows,
+                                             on_gone,  on_stream,   on_flow, on_misfit};
 
 static int build(void **state)
 {
@@ -299,6 +312,40 @@ static void answers_pings_and_hears_pongs(void **state)
     assert_int_equal(session_ping(h->session, 5), 0);
 }
 
+static void says_which_sessions_it_does_not_have(void **state)
+{
+    struct harness *h = *state;
+    uint8_t out[MESSAGE_SESSION_SIZE];
+    struct message m;
+
+    meet(h, "home");
+    h->known = UINT64_C(0x1122334455667788);
+    size_t before = streams[0]->sent_len;
+    fake_pipe_send(h->theirs, out, message_write_session(MESSAGE_STILL, h->known, out));
+    assert_int_equal(streams[0]->sent_len, before);
+    fake_pipe_send(h->theirs, out, message_write_session(MESSAGE_STILL, 77, out));
+    assert_int_equal(streams[0]->sent_len, before + MESSAGE_SESSION_SIZE);
+    assert_true(message_read(&m, streams[0]->sent + before, MESSAGE_SESSION_SIZE) > 0);
+    assert_int_equal(m.type, MESSAGE_GONE);
+    assert_int_equal(m.session, 77);
+}
+
+static void asks_and_hears_which_sessions_the_peer_does_not_have(void **state)
+{
+    struct harness *h = *state;
+    uint8_t out[MESSAGE_SESSION_SIZE];
+    struct message m;
+
+    meet(h, "home");
+    size_t before = streams[0]->sent_len;
+    assert_int_equal(session_ask(h->session, 99), 0);
+    assert_true(message_read(&m, streams[0]->sent + before, MESSAGE_SESSION_SIZE) > 0);
+    assert_int_equal(m.type, MESSAGE_STILL);
+    assert_int_equal(m.session, 99);
+    fake_pipe_send(h->theirs, out, message_write_session(MESSAGE_GONE, 99, out));
+    assert_int_equal(h->gone, 99);
+}
+
 static void keeps_what_the_control_stream_does_not_take(void **state)
 {
     struct harness *h = *state;
@@ -318,6 +365,7 @@ static void goes_on_without_a_control_stream_that_was_reset(void **state)
 
     fake_pipe_break(streams[0], PIPE_RESET_ABORTED);
     assert_int_equal(session_ping(h->session, 5), -ENOTCONN);
+    assert_int_equal(session_ask(h->session, 5), -ENOTCONN);
     meet(h, "home");
     assert_int_equal(h->ready, 1);
 }
@@ -585,6 +633,8 @@ int main(void)
         SENTENCE(will_not_talk_to_another_network),
         SENTENCE(ends_on_a_malformed_control_message),
         SENTENCE(answers_pings_and_hears_pongs),
+        SENTENCE(says_which_sessions_it_does_not_have),
+        SENTENCE(asks_and_hears_which_sessions_the_peer_does_not_have),
         SENTENCE(keeps_what_the_control_stream_does_not_take),
         SENTENCE(goes_on_without_a_control_stream_that_was_reset),
         SENTENCE(refuses_a_second_control_stream),
