@@ -301,7 +301,7 @@ static void take_apart(struct daemon *d)
     free(d->control_path);
 }
 
-static int watch_machine(struct daemon *d)
+static int watch_machine(struct daemon *d, char *why, size_t why_len)
 {
     struct io_loop *loop = machine_loop(d->machine);
     int err = process_signals_start(&d->signals, loop, on_signal, d);
@@ -312,6 +312,8 @@ static int watch_machine(struct daemon *d)
         err = jump_watch(&d->jump, loop, on_wake, d);
     if (err == 0 && !d->options->foreground)
         err = watchdog_start(&d->watchdog, loop);
+    if (err < 0)
+        (void)snprintf(why, why_len, "signals, interfaces and clocks: %s", strerror(-err));
     return err;
 }
 
@@ -341,9 +343,7 @@ static int run(struct daemon *d, char *why, size_t why_len)
     int err = build(d, why, why_len);
 
     if (err == 0)
-        err = watch_machine(d);
-    if (err < 0 && why[0] == '\0')
-        (void)snprintf(why, why_len, "%s", strerror(-err));
+        err = watch_machine(d, why, why_len);
     if (err == 0) {
         tell_ready(d);
         process_notify("READY=1");

@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "gateway/base/file_error.h"
 #include "gateway/base/text.h"
 
 static const char MAGIC[] = "overlay-identity-1 ";
@@ -70,11 +71,8 @@ static int explain(int err, char *why, size_t why_len)
     if (err == -EBADMSG)
         (void)snprintf(why, why_len, "%s:1: not a line \"%s\" and %d hex digits", KEYS_FILE, MAGIC,
                        TEXT_HEX_LEN(KEYS_SEED_LEN));
-    else if (err == -EACCES)
-        (void)snprintf(why, why_len, "%s: must be ours and closed to others (chmod 600)",
-                       KEYS_FILE);
     else if (err < 0)
-        (void)snprintf(why, why_len, "%s: %s", KEYS_FILE, strerror(-err));
+        (void)snprintf(why, why_len, "%s: %s", KEYS_FILE, file_error_text(err));
     return err;
 }
 

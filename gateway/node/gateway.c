@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/file_error.h"
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/node/linger.h"
@@ -176,15 +177,6 @@ static void on_chores(struct deferred *work)
 
 /* ---- start ---- */
 
-static const char *what_is_wrong_with_key(int err)
-{
-    if (err == -EBADMSG)
-        return "not 32 bytes; remove it to make a new one";
-    if (err == -EACCES)
-        return "must be ours and closed to others (chmod 600)";
-    return strerror(-err);
-}
-
 static int load_reset_key(const struct node *n, uint8_t key[static 32], char *why, size_t why_len)
 {
     uint8_t *data = NULL;
@@ -202,7 +194,9 @@ static int load_reset_key(const struct node *n, uint8_t key[static 32], char *wh
     }
     if (err < 0)
         (void)snprintf(why, why_len, "%s%s%s: %s", n->options.home ? n->options.home : "",
-                       n->options.home ? "/" : "", RESET_KEY_FILE, what_is_wrong_with_key(err));
+                       n->options.home ? "/" : "", RESET_KEY_FILE,
+                       err == -EBADMSG ? "not 32 bytes; remove it to make a new one"
+                                       : file_error_text(err));
     return err;
 }
 

@@ -1,5 +1,7 @@
 #include "gateway/node/lan_link.h"
 
+#include <string.h>
+
 #include "gateway/base/log.h"
 
 #define MDNS_PORT 5353 /* RFC 6762 §3 */
@@ -92,8 +94,8 @@ static void open_shared(struct lan_link *l, struct udp_socket **out, bool v6, ui
     int err = udp_open(l->env, out, &local, UDP_SHARED | UDP_PKTINFO | UDP_BROADCAST, handler, l);
     if (err < 0) {
         *out = NULL;
-        log_warn(LOG_LAN, "port %u (IPv%c) cannot be had: not discovered there", port,
-                 v6 ? '6' : '4');
+        log_warn(LOG_LAN, "port %u (IPv%c) cannot be had: %s; not discovered there", port,
+                 v6 ? '6' : '4', strerror(-err));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/file_error.h"
 #include "gateway/base/log.h"
 
 static int load_file(struct registry *r, char *why, size_t why_len)
@@ -16,7 +17,7 @@ static int load_file(struct registry *r, char *why, size_t why_len)
     if (err == -ENOENT)
         return 0;
     if (err < 0) {
-        (void)snprintf(why, why_len, "%s: %s", REGISTRY_FILE, strerror(-err));
+        (void)snprintf(why, why_len, "%s: %s", REGISTRY_FILE, file_error_text(err));
         return err;
     }
     hash_sha256(r->saved, data, len);

@@ -109,6 +109,19 @@ static void a_reset_key_that_others_may_read_says_what_to_do(void **state)
     assert_non_null(strstr(h->why, "chmod 600"));
 }
 
+static void what_is_no_plain_file_is_called_so(void **state)
+{
+    struct harness *h = *state;
+
+    h->fake.load_error = -ELOOP;
+    assert_int_equal(start(h), -ELOOP);
+    assert_string_equal(h->why,
+                        "/home/a/reset.key: is a symbolic link, which is not followed here");
+    h->fake.load_error = -EINVAL;
+    assert_int_equal(start(h), -EINVAL);
+    assert_string_equal(h->why, "/home/a/reset.key: is not a plain file");
+}
+
 static void a_full_disk_at_the_first_start_is_said(void **state)
 {
     struct harness *h = *state;
@@ -219,6 +232,7 @@ int main(void)
         SENTENCE(keeps_the_reset_key),
         SENTENCE(a_damaged_reset_key_is_named_with_its_folder_and_stays),
         SENTENCE(a_reset_key_that_others_may_read_says_what_to_do),
+        SENTENCE(what_is_no_plain_file_is_called_so),
         SENTENCE(a_full_disk_at_the_first_start_is_said),
         SENTENCE(has_the_port_of_the_last_run_again),
         SENTENCE(a_port_that_is_taken_in_one_family_is_kept_in_the_other),

@@ -728,7 +728,7 @@ static void says_why_the_file_cannot_be_read(void **state)
     struct registry *r = NULL;
     h->env.load_error = -EACCES;
     assert_int_equal(registry_open(&r, &h->env.env, h->why, sizeof(h->why)), -EACCES);
-    assert_string_equal(h->why, "registry.json: Permission denied");
+    assert_string_equal(h->why, "registry.json: must be ours and closed to others (chmod 600)");
 }
 
 #define IN_A_HOME(test) cmocka_unit_test_setup_teardown(test, move_in, move_out)
