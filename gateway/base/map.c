@@ -149,13 +149,3 @@ void *map_remove(struct map *m, const void *key, size_t key_len)
     m->count--;
     return value;
 }
-
-void *map_next(const struct map *m, size_t *at)
-{
-    while (*at < m->room) {
-        void *value = m->slots[(*at)++].value;
-        if (value)
-            return value;
-    }
-    return NULL;
-}

@@ -40,11 +40,5 @@ void *map_find(const struct map *m, const void *key, size_t key_len);
 /** Takes a value out and returns it, or NULL. */
 void *map_remove(struct map *m, const void *key, size_t key_len);
 
-/**
- * Walks all values in no particular order: start with *at = 0; returns NULL at the end. Nothing may
- * be added or removed on the way.
- */
-void *map_next(const struct map *m, size_t *at);
-
 /** SipHash-2-4 of `len` bytes (Aumasson and Bernstein, 2012). */
 uint64_t map_hash(const uint64_t secret[static 2], const void *data, size_t len);
