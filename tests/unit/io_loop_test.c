@@ -438,7 +438,9 @@ static void sleeps_when_there_is_nothing_to_do(void **state)
         io_loop_turn(l, INSTANT_NEVER);
         turns++;
     }
-    assert_true(turns <= 3);
+    /* A busy loop takes tens of thousands. A few turns are the kernel's: it interrupts a wait to
+     * tidy up the io_uring (libuv has one since 1.45) of each loop that was closed before. */
+    assert_true(turns <= 100);
 }
 
 int main(void)
