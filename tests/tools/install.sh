@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # usage: install.sh install PROGRAM | uninstall   (from the Makefile, which exports the directories)
 # shellcheck disable=SC2154  # the Makefile exports the directories
-# One list of files serves both, so that uninstall leaves nothing behind.
+# One list of files serves both, so that uninstall leaves nothing behind. Folders that were made are
+# noted beside the README: those of other programs may be empty and yet not ours to take away.
 set -eu
 
 D=${DESTDIR:-}
+NOTE=$docdir/folders
 
 # source, place, kind; a file that this build does not make is left out.
 files() {
@@ -21,8 +23,27 @@ files() {
   echo "build/docs/overlay.fish $datadir/fish/vendor_completions.d/overlay.fish data"
 }
 
+# Everybody's: they stay, whoever made them.
+is_standard() {
+  case $1 in
+    / | . | "$bindir" | "$datadir" | "$datadir/doc" | "$mandir" | "$mandir"/* | "$(dirname "$unitdir")") ;;
+    *) return 1 ;;
+  esac
+}
+
+# The folders above file $1 that are not there yet.
+new_folders() {
+  local folder
+  folder=$(dirname "$1")
+  until [ -d "$D$folder" ] || is_standard "$folder"; do
+    echo "$folder"
+    folder=$(dirname "$folder")
+  done
+}
+
 case $1 in
   install)
+    new=$(files "$2" | while read -r from to _; do [ ! -e "$from" ] || new_folders "$to"; done | sort -u)
     files "$2" | while read -r from to kind; do
       [ -e "$from" ] || continue
       mkdir -p "$(dirname "$D$to")"
@@ -33,6 +54,10 @@ case $1 in
       fi
       echo "  INSTALL $D$to"
     done
+    if [ -n "$new" ]; then
+      printf '%s\n' "$new" >>"$D$NOTE"
+      chmod 644 "$D$NOTE"
+    fi
     ;;
   uninstall)
     files | while read -r _ to _; do
@@ -40,9 +65,12 @@ case $1 in
       rm -f "$D$to"
       echo "  REMOVE  $D$to"
     done
-    if [ -d "$D$docdir" ]; then
-      rmdir "$D$docdir"
-    fi
+    folders=$([ ! -e "$D$NOTE" ] || cat "$D$NOTE")
+    rm -f "$D$NOTE"
+    # What holds somebody's file stays; the deepest come first.
+    printf '%s\n' "$docdir" "$folders" | sort -ru | while read -r folder; do
+      [ -z "$folder" ] || rmdir "$D$folder" 2>/dev/null || :
+    done
     ;;
   *) exit 2 ;;
 esac
