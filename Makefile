@@ -8,7 +8,7 @@
 # make deps           install what is missing with apt               make clean, uninstall
 #
 # MODE=release|debug|asan|tsan|cover|fuzz picks flags and folder (build/MODE). A goal inside
-# build/MODE/ picks its own. CC, CFLAGS, CPPFLAGS, LDFLAGS, LDLIBS add to ours and come last.
+# build/MODE/ picks its own. CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS add to ours; CFLAGS come last.
 
 VERSION := 0.1.0
 
@@ -27,7 +27,6 @@ datarootdir ?= $(prefix)/share
 datadir ?= $(datarootdir)
 mandir ?= $(datarootdir)/man
 docdir ?= $(datarootdir)/doc/overlay
-sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd
 
 goal_mode := $(firstword $(foreach g,$(filter build/%,$(MAKECMDGOALS)),$(word 2,$(subst /, ,$g))))
@@ -113,7 +112,8 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
 # ---- building ----
 
-all: $(OBJ) $(PROGRAM)
+# With what goes beside the program, so that `sudo make install` only copies.
+all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),docs)
 tests: $(UNIT_BIN) $(SCENARIO_BIN)
 
 have-libraries:
@@ -163,9 +163,14 @@ $(BENCH_BIN): %: %.o $B/gateway.a
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
 # Manual pages, completions and units, from the program's own tables.
-docs: $(PROGRAM)
+docs: $(if $(PROGRAM),build/docs/made)
+build/docs/made: $(PROGRAM) build/docs/bindir $(wildcard config/man/* config/packaging/*)
 	$(call say,DOCS,build/docs)
-	$(if $(PROGRAM),$Qconfig/man/generate.sh '$(PROGRAM)' build/docs)
+	$Qbindir='$(bindir)' config/man/generate.sh '$(PROGRAM)' build/docs
+	@touch $@
+build/docs/bindir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(bindir)' | cmp -s - $@ || echo '$(bindir)' > $@
 lint-docs: docs
 	$(call say,MANDOC,build/docs)
 	$Qbash -n build/docs/overlay.bash
