@@ -28,14 +28,12 @@ static json_t *list_services(struct command_context *c)
         const struct service *s = registry_service_at(c->registry, i);
         json_t *allow = labels_json(c, s->allow, s->allow_count);
         json_t *deny = labels_json(c, s->deny, s->deny_count);
-        json_t *expires = json_null();
-        if (s->expires_us)
-            expires = json_integer((s->expires_us - env_wall_us(c->env)) / 1000000);
         (void)json_array_append_new(
             list, json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:o, s:o, s:b, s:o}", "id", s->name,
                             "service", s->name, "proto", proto_name(s->proto), "port", (int)s->port,
                             "target", protocol_text(s->target), "public", s->public, "allow", allow,
-                            "deny", deny, "from_config", s->from_config, "expires_s", expires));
+                            "deny", deny, "from_config", s->from_config, "expires_s",
+                            expires_json(c, s)));
     }
     return list;
 }

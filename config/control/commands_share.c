@@ -224,18 +224,13 @@ static json_t *share(struct command_context *c, const json_t *request, struct se
 static json_t *result_of(struct command_context *c, const char *name)
 {
     const struct service *s = registry_service(c->registry, name);
-    json_t *allow = json_array();
 
-    for (size_t i = 0; s && i < s->allow_count; i++)
-        (void)json_array_append_new(allow, id_json(&s->allow[i]));
     if (!s)
-        return json_pack("{s:s, s:o}", "service", name, "allow", allow);
+        return json_pack("{s:s, s:[]}", "service", name, "allow");
     return json_pack("{s:s, s:s, s:i, s:o, s:b, s:o, s:o, s:o}", "service", s->name, "proto",
                      proto_name(s->proto), "port", (int)s->port, "target", protocol_text(s->target),
-                     "public", s->public, "allow", allow, "expires_s",
-                     s->expires_us ? json_integer((s->expires_us - env_wall_us(c->env)) / 1000000)
-                                   : json_null(),
-                     "id", id_json(c->id));
+                     "public", s->public, "allow", ids_json(s->allow, s->allow_count), "expires_s",
+                     expires_json(c, s), "id", id_json(c->id));
 }
 
 /* ---- for the life of the caller ---- */

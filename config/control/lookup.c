@@ -202,6 +202,22 @@ json_t *id_json(const struct peer_id *id)
     return json_string(peer_id_print(id, text));
 }
 
+json_t *ids_json(const struct peer_id *ids, size_t count)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, id_json(&ids[i]));
+    return list;
+}
+
+json_t *expires_json(struct command_context *c, const struct service *s)
+{
+    if (s->expires_us == 0)
+        return json_null();
+    return json_integer((s->expires_us - env_wall_us(c->env)) / 1000000);
+}
+
 json_t *addr_json(const struct addr *a)
 {
     char text[ADDR_TEXT_MAX];

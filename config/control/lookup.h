@@ -48,5 +48,8 @@ json_t *answer_error(struct command_context *c, const char *place,
 const char *proto_name(enum service_proto proto);
 /** A peer id as JSON text. */
 json_t *id_json(const struct peer_id *id);
+json_t *ids_json(const struct peer_id *ids, size_t count);
+/** Seconds until a service ends, or null: never. */
+json_t *expires_json(struct command_context *c, const struct service *s);
 /** IP:PORT as JSON text. */
 json_t *addr_json(const struct addr *a);

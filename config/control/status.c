@@ -32,15 +32,6 @@ static json_t *nat_json(void)
                      "filtering", "unknown", "hairpin", "port_mapping", "public");
 }
 
-static json_t *ids_json(const struct peer_id *ids, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(list, id_json(&ids[i]));
-    return list;
-}
-
 static json_t *service_json(const struct service *s)
 {
     return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "name", s->name, "proto",
