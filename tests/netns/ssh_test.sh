@@ -30,5 +30,5 @@ count_input() { echo to the end | ov b pipe count.a; }
 serve a 7801 count-then-answer
 ov a share 7801 --as count --public >/dev/null
 check "pipe keeps half-close" shows '^11 ' count_input
-check "pipe to a service that is not there is exit 3 or 4" fails ov b pipe a:23
+check "a stranger's pipe to what is not there is exit 4" exits 4 -- ov b pipe a:23
 finish
