@@ -37,6 +37,11 @@ within() {
     sleep 0.05
   done
 }
+# kill -0 with several is content with one.
+all_run() {
+  local pid
+  for pid in "${PIDS[@]}"; do kill -0 "$pid" 2>/dev/null || return 1; done
+}
 run() {
   local name=$1
   shift
@@ -101,6 +106,6 @@ printf '\nIt works. In a browser on this machine:\n\n    %s\n\n' "$url"
 
 if [ -t 0 ] && [ -t 1 ]; then
   echo "Ctrl-C ends the demo."
-  while kill -0 "${PIDS[@]}" 2>/dev/null; do sleep 1; done
+  while all_run; do sleep 1; done
   fail "one of the programs ended"
 fi
