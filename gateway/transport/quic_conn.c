@@ -6,6 +6,7 @@
 
 #include "gateway/transport/quic_callbacks.h"
 #include "gateway/transport/quic_end.h"
+#include "gateway/transport/quic_memory.h"
 #include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_route.h"
 #include "gateway/transport/quic_street.h"
@@ -125,7 +126,8 @@ static int start_client(struct quic_conn *conn, const struct peer_id *id)
     fill_params(conn, &params);
     virtual_path(conn, &path);
     if (ngtcp2_conn_client_new(&conn->quic, &dcid, &scid, &path, NGTCP2_PROTO_VER_V1,
-                               &quic_callbacks, &settings, &params, NULL, conn) != 0)
+                               &quic_callbacks, &settings, &params, quic_memory_count(conn),
+                               conn) != 0)
         return -ENOMEM;
     start(conn);
     return 0;
@@ -182,7 +184,7 @@ static int start_server(struct quic_conn *conn, const struct quic_caller *caller
     }
     virtual_path(conn, &path);
     if (ngtcp2_conn_server_new(&conn->quic, &hd->scid, &scid, &path, hd->version, &quic_callbacks,
-                               &settings, &params, NULL, conn) != 0)
+                               &settings, &params, quic_memory_count(conn), conn) != 0)
         return -ENOMEM;
     start(conn);
     return 0;
@@ -221,6 +223,8 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
         quic_end_failed(conn, err);
     } else if (conn->refused) {
         quic_end_refuse(conn);
+    } else if (quic_memory_is_too_much(conn)) {
+        quic_end_greedy(conn);
     } else {
         quic_work_touch(conn);
     }

@@ -249,6 +249,17 @@ void quic_end_refuse(struct quic_conn *conn)
     close_with(conn, QUIC_CLOSE_DENIED);
 }
 
+void quic_end_greedy(struct quic_conn *conn)
+{
+    static const char why[] = "too much memory for data with gaps";
+    ngtcp2_ccerr error;
+    ngtcp2_ccerr_default(&error);
+    ngtcp2_ccerr_set_transport_error(&error, NGTCP2_INTERNAL_ERROR, (const uint8_t *)why,
+                                     sizeof(why) - 1);
+    say(conn, why);
+    end(conn, QUIC_END_ERROR, &error, false);
+}
+
 void quic_close(struct quic_conn *conn, enum quic_close_code code)
 {
     close_with(conn, code);

@@ -13,6 +13,8 @@
 void quic_end_failed(struct quic_conn *conn, int err);
 /** on_identity() said no. */
 void quic_end_refuse(struct quic_conn *conn);
+/** quic_memory_is_too_much() said yes. */
+void quic_end_greedy(struct quic_conn *conn);
 
 /** A packet for a shell arrived. */
 void quic_end_heard(struct quic_conn *conn, const struct path *path);

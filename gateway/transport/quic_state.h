@@ -11,6 +11,7 @@
  *     quic_stream     streams as pipes          quic_datagram  application datagrams
  *     quic_table      finding a connection      quic_work      who has something to do
  *     quic_rate       the limit on a connection's rate
+ *     quic_memory     the limit on what ngtcp2 keeps for it
  *
  * A connection is "live" while `quic` is set. After its end it stays until its owner was told, and
  * until late packets have died out (RFC 9000 §10.2), as a shell with nothing but ids.
@@ -116,6 +117,8 @@ struct quic_rate {
 struct quic_conn {
     struct quic_endpoint *ep;
     ngtcp2_conn *quic; /* NULL: ended */
+    ngtcp2_mem allocator;
+    size_t memory; /* bytes taken through it */
     gnutls_session_t tls;
     struct quic_tls_link link;
     void *app;
@@ -214,6 +217,7 @@ struct quic_endpoint {
     struct list conns, active, parked;
     struct list posted_conns, posted_streams, ended;
     unsigned connections, half_open, shells;
+    size_t memory;                       /* of all conns */
     uint16_t half_open_of[QUIC_STREETS]; /* of half_open, by address */
 
     struct quic_pool pool;

@@ -37,6 +37,10 @@ struct stranger {
     uint64_t close_code; /* when the other side closed */
     bool close_is_app;
     uint64_t received; /* bytes on streams */
+    /** Writes the frames of a packet anew: `len` bytes of them, padding and all. For
+     * stranger_forge(). */
+    void (*forge)(struct stranger *s, uint8_t *frames, size_t len);
+    void *forge_arg;
 };
 
 /** Starts to dial side 1 of the link, whose filter it takes. */
@@ -46,5 +50,7 @@ void stranger_deinit(struct stranger *s);
 void stranger_run(struct stranger *s, instant duration);
 /** Opens a stream and writes one packet of data to it. Returns its id. */
 int64_t stranger_open(struct stranger *s);
+/** Sends packets with frames of the forger's until the congestion window is full. */
+void stranger_forge(struct stranger *s);
 /** Lets the other side send on streams, if no_window kept it from that. */
 void stranger_open_window(struct stranger *s, int64_t stream, uint64_t len);
