@@ -17,13 +17,3 @@ void hash_sha256(uint8_t out[static HASH_SHA256_LEN], const void *data, size_t l
 {
     (void)crypto_hash_sha256(out, data, len);
 }
-
-void hash_hmac_sha256(uint8_t out[static HASH_SHA256_LEN], const uint8_t *key, size_t key_len,
-                      const void *data, size_t len)
-{
-    crypto_auth_hmacsha256_state state;
-    (void)crypto_auth_hmacsha256_init(&state, key, key_len);
-    (void)crypto_auth_hmacsha256_update(&state, data, len);
-    (void)crypto_auth_hmacsha256_final(&state, out);
-    sodium_memzero(&state, sizeof(state));
-}

@@ -19,6 +19,3 @@ void hash_blake2b(uint8_t *out, size_t out_len, const uint8_t *key, size_t key_l
                   const void *data, size_t len);
 
 void hash_sha256(uint8_t out[static HASH_SHA256_LEN], const void *data, size_t len);
-/** HMAC-SHA256 (RFC 2104) with a key of any length. */
-void hash_hmac_sha256(uint8_t out[static HASH_SHA256_LEN], const uint8_t *key, size_t key_len,
-                      const void *data, size_t len);

@@ -61,7 +61,6 @@ MUST_USE int session_new(struct session **out, const struct session_options *opt
 /** The connection has ended or will be closed by the caller; flows end with on_end. */
 void session_free(struct session *s);
 
-struct quic_conn *session_conn(const struct session *s);
 bool session_is_ready(const struct session *s);
 /** What the peer offers, `*count` of them, or NULL as long as that is not known. */
 const struct message_service *session_services(const struct session *s, size_t *count);

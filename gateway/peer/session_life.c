@@ -77,11 +77,6 @@ void session_free(struct session *s)
     free(s);
 }
 
-struct quic_conn *session_conn(const struct session *s)
-{
-    return s->conn;
-}
-
 bool session_is_ready(const struct session *s)
 {
     return s->ready;

@@ -422,24 +422,3 @@ bool path_set_speaks_probes(const struct path_set *s)
 {
     return s->speaks_probes;
 }
-
-size_t path_set_info(const struct path_set *s, struct path_info *out, size_t max)
-{
-    size_t count = 0;
-
-    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
-        const struct path_slot *p = &s->slot[(s->current + i) % PATH_SET_MAX];
-        if (p->state == PATH_EMPTY)
-            continue;
-        if (count < max)
-            out[count] = (struct path_info){.path = p->path,
-                                            .state = i == 0 && s->suspect ? PATH_SUSPECT : p->state,
-                                            .current = i == 0,
-                                            .full_size = p->full_size,
-                                            .rtt = p->rtt,
-                                            .heard = p->heard,
-                                            .seen = p->seen};
-        count++;
-    }
-    return count;
-}
