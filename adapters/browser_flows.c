@@ -134,8 +134,8 @@ static void wait_for_session(struct sender *s, const uint8_t *data, size_t len)
 
 static void pass(struct sender *s, const uint8_t *data, size_t len, instant now)
 {
-    if (len > FLOW_DATAGRAM_MAX)
-        return;
+    if (!s->flow && len > FLOW_DATAGRAM_MAX)
+        return; /* a flow would drop and count it */
     if (!s->flow && (s->waiting || now < s->ask_from))
         return;
     if (!s->flow) {

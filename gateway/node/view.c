@@ -49,7 +49,11 @@ static void view_connection(const struct member *m, struct peer_view *out)
     out->rx_bytes += info.rx_bytes;
     out->tx_bytes += info.tx_bytes;
     out->dropped += quic_dropped_sum(&info.dropped);
-    out->streams = peer_session(&m->peer) ? session_streams(peer_session(&m->peer)) : 0;
+    const struct session *session = peer_session(&m->peer);
+    if (session) {
+        out->dropped += session_dropped(session);
+        out->streams = session_streams(session);
+    }
     out->path.present = true;
     out->path.kind = "udp";
     out->path.remote = info.path.remote;

@@ -122,8 +122,10 @@ static void deliver_early(struct flow_set *set, uint64_t id)
 void flow_set_init(struct flow_set *set, struct env *env, struct quic_conn *conn, instant idle)
 {
     uint8_t secret[MAP_SECRET_LEN];
+    struct quic_conn_info info;
 
-    *set = (struct flow_set){.env = env, .conn = conn, .idle = idle};
+    quic_conn_info(conn, &info);
+    *set = (struct flow_set){.env = env, .conn = conn, .idle = idle, .ours = info.dialled ? 0 : 1};
     set->sweep.fire = on_sweep;
     env_random(env, secret, sizeof(secret));
     map_init(&set->by_id, secret);
@@ -178,6 +180,10 @@ void flow_set_input(struct flow_set *set, instant now, const uint8_t *data, size
         return;
     }
     struct flow *f = find(set, d.flow);
+    if (!f && (d.flow & 1) == set->ours) { /* late: those that we open we know first */
+        set->dropped.unknown_flow++;
+        return;
+    }
     if (!f || !f->handler) {
         keep_early(set, now, &d);
         return;
@@ -307,8 +313,10 @@ static void refuse_large(struct flow_set *set, size_t len)
 {
     set->dropped.too_large++;
     if (!set->said_too_large)
-        log_warn(LOG_PEER, "a datagram of %zu bytes was dropped: at most %d fit", len,
-                 FLOW_DATAGRAM_MAX);
+        log_warn(LOG_PEER,
+                 "a datagram of %zu bytes was dropped: at most %d pass, fewer where the peer takes "
+                 "small frames only",
+                 len, FLOW_DATAGRAM_MAX);
     set->said_too_large = true;
 }
 
@@ -323,10 +331,11 @@ void flow_send(struct flow *f, const uint8_t *data, size_t len)
     }
     f->used = env_now(f->set->env);
     for (size_t n; (n = fragmenter_next(&cut, frame)) > 0;) {
-        if (quic_send_datagram(f->set->conn, frame, n) < 0) {
-            f->set->dropped.queue_full++;
+        int err = quic_send_datagram(f->set->conn, frame, n);
+        if (err == -EMSGSIZE)
+            refuse_large(f->set, len);
+        if (err < 0)
             return;
-        }
     }
 }
 

@@ -22,9 +22,9 @@
 #include "gateway/wire/fragment.h"
 #include "gateway/wire/preamble.h"
 
-#define FLOW_DATAGRAM_MAX 9000 /* bytes; larger ones are dropped */
-#define FLOWS_MAX         4096 /* of one peer */
-#define FLOW_EARLY_MAX    16   /* datagrams that wait for their stream */
+#define FLOW_DATAGRAM_MAX FRAGMENT_DATAGRAM_MAX /* bytes; larger ones are dropped */
+#define FLOWS_MAX         4096                  /* of one peer */
+#define FLOW_EARLY_MAX    16                    /* datagrams that wait for their stream */
 
 struct flow;
 
@@ -38,9 +38,11 @@ struct flow_handler {
     void (*on_end)(void *arg);
 };
 
-/** Why datagrams did not arrive or did not leave. */
+/** Datagrams that were dropped, but for those that the connection drops and counts itself. */
 struct flow_counters {
-    uint64_t too_large, queue_full, unknown_flow, malformed;
+    uint64_t too_large;    /* to be sent: larger than FLOW_DATAGRAM_MAX, or than the peer takes */
+    uint64_t unknown_flow; /* arrived, and its flow did not follow or was gone */
+    uint64_t malformed;    /* likewise, not to be read */
 };
 
 /** The flows of one session. */
@@ -48,6 +50,7 @@ struct flow_set {
     struct env *env;
     struct quic_conn *conn;
     struct map by_id;
+    unsigned ours; /* lowest bit of the ids of flows that we open (RFC 9000 §2.1) */
     struct list flows;
     size_t count;
     instant idle;
@@ -71,7 +74,7 @@ void flow_set_input(struct flow_set *set, instant now, const uint8_t *data, size
  * still the caller's.
  */
 MUST_USE int flow_new(struct flow **out, struct flow_set *set, struct pipe *stream, bool opener);
-/** Hands over to a handler, and the datagrams that waited to it. */
+/** Hands over to a handler, and the datagrams that waited to it before this returns. */
 void flow_attach(struct flow *f, const struct flow_handler *handler, void *arg);
 /** The acceptor's answer; anything but PREAMBLE_OK closes the flow, without on_end. */
 void flow_answer(struct flow *f, enum preamble_status status, const char *reason);

@@ -120,8 +120,9 @@ void peer_dial(struct peer *p, const struct path *path)
     if (!l)
         return;
     *l = (struct link){.peer = p, .dialled = *path, .lost = INSTANT_NEVER};
-    if (quic_dial(p->host->quic, peer_now(p), &l->conn, &p->id, path, l) < 0) {
-        peer_explain(p, "too many sessions");
+    int err = quic_dial(p->host->quic, peer_now(p), &l->conn, &p->id, path, l);
+    if (err < 0) {
+        peer_explain(p, err == -EMFILE ? "too many sessions" : "no memory for a session");
         free(l);
         return;
     }

@@ -14,6 +14,7 @@ void peer_init(struct peer *p, const struct peer_host *host, const struct peer_i
 
 void peer_deinit(struct peer *p)
 {
+    p->current = NULL;
     for (struct list *node; (node = list_first(&p->links));) {
         struct link *l = list_entry(node, struct link, node);
         quic_conn_set_app(l->conn, NULL);
@@ -22,7 +23,6 @@ void peer_deinit(struct peer *p)
         session_free(l->session);
         free(l);
     }
-    p->current = NULL;
     timer_stop(p->host->env, &p->timer);
 }
 

@@ -67,8 +67,10 @@ static void note_failed_dial(struct peer *p, const struct link *l, const struct 
 static void note_lost_session(struct peer *p, const struct quic_ended *ended)
 {
     char id[9];
+    bool theirs = ended->why == QUIC_END_PEER_CLOSED && ended->reason[0];
 
-    log_info(LOG_PEER, "%s: session ended (%s)", peer_id_short(&p->id, id), text_of_end(ended));
+    log_info(LOG_PEER, "%s: session ended (%s%s%s)", peer_id_short(&p->id, id), text_of_end(ended),
+             theirs ? " by the peer: " : "", theirs ? ended->reason : "");
     if (p->wanted && !is_denial(ended) && !p->current && !p->dialling)
         peer_plan_redial(p);
 }
@@ -80,6 +82,8 @@ static void keep_counters(struct link *l)
     l->peer->rx_bytes += info.rx_bytes;
     l->peer->tx_bytes += info.tx_bytes;
     l->peer->dropped += quic_dropped_sum(&info.dropped);
+    if (l->session)
+        l->peer->dropped += session_dropped(l->session);
 }
 
 void link_on_ended(struct link *l, const struct quic_ended *ended)
@@ -89,10 +93,10 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
 
     keep_counters(l);
     list_remove(&l->node);
+    if (p->current == l) /* before its flows and streams tell others that they are over */
+        p->current = NULL;
     session_free(l->session);
     l->session = NULL;
-    if (p->current == l)
-        p->current = NULL;
     if (was_connected) {
         peer_choose(p);
         note_lost_session(p, ended);

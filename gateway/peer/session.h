@@ -88,4 +88,5 @@ MUST_USE int session_open_flow(struct session *s, const struct preamble *what,
 uint64_t session_streams(const struct session *s);
 /** True while anything but the control stream is open: streams or flows. */
 bool session_in_use(const struct session *s);
-const struct flow_counters *session_dropped(const struct session *s);
+/** Datagrams of its flows that were dropped on this side; quic_conn_info() counts others. */
+uint64_t session_dropped(const struct session *s);

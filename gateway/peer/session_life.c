@@ -107,7 +107,8 @@ bool session_in_use(const struct session *s)
     return session_streams(s) > 0;
 }
 
-const struct flow_counters *session_dropped(const struct session *s)
+uint64_t session_dropped(const struct session *s)
 {
-    return &s->flows.dropped;
+    const struct flow_counters *d = &s->flows.dropped;
+    return d->too_large + d->unknown_flow + d->malformed + s->flows.reassembly.dropped;
 }

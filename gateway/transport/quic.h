@@ -157,9 +157,9 @@ int64_t quic_stream_id(const struct pipe *pipe);
 struct quic_conn *quic_stream_conn(const struct pipe *pipe);
 
 /**
- * Queues one datagram, up to QUIC_DATAGRAM_MAX bytes and at least one. Returns 0, -EMSGSIZE,
- * -ENOBUFS (queue full: dropped), or -EOPNOTSUPP (the other side takes none). It is dropped too if
- * it has to wait for 150 ms.
+ * Queues one datagram, up to QUIC_DATAGRAM_MAX bytes and at least one. Returns 0, -EMSGSIZE (also
+ * when the other side takes smaller ones only), -ENOBUFS (queue full: dropped and counted), or
+ * -EOPNOTSUPP (the other side takes none). It is dropped too if it has to wait for 150 ms.
  */
 MUST_USE int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/base/bytes.h"
 #include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_work.h"
 
@@ -60,6 +61,8 @@ int quic_send_datagram(struct quic_conn *conn, const uint8_t *data, size_t len)
     const ngtcp2_transport_params *theirs = ngtcp2_conn_get_remote_transport_params(conn->quic);
     if (!theirs || theirs->max_datagram_frame_size == 0)
         return -EOPNOTSUPP;
+    if (1 + varint_len(len) + len > theirs->max_datagram_frame_size)
+        return -EMSGSIZE;
     struct quic_chunk *c = place(conn);
     if (!c) {
         conn->dropped.full++;

@@ -199,7 +199,7 @@ void stranger_init(struct stranger *s, struct quic_link *link, const struct stra
     params.initial_max_stream_data_bidi_local = o->no_window ? 0 : 1 << 20;
     params.initial_max_stream_data_bidi_remote = o->no_window ? 0 : 1 << 20;
     params.initial_max_streams_bidi = 100;
-    params.max_datagram_frame_size = o->no_datagram ? 0 : 65535;
+    params.max_datagram_frame_size = o->no_datagram ? 0 : o->frame ? o->frame : 65535;
     link_random(&link->side[1], ids, sizeof(ids));
     ngtcp2_cid_init(&dcid, ids, 8);
     ngtcp2_cid_init(&scid, ids + 8, 8);

@@ -21,7 +21,8 @@ struct stranger_options {
     const char *alpn; /* "overlay/1" when NULL */
     enum stranger_key key;
     bool no_window;   /* the other side may send nothing on streams */
-    bool no_datagram; /* takes no datagrams */
+    bool no_datagram; /* takes no datagrams, */
+    uint16_t frame;   /* or frames of so many bytes at most; 0: any */
 };
 
 struct stranger {

@@ -109,9 +109,18 @@ int session_new(struct session **out, const struct session_options *options, str
     return 0;
 }
 
+/* What ends with a session asks whether there is another. */
 void session_free(struct session *s)
 {
+    if (s)
+        assert_ptr_not_equal(peer_session(((struct link *)s->kept.arg)->peer), s);
     free(s);
+}
+
+uint64_t session_dropped(const struct session *s)
+{
+    (void)s;
+    return 1;
 }
 
 bool session_is_ready(const struct session *s)
@@ -537,6 +546,23 @@ static void does_not_insist_where_it_was_refused(void **state)
     assert_int_equal(conn_count, 1);
 }
 
+static void what_a_session_counted_outlives_it(void **state)
+{
+    struct world *w = *state;
+    know(w, "192.0.2.1:1");
+    peer_connect(&w->peer);
+    connected(w, &conns[0]);
+    ready(last_session);
+    conns[0].info.rx_bytes = 7;
+    conns[0].info.tx_bytes = 8;
+    conns[0].info.dropped.late = 9;
+    ended(&conns[0], QUIC_END_IDLE);
+    assert_int_equal(w->peer.rx_bytes, 7);
+    assert_int_equal(w->peer.tx_bytes, 8);
+    assert_int_equal(w->peer.dropped, 9 + 1);
+    assert_null(peer_session(&w->peer));
+}
+
 static void an_unwanted_peer_is_left_alone_after_its_session(void **state)
 {
     struct world *w = *state;
@@ -803,6 +829,7 @@ int main(void)
         SENTENCE(a_loser_that_the_peer_dialled_is_left_to_the_peer),
         SENTENCE(redials_with_growing_pauses_while_it_is_wanted),
         SENTENCE(does_not_insist_where_it_was_refused),
+        SENTENCE(what_a_session_counted_outlives_it),
         SENTENCE(an_unwanted_peer_is_left_alone_after_its_session),
         SENTENCE(dropping_a_peer_closes_everything_and_fails_the_attempt),
         SENTENCE(a_change_of_our_network_probes_and_redials),

@@ -115,6 +115,17 @@ static void datagrams_are_not_for_those_who_take_none(void **state)
     assert_int_equal(quic_send_datagram(link.side[1].conn, (const uint8_t *)"x", 1), -EOPNOTSUPP);
 }
 
+static void nor_large_ones_for_those_who_take_small_ones(void **state)
+{
+    static const uint8_t data[200];
+    (void)state;
+    call(&(struct stranger_options){.frame = 103}); /* a type, two bytes of length, and */
+    assert_int_equal(quic_send_datagram(link.side[1].conn, data, 101), -EMSGSIZE);
+    assert_int_equal(quic_send_datagram(link.side[1].conn, data, 100), 0);
+    stranger_run(&stranger, SEC(1));
+    assert_int_equal(stranger.error, 0);
+}
+
 static void keys_are_changed_when_the_other_side_wants_it(void **state)
 {
     (void)state;
@@ -167,6 +178,7 @@ int main(void)
         T(keys_are_changed_when_the_other_side_wants_it),
         T(chacha20_works_too),
         T(datagrams_are_not_for_those_who_take_none),
+        T(nor_large_ones_for_those_who_take_small_ones),
     };
     return cmocka_run_group_tests_name("quic_tls", tests, NULL, NULL);
 }
