@@ -4,7 +4,7 @@
 
 /* Whole size of a piece with its header, less what malloc adds, so that pieces pack into pages. */
 static const uint32_t WHOLE[QUIC_SIZES] = {2048 - 16, 16384 - 16, 65536 - 16, 524288 - 16};
-/* Free pieces that are kept: 1 MiB, 1 MiB 4 MiB and 4 MiB. */
+/* Free pieces that are kept: 1 MiB, 1 MiB, 4 MiB and 4 MiB. */
 static const unsigned KEEP[QUIC_SIZES] = {512, 64, 64, 8};
 
 #define TRIM_AFTER SEC(5)

@@ -4,11 +4,14 @@
  *     quic_endpoint   what comes in, whom to tell, what goes out, when
  *     quic_door       what is decided before there is a connection: Retry, versions, resets, limits
  *     quic_street     callers by where they come from
- *     quic_conn       a connection's birth, end and afterlife
+ *     quic_conn       a connection's birth and life
+ *     quic_end        its end and afterlife
  *     quic_callbacks  what ngtcp2 tells us
+ *     quic_tls        TLS sessions              quic_keys      packet protection
  *     quic_packet     what goes into the next packets
  *     quic_route      the real path below a connection
- *     quic_stream     streams as pipes          quic_datagram  application datagrams
+ *     quic_stream     streams                   quic_pipe      what their owners do with them
+ *     quic_chunk      pieces of stream data     quic_datagram  application datagrams
  *     quic_table      finding a connection      quic_work      who has something to do
  *     quic_rate       the limit on a connection's rate
  *     quic_memory     the limit on what ngtcp2 keeps for it
@@ -130,7 +133,7 @@ struct quic_conn {
     bool identified;
     bool refused; /* on_identity said no */
     bool connected;
-    bool told_connected; /* on_connected was given, or it was dialled: the owner knows it */
+    bool told_connected; /* on_connected was given */
     bool told_ended;
     bool got_reset; /* stateless */
     bool kick;      /* send something ack-eliciting at once */

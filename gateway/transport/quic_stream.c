@@ -1,6 +1,5 @@
 #include "gateway/transport/quic_stream.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 

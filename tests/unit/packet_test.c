@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "gateway/base/text.h"
 #include "gateway/crypto/secret.h"
 
 static struct packet_engine *engine;
@@ -29,10 +29,7 @@ static int teardown(void **state)
 static size_t unhex(const char *text, uint8_t *out)
 {
     size_t len = strlen(text) / 2;
-    for (size_t i = 0; i < len; i++) {
-        char byte[3] = {text[2 * i], text[2 * i + 1], 0};
-        out[i] = (uint8_t)strtoul(byte, NULL, 16);
-    }
+    assert_int_equal(text_hex_decode(out, len, text, 2 * len), 0);
     return len;
 }
 
