@@ -48,13 +48,17 @@ static bool listens(const struct port *p)
            (!(p->kept.proto & SERVICE_UDP) || p->flows);
 }
 
-static void stop_listening(struct port *p)
+/* Stops listening for all but these protocols. */
+static void narrow(struct port *p, unsigned proto)
 {
-    if (p->listener)
+    if (!(proto & SERVICE_TCP) && p->listener) {
         listener_close(p->ports->env, p->listener);
-    flows_close(p->flows);
-    p->listener = NULL;
-    p->flows = NULL;
+        p->listener = NULL;
+    }
+    if (!(proto & SERVICE_UDP)) {
+        flows_close(p->flows);
+        p->flows = NULL;
+    }
 }
 
 /* Listens on p->local for what p->kept.proto says, all of it or nothing new. */
@@ -163,7 +167,7 @@ static struct port *new_port(struct ports *ports, const struct port_assignment *
 
 static void free_port(struct port *p)
 {
-    stop_listening(p);
+    narrow(p, 0);
     conn_abort_all(&p->target);
     list_remove(&p->link);
     free(p);
@@ -214,18 +218,24 @@ static const char *reason_of(int err)
     }
 }
 
+/* Remembers it, or on error what was before: of a new one the number, which is nobody else's. */
 static int remember(struct ports *ports, const struct port_assignment *kept, char *why,
                     size_t why_len)
 {
     struct registry *r = node_registry(ports->o.node);
+    const struct port_assignment *old = registry_port(r, &kept->peer, kept->service);
+    struct port_assignment before = old ? *old : *kept;
+    before.open = old && old->open;
     int err = registry_port_put(r, kept);
     if (err < 0) {
         snprintf(why, why_len, "%s", reason_of(err));
         return err;
     }
     err = registry_save(r);
-    if (err < 0)
+    if (err < 0) {
+        (void)!registry_port_put(r, &before); /* its place is there */
         snprintf(why, why_len, "the registry could not be saved");
+    }
     return err;
 }
 
@@ -276,9 +286,9 @@ static int plan(struct ports *ports, const struct ports_request *what, struct po
     return plan->port != 0 ? 0 : -ENOSPC;
 }
 
-/* Listens as planned, in place of `old` if that is elsewhere or less. */
-static int replace(struct ports *ports, struct port *old, const struct port_assignment *plan,
-                   struct port **out)
+/* Listens as planned: with `old` if that is at the same place, else with a new one beside it. */
+static int listen_as_planned(struct ports *ports, struct port *old,
+                             const struct port_assignment *plan, struct port **out)
 {
     struct addr at = address_of(plan);
     if (old && addr_equal(&old->local, &at)) {
@@ -298,8 +308,6 @@ static int replace(struct ports *ports, struct port *old, const struct port_assi
         free_port(p);
         return err;
     }
-    if (old)
-        free_port(old);
     *out = p;
     return 0;
 }
@@ -314,8 +322,9 @@ int ports_open(struct ports *ports, const struct ports_request *what, struct por
         return err;
     }
     struct port *old = find(ports, &what->peer, what->service), *p = NULL;
+    uint8_t proto = old ? old->kept.proto : 0;
     if (err == 0)
-        err = replace(ports, old, &wanted, &p);
+        err = listen_as_planned(ports, old, &wanted, &p);
     if (err < 0) {
         char text[ADDR_TEXT_MAX];
         struct addr at = address_of(&wanted);
@@ -323,11 +332,16 @@ int ports_open(struct ports *ports, const struct ports_request *what, struct por
         return err;
     }
     err = remember(ports, &wanted, why, why_len);
-    if (err < 0) {
-        if (p != old)
-            free_port(p);
-        return err;
+    if (err < 0 && p == old) {
+        narrow(p, proto);
+        p->kept.proto = proto;
+    } else if (err < 0) {
+        free_port(p);
     }
+    if (err < 0)
+        return err;
+    if (old && old != p)
+        free_port(old);
     p->kept = wanted;
     p->target.raw = what->raw;
     view(p, out);
@@ -342,8 +356,10 @@ int ports_close(struct ports *ports, const struct peer_id *peer, const char *ser
     char why[128];
     struct port_assignment kept = p->kept;
     kept.open = false;
-    free_port(p);
-    return remember(ports, &kept, why, sizeof(why));
+    int err = remember(ports, &kept, why, sizeof(why));
+    if (err == 0)
+        free_port(p);
+    return err;
 }
 
 /* ---- all of them ---- */

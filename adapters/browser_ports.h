@@ -59,13 +59,14 @@ void ports_set_proxy_port(struct ports *p, uint16_t port);
 
 /**
  * Opens a local port and remembers it. Opening an open one again changes nothing, other than
- * another `at` or more protocols. On error nothing stays bound and nothing is remembered, and `why`
+ * another `at` or more protocols. On error all is as it was, bound and remembered, and `why`
  * has a line for people: -EADDRINUSE (`at` is taken), -EACCES (a port below 1024), -EPERM (`at` is
  * no loopback address), -ENOSPC, -ENOMEM, or what saving said.
  */
 MUST_USE int ports_open(struct ports *p, const struct ports_request *what, struct ports_view *out,
                         char *why, size_t why_len);
-/** Closes one, resets its connections, and remembers that it is closed. -ENOENT. */
+/** Closes one, resets its connections, and remembers that it is closed. -ENOENT, or what saving
+ *  said: then it stays open. */
 MUST_USE int ports_close(struct ports *p, const struct peer_id *peer, const char *service);
 /** Fills in up to `max`, in the order of opening; returns how many there are. */
 size_t ports_list(struct ports *p, struct ports_view *out, size_t max);

@@ -257,8 +257,8 @@ static int load(struct env *e, const char *name, uint8_t **data, size_t *len)
 
 static int save(struct env *e, const char *name, const uint8_t *data, size_t len)
 {
-    (void)e, (void)name, (void)data, (void)len;
-    return 0;
+    (void)name, (void)data, (void)len;
+    return world_of(e)->save_error;
 }
 
 static const struct env_ops ops = {

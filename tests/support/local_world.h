@@ -64,6 +64,7 @@ struct world {
     struct udp_socket *udp[WORLD_UDP];
     uint16_t taken_tcp, taken_udp; /* somebody else has this port */
     uint32_t uid;                  /* who owns every client, or UINT32_MAX: nobody found */
+    int save_error;                /* what saving the registry says */
 };
 
 void world_init(struct world *w);

@@ -174,6 +174,36 @@ static void more_protocols_join_the_same_number(void **state)
     assert_non_null(world_udp(&world, listening_at(), 5, "x", 1));
 }
 
+static bool is_open(const char *service)
+{
+    return registry_port(node_registry(&node), &alice->id, service)->open;
+}
+
+static void without_room_on_the_disk_all_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct addr elsewhere = addr_loopback(true, 5000);
+    assert_int_equal(open_port("game", SERVICE_TCP, NULL), 0);
+    struct ports_view before = view;
+    world.save_error = -ENOSPC;
+    assert_int_equal(open_port("web", SERVICE_TCP, NULL), -ENOSPC);
+    assert_string_equal(why, "the registry could not be saved");
+    assert_false(is_open("web"));
+    assert_int_equal(open_port("game", SERVICE_TCP, &elsewhere), -ENOSPC);
+    assert_int_equal(open_port("game", SERVICE_UDP, NULL), -ENOSPC);
+    assert_int_equal(ports_close(ports, &alice->id, "game"), -ENOSPC);
+    assert_true(is_open("game"));
+    assert_int_equal(ports_list(ports, &view, 1), 1);
+    assert_int_equal(view.proto, SERVICE_TCP);
+    assert_true(addr_equal(&view.listen, &before.listen));
+    struct sock *s = world_dial(&world, listening_at(), 40000);
+    assert_non_null(s);
+    world.save_error = 0;
+    assert_int_equal(ports_close(ports, &alice->id, "game"), 0);
+    assert_true(s->reset);
+    assert_false(is_open("game"));
+}
+
 static void a_connection_opens_a_stream_before_the_client_speaks(void **state)
 {
     (void)state;
@@ -551,6 +581,7 @@ int main(void)
         TEST(chooses_another_number_when_the_kept_one_is_held),
         TEST(at_names_the_address_and_must_be_loopback),
         TEST(more_protocols_join_the_same_number),
+        TEST(without_room_on_the_disk_all_stays_as_it_was),
         TEST(a_connection_opens_a_stream_before_the_client_speaks),
         TEST(a_caller_of_another_user_is_reset),
         TEST(a_refusal_of_the_far_side_is_a_reset),
