@@ -10,6 +10,10 @@
 #include "config/control/ports.h"
 #include "gateway/base/text.h"
 
+/* Services of one peer that are opened by one word: a peer may list hundreds, and each would take a
+ * local port for ever, descriptors and a line of the answer. */
+#define OPEN_AT_ONCE_MAX 64
+
 struct wanted_service {
     char name[PREAMBLE_NAME_MAX + 1];
     uint16_t remote_port;
@@ -130,6 +134,10 @@ static json_t *choose(struct opening *o)
         return protocol_error(CLI_UNKNOWN, "add --udp", "%s is a UDP service", o->text);
     if (o->wanted_count == 0 && !is_unlisted(o))
         return nothing_there(o);
+    if (o->wanted_count > OPEN_AT_ONCE_MAX)
+        return protocol_error(CLI_FAILED, "overlay open SERVICE.PEER opens one of them",
+                              "%s has %zu services, and at most %d are opened at once", o->text,
+                              o->wanted_count, OPEN_AT_ONCE_MAX);
     if (o->wanted_count > 1 && !addr_is_none(&o->at))
         return protocol_error(CLI_USAGE, "overlay open SERVICE.PEER --at PORT",
                               "--at is for one service, and %s has %zu", o->text, o->wanted_count);

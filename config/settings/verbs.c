@@ -79,7 +79,8 @@ static const struct verb VERBS[] = {
     {"open", VERB_OPEN, "PEER|SERVICE.PEER|PEER:PORT", NULL, VALUE_PLACE, 1, 1, false,
      "Open a peer's services on local ports",
      "Connects, then prints for each service its URL (or -), its local address and its name. "
-     "PEER opens every service we may use, the other forms exactly one. The port stays the same for ever. "
+     "PEER opens every service we may use (64 at most), the other forms exactly one. "
+     "The port stays the same for ever. "
      "Starts a gateway in the background if none runs.",
      OPEN_OPTIONS},
     {"pipe", VERB_PIPE, "SERVICE.PEER|PEER:PORT", NULL, VALUE_PLACE, 1, 1, false,

@@ -20,7 +20,7 @@
 #define STAGE_HOME   "/home/x"
 #define STAGE_SOCKET STAGE_HOME "/" CONTROL_SOCKET
 
-#define STAGE_PORTS_MAX 8
+#define STAGE_PORTS_MAX 64
 
 struct stage {
     struct fake_env env;

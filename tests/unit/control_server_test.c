@@ -374,6 +374,27 @@ static void open_says_what_is_not_there(void **state)
     assert_int_equal(stage.port_count, 0);
 }
 
+static void open_takes_no_hundreds_of_ports_at_one_word(void **state)
+{
+    (void)state;
+    static struct remote_service offers[65];
+    for (size_t i = 0; i < 65; i++) {
+        offers[i] = (struct remote_service){.proto = SERVICE_TCP, .port = (uint16_t)(1000 + i)};
+        (void)snprintf(offers[i].name, sizeof(offers[i].name), "s%zu", i);
+    }
+    stage_alice_offers(&stage, offers, 65);
+    const char *heard = opens("\"place\":\"alice\"");
+    assert_non_null(strstr(heard, "\"code\":1"));
+    assert_non_null(strstr(heard, "has 65 services, and at most 64 are opened at once"));
+    assert_int_equal(stage.port_count, 0);
+    (void)opens("\"place\":\"s64.alice\"");
+    assert_int_equal(stage.port_count, 1);
+    stage.port_count = 0;
+    stage_alice_offers(&stage, offers, 64);
+    assert_non_null(strstr(opens("\"place\":\"alice\""), "\"name\":\"s63.alice.overlay\""));
+    assert_int_equal(stage.port_count, 64);
+}
+
 static void open_asks_the_peer_about_what_it_did_not_list(void **state)
 {
     (void)state;
@@ -730,6 +751,7 @@ int main(void)
         WITH_STAGE(ls_lists_and_close_closes),
         WITH_STAGE(open_opens_all_or_the_one_that_is_named),
         WITH_STAGE(open_says_what_is_not_there),
+        WITH_STAGE(open_takes_no_hundreds_of_ports_at_one_word),
         WITH_STAGE(open_asks_the_peer_about_what_it_did_not_list),
         WITH_STAGE(open_waits_8_s_for_that_answer),
         WITH_STAGE(open_tells_how_connecting_failed),
