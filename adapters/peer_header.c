@@ -151,6 +151,7 @@ static void take_head(struct peer_header *h, const struct http_head *head)
         break_off(h, "would hide who calls");
         return;
     }
+    h->body.bare = true; /* there are servers that add trailers to the fields of the head */
     h->upgrading = !h->second && h->body.done && asks_for_websocket(head);
     h->second = true;
     rewrite(h, head);
@@ -218,7 +219,7 @@ static int limit_to_body(struct peer_header *h, struct iovec *area, int count)
         size_t used = 0;
         enum http_fault fault = http_body_take(&body, area[i].iov_base, area[i].iov_len, &used);
         if (fault != HTTP_OK) {
-            break_off(h, http_fault_text(fault));
+            break_off(h, "has a malformed chunk, or fields behind its body");
             return 0;
         }
         if (body.done) {

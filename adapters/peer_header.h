@@ -5,8 +5,8 @@
  * A pipe in front of the stream's own. Requests are framed as strictly as gateway/wire/http_head
  * does, since a request that we do not see is one in which the caller can lie. Therefore:
  *   - what is not HTTP/1, or could be framed in two ways, resets the stream
- *   - CONNECT and `Connection: X-Overlay-Peer` do so too (the latter asks proxies to drop the
- * field)
+ *   - CONNECT and `Connection: X-Overlay-Peer` do so too (which asks proxies to drop the field)
+ *   - and fields behind a chunked body, which some servers count as fields of the head
  *   - `Upgrade` is left only in a first request that asks for "websocket"; bytes behind it wait for
  *     the server's answer: after 101 everything passes, after any other requests go on
  * Answers pass untouched.

@@ -152,7 +152,7 @@ static bool take_extension(struct http_body *b, uint8_t c)
 
 static bool take_trailer(struct http_body *b, uint8_t c)
 {
-    if (++b->line > HTTP_TRAILERS_MAX)
+    if (++b->line > HTTP_TRAILERS_MAX || (b->bare && c != '\r'))
         return false;
     if (c == '\r')
         b->state = b->state == CHUNK_TRAILER_START ? CHUNK_END_LF : CHUNK_TRAILER_LF;

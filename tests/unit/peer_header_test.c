@@ -158,12 +158,12 @@ static void the_pieces_may_be_of_any_size(void **state)
     struct harness *h = *state;
     static const char text[] = "POST /1 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
                                "POST /2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n"
+                               "3\r\nabc\r\n0\r\n\r\n"
                                "GET /3 HTTP/1.1\r\nX-Overlay-Peer: liar\r\n\r\n";
     static const char expected[] =
         "POST /1 HTTP/1.1\r\nContent-Length: 3\r\nX-Overlay-Peer: @\r\n\r\nabc"
         "POST /2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX-Overlay-Peer: @\r\n\r\n"
-        "3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n"
+        "3\r\nabc\r\n0\r\n\r\n"
         "GET /3 HTTP/1.1\r\nX-Overlay-Peer: @\r\n\r\n";
     for (size_t in = 1; in < sizeof(text); in++) {
         h->step = in % 7 + 1;
@@ -195,6 +195,13 @@ static void a_request(void **state, const char *text)
 static void what_is_not_http_is_reset(void **state)
 {
     a_request(state, "SSH-2.0-liar\r\n\r\n");
+}
+
+static void trailers_are_reset(void **state)
+{
+    a_request(state,
+              "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Overlay-Peer\r\n\r\n"
+              "3\r\nabc\r\n0\r\nX-Overlay-Peer: liar\r\n\r\n");
 }
 
 static void http2_is_reset(void **state)
@@ -344,6 +351,7 @@ int main(void)
         TEST(bodies_pass_and_requests_behind_them_are_seen),
         TEST(the_pieces_may_be_of_any_size),
         TEST(what_is_not_http_is_reset),
+        TEST(trailers_are_reset),
         TEST(http2_is_reset),
         TEST(two_lengths_are_reset),
         TEST(bare_line_feeds_are_reset),
