@@ -9,6 +9,14 @@
 static const uint8_t LOOPBACK_V4[4] = {127, 0, 0, 1};
 static const uint8_t LOOPBACK_V6[16] = {[15] = 1};
 
+/* A number is kept for ever, but nobody listens there while it is closed. */
+static const struct port_assignment *open_port(const struct zone *z, const struct peer_id *peer,
+                                               const char *service)
+{
+    const struct port_assignment *port = registry_port(node_registry(z->node), peer, service);
+    return port && port->open ? port : NULL;
+}
+
 /* A listener that a person put elsewhere (--at) is found there and nowhere else. */
 static void set_addresses(const struct zone *z, const struct port_assignment *port,
                           struct answer_host *out)
@@ -32,7 +40,7 @@ static int find_host(void *arg, const char *host, struct answer_host *out)
     if (err < 0)
         return -ENOENT;
     if (target.kind != NAME_PEER)
-        port = registry_port(node_registry(z->node), &target.peer, target.service);
+        port = open_port(z, &target.peer, target.service);
     set_addresses(z, port, out);
     if (z->predial && target.by_alias)
         predial_peer(z->predial, &target.peer);
@@ -56,14 +64,14 @@ static void describe(void *arg, const char *host, struct answer_text *out)
 
 /* The service below a peer's own name: `_ssh` is "ssh", and `_http` also what a web server is
  * called unless somebody named it. */
-static const struct port_assignment *port_of(struct registry *r, const struct peer_id *peer,
+static const struct port_assignment *port_of(const struct zone *z, const struct peer_id *peer,
                                              const char *service, const char **label)
 {
-    const struct port_assignment *port = registry_port(r, peer, service);
+    const struct port_assignment *port = open_port(z, peer, service);
     *label = service;
     if (!port && strcmp(service, "http") == 0) {
         *label = "web";
-        port = registry_port(r, peer, *label);
+        port = open_port(z, peer, *label);
     }
     return port;
 }
@@ -72,15 +80,14 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
                      struct answer_port *out)
 {
     const struct zone *z = arg;
-    struct registry *r = node_registry(z->node);
     struct name_target target;
     const char *label = "";
     if (names_resolve(z->node, z->suffix, host, &target) < 0)
         return -ENOENT;
 
     const struct port_assignment *port = target.kind == NAME_PEER
-                                             ? port_of(r, &target.peer, service, &label)
-                                             : registry_port(r, &target.peer, target.service);
+                                             ? port_of(z, &target.peer, service, &label)
+                                             : open_port(z, &target.peer, target.service);
     if (!port || !(port->proto & (udp ? SERVICE_UDP : SERVICE_TCP)))
         return -ENOENT;
     out->port = addr_is_none(&port->at) ? port->port : addr_port(&port->at);

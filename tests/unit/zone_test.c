@@ -47,7 +47,8 @@ static int find_port(const char *name, const char *service, bool udp)
 
 static void assign(const char *service, uint16_t number, const char *at)
 {
-    struct port_assignment a = {.peer = node.alice, .port = number, .proto = SERVICE_TCP};
+    struct port_assignment a = {
+        .peer = node.alice, .port = number, .proto = SERVICE_TCP, .open = true};
     (void)snprintf(a.service, sizeof(a.service), "%s", service);
     if (at)
         assert_int_equal(addr_parse(&a.at, at), 0);
@@ -108,6 +109,17 @@ static void a_service_put_elsewhere_is_found_there(void **state)
     assert_int_equal(find_host("web.alice.overlay"), 0);
     assert_false(host.has_v4);
     assert_true(host.has_v6);
+}
+
+static void a_closed_port_is_not_told(void **state)
+{
+    (void)state;
+    assign("web", 20080, "127.0.0.5:8080");
+    registry_port(node.registry, &node.alice, "web")->open = false;
+    assert_int_equal(find_host("web.alice.overlay"), 0);
+    assert_memory_equal(host.v4, "\177\0\0\1", 4);
+    assert_int_equal(find_port("web.alice.overlay", "http", false), -ENOENT);
+    assert_int_equal(find_port("alice.overlay", "http", false), -ENOENT);
 }
 
 static void an_alias_is_dialled_ahead_once_in_a_while(void **state)
@@ -171,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(hosts_are_on_loopback, build, end),
         cmocka_unit_test_setup_teardown(a_port_is_found_under_service_and_peer, build, end),
         cmocka_unit_test_setup_teardown(a_service_put_elsewhere_is_found_there, build, end),
+        cmocka_unit_test_setup_teardown(a_closed_port_is_not_told, build, end),
         cmocka_unit_test_setup_teardown(an_alias_is_dialled_ahead_once_in_a_while, build, end),
         cmocka_unit_test_setup_teardown(a_bare_id_is_never_dialled, build, end),
         cmocka_unit_test_setup_teardown(connected_and_blocked_peers_are_left_alone, build, end),
