@@ -24,7 +24,7 @@ void farewells_init(struct farewells *f, struct env *env);
 void farewells_deinit(struct farewells *f);
 /** Takes the socket. The text is copied; its tail is lost on a client that does not read. */
 void farewells_say(struct farewells *all, struct sock *sock, const void *text, size_t len);
-/** Takes a stream on which nothing is to be said any more: the service reads an end of data, has 2
- * s to end too, and what it still says is dropped. Services take that for the ordinary thing it is,
- *  a reset for an error. */
+/** Takes a stream on which nothing is to be said any more. The service reads an end of data and has
+ *  two seconds to end too; what it still says is dropped. Services take that for the ordinary thing
+ *  it is, a reset for an error. */
 void farewells_end_pipe(struct farewells *all, struct pipe *pipe);

@@ -3,8 +3,9 @@
  *
  *     localhost:3000, 127.0.0.1:3000     127.0.0.1, and ::1 when that one refuses
  *     127.0.0.53:53, [::1]:3000          that address
- *     192.0.2.1:80, printer.lan:80       another host: only with off_host; a name is to be looked
- * up unix:/run/app.sock                 a unix socket
+ *     192.0.2.1:80                       another host: only with off_host
+ *     printer.lan:80                     the same, once its name was looked up
+ *     unix:/run/app.sock                 a unix socket
  *
  * Never dialled, whatever a service says: the addresses where clouds keep their credentials,
  * addresses of nobody or of groups, and our own local doors (the owner says which these are).

@@ -10,7 +10,14 @@
 #define OPT_LEN 11 /* bytes of an OPT without options */
 
 /* Types and classes that ask for something other than data (RFC 6895 §3.1). */
-enum { TYPE_TKEY = 249, TYPE_TSIG = 250, TYPE_IXFR = 251, TYPE_AXFR = 252, TYPE_MAILA = 254 };
+enum {
+    TYPE_TKEY = 249,
+    TYPE_TSIG = 250,
+    TYPE_IXFR = 251,
+    TYPE_AXFR = 252,
+    TYPE_MAILB = 253,
+    TYPE_MAILA = 254
+};
 
 /* One query on its way to its answer. */
 struct job {
@@ -327,7 +334,7 @@ static size_t answer_inside(struct job *job, const uint8_t *apex, uint8_t *out, 
 static unsigned refusal(const struct job *job, const uint8_t *apex)
 {
     unsigned type = job->pre.type;
-    if (type == TYPE_TKEY || type == TYPE_TSIG || type == TYPE_MAILA - 1 || type == TYPE_MAILA)
+    if (type == TYPE_TKEY || type == TYPE_TSIG || type == TYPE_MAILB || type == TYPE_MAILA)
         return LDNS_RCODE_NOTIMPL;
     if (!apex || job->pre.class != LDNS_RR_CLASS_IN || type == TYPE_AXFR || type == TYPE_IXFR)
         return LDNS_RCODE_REFUSED;
