@@ -51,6 +51,19 @@ static int on_remove_id(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user)
 
 /* ---- the handshake ---- */
 
+/* GnuTLS collects a message of up to 16 MiB before it looks what it is. Handshakes of raw keys take
+ * less than one KiB, and a foreign server may send tickets later. */
+#define CRYPTO_MAX (64 * 1024)
+
+static int on_crypto_data(ngtcp2_conn *quic, ngtcp2_encryption_level level, uint64_t offset,
+                          const uint8_t *data, size_t len, void *user)
+{
+    if (offset + len <= CRYPTO_MAX)
+        return ngtcp2_crypto_recv_crypto_data_cb(quic, level, offset, data, len, user);
+    ngtcp2_conn_set_tls_alert(quic, GNUTLS_A_RECORD_OVERFLOW);
+    return NGTCP2_ERR_CRYPTO;
+}
+
 static void connected(struct quic_conn *conn)
 {
     conn->connected = true;
@@ -190,7 +203,7 @@ static int on_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, s
 const ngtcp2_callbacks quic_callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-    .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+    .recv_crypto_data = on_crypto_data,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
     .encrypt = quic_keys_seal,
     .decrypt = quic_keys_open,

@@ -139,6 +139,19 @@ static bool wants_ours(struct quic_tls_link *link, gnutls_session_t session,
     return packet_engine_offers(*link->engine, cipher);
 }
 
+/* RFC 9001 §6: TLS's own KeyUpdate is an error. GnuTLS takes it and comes with new keys, and on
+ * those ngtcp2 would abort. */
+static bool is_key_update(struct quic_tls_link *link, ngtcp2_encryption_level level, bool rx,
+                          bool tx)
+{
+    unsigned bit = 1u << level;
+    if ((rx && link->rx_levels & bit) || (tx && link->tx_levels & bit))
+        link->key_update = true;
+    link->rx_levels |= rx ? bit : 0;
+    link->tx_levels |= tx ? bit : 0;
+    return link->key_update;
+}
+
 static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t tls_level,
                      const void *rx, const void *tx, size_t len)
 {
@@ -147,6 +160,8 @@ static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t 
     ngtcp2_encryption_level level =
         ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(tls_level);
 
+    if (is_key_update(link, level, rx, tx))
+        return -1;
     if (wants_ours(link, session, level)) {
         link->own_keys = true;
         if (rx && install(link, rx, len, true) != 0)

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/base/bytes.h"
 #include "tests/support/quic_stranger.h"
 
 static struct quic_link link;
@@ -141,6 +142,61 @@ static void keys_are_changed_when_the_other_side_wants_it(void **state)
     }
 }
 
+/* ---- after the handshake ---- */
+
+/* Bytes of a CRYPTO frame (RFC 9000 §19.6) at the offset that is next. */
+struct message {
+    uint8_t head[5];
+    uint64_t sent, len;
+};
+
+static void with_message(struct stranger *s, uint8_t *frames, size_t len)
+{
+    struct message *m = s->forge_arg;
+    struct writer w = writer_over(frames, len);
+    uint64_t n = m->len - m->sent < len - 20 ? m->len - m->sent : len - 20;
+
+    memset(frames, 0, len);
+    if (n == 0) {
+        frames[0] = 1; /* a PING */
+        return;
+    }
+    write_u8(&w, 6);
+    write_varint(&w, m->sent);
+    write_varint(&w, n);
+    for (uint64_t end = m->sent + n; m->sent < end; m->sent++)
+        write_u8(&w, m->sent < sizeof(m->head) ? m->head[m->sent] : 0);
+}
+
+static void say_in_tls(struct message m)
+{
+    call(&(struct stranger_options){0});
+    assert_true(stranger.confirmed);
+    stranger.forge = with_message;
+    stranger.forge_arg = &m;
+    for (int i = 0; i < 10; i++) {
+        stranger_forge(&stranger);
+        stranger_run(&stranger, MSEC(50));
+    }
+    assert_int_equal(stranger.error, NGTCP2_ERR_DRAINING);
+    assert_int_equal(link.side[1].why.why, QUIC_END_ERROR);
+}
+
+/* RFC 9001 §6 */
+static void a_key_update_of_tls_ends_the_session(void **state)
+{
+    (void)state;
+    say_in_tls((struct message){.head = {24, 0, 0, 1, 0}, .len = 5});
+    assert_int_equal(stranger.close_code, NGTCP2_CRYPTO_ERROR + GNUTLS_A_UNEXPECTED_MESSAGE);
+}
+
+static void a_message_of_tls_without_end_ends_the_session(void **state)
+{
+    (void)state;
+    say_in_tls((struct message){.head = {1, 0xff, 0xff, 0xff}, .len = 100000});
+    assert_int_equal(stranger.close_code, NGTCP2_CRYPTO_ERROR + GNUTLS_A_RECORD_OVERFLOW);
+}
+
 /* As on processors without AES, at one or both ends. */
 static void chacha20_works_too(void **state)
 {
@@ -176,6 +232,8 @@ int main(void)
         T(a_stranger_that_is_refused_gets_the_one_code_for_it),
         T(a_window_of_nothing_holds_the_writer_until_it_opens),
         T(keys_are_changed_when_the_other_side_wants_it),
+        T(a_key_update_of_tls_ends_the_session),
+        T(a_message_of_tls_without_end_ends_the_session),
         T(chacha20_works_too),
         T(datagrams_are_not_for_those_who_take_none),
         T(nor_large_ones_for_those_who_take_small_ones),
