@@ -12,6 +12,7 @@
 #include "gateway/base/log.h"
 #include "gateway/crypto/secret.h"
 #include "gateway/daemon.h"
+#include "gateway/io/accounts.h"
 #include "gateway/io/file.h"
 #include "gateway/io/logfile.h"
 #include "gateway/io/machine.h"
@@ -209,6 +210,13 @@ static char *write_pac(void *arg, const char *suffix, const struct addr *proxy)
     return strndup(text, len);
 }
 
+static bool is_user(void *arg, const char *name)
+{
+    uint32_t uid;
+    (void)arg;
+    return accounts_uid(name, &uid) == 0;
+}
+
 static int browse(void *arg, const char *url)
 {
     (void)arg;
@@ -238,6 +246,7 @@ int main(int argc, char **argv)
         .spawn = spawn_daemon,
         .join_stdio = join_stdio,
         .pac = write_pac,
+        .is_user = is_user,
         .browse = browse,
     };
     if (crypto_start() < 0) {

@@ -26,9 +26,9 @@ static int print_to(const struct front *f, int fd, char *text)
 {
     if (!text)
         return front_fail(f, CLI_FAILED, NULL, "out of memory");
-    int err = f->host->write(f->host->arg, fd, text, strlen(text));
+    front_write(f, fd, text);
     free(text);
-    return err < 0 ? CLI_FAILED : CLI_OK;
+    return CLI_OK;
 }
 
 static int print_text(const struct front *f, char *text)
@@ -392,9 +392,9 @@ static int usage_error(struct front *f, const char *why)
 
 int cli_run(int argc, char **argv, const struct cli_host *host)
 {
-    struct front f = {.host = host};
+    int unwritten = 0, code;
+    struct front f = {.host = host, .unwritten = &unwritten};
     char why[256] = "";
-    int code;
     int err = args_parse(&f.args, argc, argv, why, sizeof(why));
 
     f.json = args_has(&f.args, "json");
@@ -412,6 +412,8 @@ int cli_run(int argc, char **argv, const struct cli_host *host)
         (void)print_help(&f, 2, NULL);
         code = CLI_USAGE;
     }
+    if (code == CLI_OK && unwritten < 0)
+        code = front_fail(&f, CLI_FAILED, NULL, "standard output: %s", strerror(-unwritten));
     front_deinit(&f);
     return code;
 }

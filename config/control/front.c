@@ -15,9 +15,12 @@
 
 /* ---- saying things ---- */
 
-static void write_text(const struct front *f, int fd, const char *text)
+void front_write(const struct front *f, int fd, const char *text)
 {
-    (void)f->host->write(f->host->arg, fd, text, strlen(text));
+    int err = f->host->write(f->host->arg, fd, text, strlen(text));
+
+    if (err < 0 && fd == 1 && f->unwritten)
+        *f->unwritten = err;
 }
 
 static char *format_text(const char *format, va_list args)
@@ -34,7 +37,7 @@ void front_data(const struct front *f, const char *format, ...)
     auto_free char *text = format_text(format, args);
     va_end(args);
     if (text)
-        write_text(f, 1, text);
+        front_write(f, 1, text);
 }
 
 void front_say(const struct front *f, const char *format, ...)
@@ -47,7 +50,7 @@ void front_say(const struct front *f, const char *format, ...)
     auto_free char *text = format_text(format, args);
     va_end(args);
     if (text)
-        write_text(f, 2, text);
+        front_write(f, 2, text);
 }
 
 /** What went wrong, and what to try next. A daemon says it in one line, which is what remains in a
@@ -98,7 +101,7 @@ int front_fail_json(const struct front *f, const json_t *answer)
         error = "malformed answer";
     auto_free char *text = f->json ? json_error(error, code, hint) : two_lines(f, error, hint);
     if (text)
-        write_text(f, 2, text);
+        front_write(f, 2, text);
     return code >= CLI_FAILED && code <= CLI_UNREACHABLE ? (int)code : CLI_FAILED;
 }
 
@@ -121,7 +124,7 @@ void front_json(const struct front *f, const json_t *value)
     auto_free char *line = value ? protocol_line(value, &len) : NULL;
 
     if (line)
-        write_text(f, 1, line);
+        front_write(f, 1, line);
 }
 
 /* ---- home and configuration ---- */
@@ -235,6 +238,18 @@ int front_read_config(struct front *f, struct settings *s)
     return CLI_OK;
 }
 
+static int check_users(const struct front *f, const struct settings *s)
+{
+    const struct name_list *users = &s->local_users;
+
+    for (size_t i = 0; i < users->count; i++)
+        if (strcmp(users->at[i], "*") != 0 && strcmp(users->at[i], "same") != 0 &&
+            !f->host->is_user(f->host->arg, users->at[i]))
+            return front_fail(f, CLI_FAILED, HINT_OPTIONS, "%s:%d: users: there is no user %s here",
+                              front_config_name(f), s->line[SET_local_users], users->at[i]);
+    return CLI_OK;
+}
+
 int front_check_settings(struct front *f, const struct settings *s)
 {
     char why[512] = "";
@@ -246,7 +261,7 @@ int front_check_settings(struct front *f, const struct settings *s)
     if (settings_apply(s, NULL, registry, front_config_name(f), why, sizeof(why)) < 0)
         code = front_fail(f, CLI_FAILED, HINT_OPTIONS, "%s", why);
     registry_free(registry);
-    return code;
+    return code == CLI_OK ? check_users(f, s) : code;
 }
 
 int front_try_config(struct front *f)

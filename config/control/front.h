@@ -28,7 +28,11 @@ struct front {
     char *config_text;  /* once it was read; NULL: there is none */
     size_t config_len;
     struct env *env; /* once front_open_home() was called */
+    int *unwritten;  /* gets the error of standard output, which fails the command; may be NULL */
 };
+
+/** Writes text to descriptor 1 or 2. */
+void front_write(const struct front *f, int fd, const char *text);
 
 /** Writes to standard output: data. */
 void front_data(const struct front *f, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -96,6 +96,8 @@ struct cli_host {
     /** The proxy auto-configuration file for names under `suffix` and a proxy there. The caller
      *  frees it; NULL: no memory. */
     char *(*pac)(void *arg, const char *suffix, const struct addr *proxy);
+    /** Is there such a user on this machine? */
+    bool (*is_user)(void *arg, const char *name);
     /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
     int (*browse)(void *arg, const char *url);
 };

@@ -18,7 +18,7 @@ static struct surroundings {
         struct sock *client, *server;
     } pairs[PAIRS_MAX];
     size_t pair_count;
-    bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere;
+    bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere, full;
     unsigned spawned, daemons, browsed, turns, columns, rows;
     instant ends_at; /* when the gateway goes away, 0: never */
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
@@ -55,6 +55,8 @@ static int host_write(void *arg, int fd, const char *text, size_t len)
     char *to = fd == 1 ? s.out : s.err;
     (void)arg;
 
+    if (fd == 1 && s.full)
+        return -ENOSPC;
     assert_true(strlen(to) + len < OUTPUT_MAX);
     strncat(to, text, len);
     return 0;
@@ -259,6 +261,12 @@ static char *host_pac(void *arg, const char *suffix, const struct addr *proxy)
     return asprintf(&out, "PAC %s %s\n", suffix, addr_print(proxy, text)) < 0 ? NULL : out;
 }
 
+static bool host_is_user(void *arg, const char *name)
+{
+    (void)arg;
+    return strcmp(name, "carol") == 0;
+}
+
 static int host_browse(void *arg, const char *url)
 {
     (void)arg;
@@ -290,6 +298,7 @@ static int set_up(void **state)
                                .spawn = host_spawn,
                                .join_stdio = host_join_stdio,
                                .pac = host_pac,
+                               .is_user = host_is_user,
                                .browse = host_browse};
     s.variable = "OVERLAY_HOME";
     s.value = STAGE_HOME;
@@ -410,6 +419,16 @@ static void the_registry_is_edited_without_a_gateway(void **state)
     assert_string_equal(fake_env_file(&s.stage.env, REGISTRY_FILE), "{\n rubbish");
 }
 
+static void output_that_cannot_be_written_is_a_failure(void **state)
+{
+    (void)state;
+
+    s.full = true;
+    gives("id", 1, "", "overlay: standard output: No space left on device");
+    gives("help", 1, "", "overlay: standard output: No space left on device");
+    gives("resolve nobody", 3, "", "unknown peer");
+}
+
 static void peers_of_the_configuration_file_count_too(void **state)
 {
     (void)state;
@@ -450,6 +469,10 @@ static void config_check_and_print_default(void **state)
     gives("config check --json", 0, "overlay.conf\",\"exists\":false,\"services\":0,", "");
     s.config = "[dns]\nsuffix = x\n[service web]\ntarget = 3000\n";
     gives("config check", 0, "", "overlay.conf is good: 1 service, 0 peers.");
+    s.config = "[local]\nusers = same, carol\n";
+    gives("config check", 0, "", "overlay.conf is good");
+    s.config = "[local]\nusers = same, dave\n";
+    gives("config check", 1, "", "overlay.conf:2: users: there is no user dave here");
     s.config = "[dns]\n\nport = 53\n";
     gives("config check", 1, "", "overlay.conf:3: unknown option 'port' in [dns]");
     gives("config check --config x.conf", 1, "", "/cwd/x.conf:3: unknown option");
@@ -693,6 +716,7 @@ int main(void)
         WITH_STAGE(the_home_is_found_in_this_order),
         WITH_STAGE(id_makes_and_prints_the_identity),
         WITH_STAGE(the_registry_is_edited_without_a_gateway),
+        WITH_STAGE(output_that_cannot_be_written_is_a_failure),
         WITH_STAGE(peers_of_the_configuration_file_count_too),
         WITH_STAGE(commands_for_a_running_gateway_say_that_there_is_none),
         WITH_STAGE(config_check_and_print_default),
