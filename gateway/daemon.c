@@ -298,6 +298,7 @@ static void take_apart(struct daemon *d)
     node_free(d->node);
     registry_free(d->registry);
     keys_wipe(&d->keys);
+    settings_deinit(&d->started);
     free(d->control_path);
 }
 

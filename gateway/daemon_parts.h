@@ -11,6 +11,7 @@
 #include "adapters/joins.h"
 #include "adapters/server_adapter.h"
 #include "config/control/server.h"
+#include "config/settings/settings.h"
 #include "dns/server.h"
 #include "gateway/daemon.h"
 #include "gateway/identity/keys.h"
@@ -35,6 +36,8 @@ struct daemon {
     struct serve_own own;
     struct resolver *resolver; /* NULL until a name is to be looked up */
     struct local_users users;
+    struct settings started; /* what it was started with, once it has read others */
+    bool reread;
     struct ports *ports;
     struct joins joins;
     struct proxy *proxy;

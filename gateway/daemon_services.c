@@ -116,10 +116,13 @@ static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why
         d->users = users;
         return err;
     }
-    (void)settings_later(current, fresh, why, why_len);
-    const struct settings old = *current;
-    *current = *fresh;
-    *fresh = old;
+    (void)settings_later(d->reread ? &d->started : current, fresh, why, why_len);
+    struct settings *old = d->reread ? fresh : &d->started;
+    const struct settings next = *fresh;
+    memset(fresh, 0, sizeof(*fresh));
+    *old = *current;
+    *current = next;
+    d->reread = true;
     node_registry_changed(d->node);
     return 0;
 }

@@ -137,8 +137,12 @@ check "SIGHUP says it in the log" within 3 grep -q 'nothing was changed: .*overl
 config '[service files2]\ntarget = 127.0.0.1:8000\nallow = *\n'
 kill -HUP "$pid"
 check "SIGHUP with a good file is a reload" within 3 eval 'shows "^files2 " a ls && lacks "^files " a ls'
+config '[lan]\nmode = off\n'
+check "what waits for a restart is said" shows 'restart the gateway for: .lan. mode$' a config reload
+check "again and again" shows 'restart the gateway for: .lan. mode$' a config reload
 rm "$T/a/overlay.conf"
-a config reload 2>/dev/null
+check "until it is as it was" lacks restart a config reload
+check "output that cannot be written is exit 1" exits 1 'standard output: No space' -- eval 'a id >/dev/full'
 
 # ---- on a terminal ----
 on_terminal() { on a env TERM=xterm script -qec "timeout -s INT 2 $*" /dev/null | tr -d '\r'; }
