@@ -16,7 +16,7 @@
 /* Another user's connection is kept only to be told why it is not served. */
 #define STRANGER_WAIT SEC(5)
 
-enum { PORTS_TRIED = 100, FIRST_READ = 4096, STRANGERS_MAX = 64 };
+enum { PORTS_TRIED = 100, FIRST_READ = 4096, STRANGERS_MAX = 32 };
 
 /* ---- a connection that has said nothing yet ---- */
 
@@ -58,7 +58,8 @@ static void turn_away(struct proxy *p, struct sock *sock, uint8_t first)
         .close = true,
     };
     log_info(LOG_PROXY, "a caller who is not the same user was turned away");
-    if (first == SOCKS5_VERSION)
+    /* Telling takes a descriptor for up to two seconds: strangers get no more of those either. */
+    if (first == SOCKS5_VERSION || p->farewells.count >= STRANGERS_MAX)
         sock_reset(p->env, sock);
     else
         farewells_say(&p->farewells, sock, text, page_write(&page, text));

@@ -23,6 +23,7 @@ static void done(struct farewell *f)
     timer_stop(f->all->env, &f->timer);
     sock_close(f->all->env, f->sock);
     list_remove(&f->link);
+    f->all->count--;
     free(f);
 }
 
@@ -146,7 +147,7 @@ void farewells_end_pipe(struct farewells *all, struct pipe *pipe)
 
 void farewells_init(struct farewells *f, struct env *env)
 {
-    f->env = env;
+    *f = (struct farewells){.env = env};
     list_init(&f->all);
     list_init(&f->pipes);
 }
@@ -170,6 +171,7 @@ void farewells_say(struct farewells *all, struct sock *sock, const void *text, s
     if (len > 0)
         memcpy(f->text, text, len);
     list_append(&all->all, &f->link);
+    all->count++;
     timer_set(all->env, &f->timer, env_now(all->env) + PATIENCE);
     /* on_ready follows by itself. Speaking now spares a turn, and its failure shows there. */
     sock_attach(all->env, sock, &events, f);

@@ -16,6 +16,7 @@
 struct farewells {
     struct env *env;
     struct list all;   /* sockets */
+    size_t count;      /* of them */
     struct list pipes; /* streams */
 };
 

@@ -601,11 +601,26 @@ static void callers_of_other_users_are_turned_away(void **state)
     assert_int_equal(node.stream_count, 0);
 
     struct sock *silent = dial(); /* they cannot take all the room either */
-    for (int i = 0; i < 50; i++)
-        (void)dial();
+    for (int i = 1; i < 32; i++)
+        assert_false(world_is_over(dial()));
+    s = dial();
+    assert_true(s->reset);
     assert_false(world_is_over(silent));
     world_wait(&world, SEC(6));
     assert_true(silent->closed);
+}
+
+static void strangers_who_do_not_hang_up_are_told_only_so_often(void **state)
+{
+    (void)state;
+    world.uid = 1001;
+    for (int i = 0; i < 32; i++)
+        assert_status(client(GET), 403);
+    struct sock *s = client(GET);
+    assert_true(s->reset);
+    assert_int_equal(s->out_len, 0);
+    world_wait(&world, SEC(3));
+    assert_status(client(GET), 403);
 }
 
 static void requests_that_go_in_circles_end(void **state)
@@ -912,6 +927,7 @@ int main(void)
         TEST(a_peer_sets_no_cookies_for_other_peers),
         TEST(a_page_of_one_peer_shows_no_pictures_of_another),
         TEST(callers_of_other_users_are_turned_away),
+        TEST(strangers_who_do_not_hang_up_are_told_only_so_often),
         TEST(requests_that_go_in_circles_end),
         TEST(slow_heads_and_idle_connections_end),
         TEST(heads_that_are_too_large_are_refused),
