@@ -164,9 +164,10 @@ void serve_flow_begin(struct serve_parts *parts, const struct peer_id *peer,
 
 void serve_flows_close(struct serve_parts *parts, serve_doomed doomed)
 {
-    struct serve_use *use;
-    while ((use = serve_find_doomed(parts, &parts->flows, doomed)) != NULL) {
-        struct flow_use *u = container_of(use, struct flow_use, use);
+    struct list ending;
+    serve_take_doomed(parts, &parts->flows, doomed, &ending);
+    for (struct list *at = list_first(&ending); at; at = list_first(&ending)) {
+        struct flow_use *u = list_entry(at, struct flow_use, use.link);
         node_flow_close(u->flow);
         forget(u);
     }

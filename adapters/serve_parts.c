@@ -79,16 +79,17 @@ void serve_use_count(const struct serve_use *use, size_t rx, size_t tx)
     s->tx_bytes += tx;
 }
 
-struct serve_use *serve_find_doomed(struct serve_parts *parts, struct list *uses,
-                                    serve_doomed doomed)
+void serve_take_doomed(struct serve_parts *parts, struct list *uses, serve_doomed doomed,
+                       struct list *out)
 {
-    list_each(node, uses)
-    {
-        struct serve_use *use = list_entry(node, struct serve_use, link);
-        if (doomed(parts, use))
-            return use;
+    list_init(out);
+    for (struct list *at = uses->next, *next; at != uses; at = next) {
+        next = at->next;
+        if (!doomed(parts, list_entry(at, struct serve_use, link)))
+            continue;
+        list_remove(at);
+        list_append(out, at);
     }
-    return NULL;
 }
 
 enum preamble_status serve_status(int err, const char **reason)

@@ -57,9 +57,9 @@ void serve_use_deinit(struct serve_use *use);
 struct service *serve_use_service(struct serve_parts *parts, const struct serve_use *use);
 /** Counts bytes: `rx` from the peer, `tx` to it. */
 void serve_use_count(const struct serve_use *use, size_t rx, size_t tx);
-/** The first use that is doomed, or NULL. Look again after ending it. */
-struct serve_use *serve_find_doomed(struct serve_parts *parts, struct list *uses,
-                                    serve_doomed doomed);
+/** Moves the uses that are doomed into a list of their own, where the caller ends one by one. */
+void serve_take_doomed(struct serve_parts *parts, struct list *uses, serve_doomed doomed,
+                       struct list *out);
 
 /** What the far side is told about an error of dialling, and the sentence for its person. */
 enum preamble_status serve_status(int err, const char **reason);

@@ -167,7 +167,8 @@ static void abort_stream(struct stream *s)
 
 void serve_streams_abort(struct serve_parts *parts, serve_doomed doomed)
 {
-    struct serve_use *use;
-    while ((use = serve_find_doomed(parts, &parts->streams, doomed)) != NULL)
-        abort_stream(container_of(use, struct stream, use));
+    struct list ending;
+    serve_take_doomed(parts, &parts->streams, doomed, &ending);
+    for (struct list *at = list_first(&ending); at; at = list_first(&ending))
+        abort_stream(list_entry(at, struct stream, use.link));
 }
