@@ -29,7 +29,8 @@
 
 enum { ESCAPED_MAX = PAGE_TEXT_MAX + 1, BODY_MAX = 2600 };
 
-const char *page_status_text(unsigned status)
+/* The words that go with a status. */
+static const char *status_text(unsigned status)
 {
     static const struct {
         unsigned status;
@@ -95,7 +96,7 @@ static const char *escape(const char *text, char out[static ESCAPED_MAX])
 static size_t answer(unsigned status, const char *type, const char *body, size_t body_len,
                      bool close, bool head_only, char out[static PAGE_MAX])
 {
-    int len = snprintf(out, PAGE_MAX, HEAD "%s", status, page_status_text(status), type, body_len,
+    int len = snprintf(out, PAGE_MAX, HEAD "%s", status, status_text(status), type, body_len,
                        close ? "close" : "keep-alive", head_only ? "" : body);
     return len < 0 ? 0 : len < PAGE_MAX ? (size_t)len : PAGE_MAX - 1;
 }
@@ -103,7 +104,7 @@ static size_t answer(unsigned status, const char *type, const char *body, size_t
 size_t page_write(const struct page *p, char out[static PAGE_MAX])
 {
     char text[ESCAPED_MAX], hint[ESCAPED_MAX], body[BODY_MAX];
-    const char *title = page_status_text(p->status);
+    const char *title = status_text(p->status);
     bool hinted = p->hint != NULL;
     int len = snprintf(body, sizeof(body), BODY, p->status, title, title, escape(p->text, text),
                        hinted ? "<p>Try: <code>" : "", hinted ? escape(p->hint, hint) : "",

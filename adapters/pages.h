@@ -23,8 +23,6 @@ struct page {
 
 /** Writes a whole HTTP answer. Returns its length. */
 size_t page_write(const struct page *p, char out[static PAGE_MAX]);
-/** The words that go with a status: "Not Found". */
-const char *page_status_text(unsigned status);
 
 /** Writes the answer that is /proxy.pac: names under `suffix` go to the proxy at `host` (as the
  *  request named it: "127.0.0.1:7777"). Returns its length. */

@@ -126,6 +126,13 @@ static void sees_loops_and_long_ways(void **state)
     assert_true(rewrite_is_loop(&head, "overlay-me"));
     read_request("GET / HTTP/1.1\r\nVia: 1.1 overlay-you, 1.1 squid\r\n\r\n");
     assert_false(rewrite_is_loop(&head, "overlay-me"));
+    read_request("GET / HTTP/1.1\r\nVia: 1.1 overlay-1, 1.1 overlay-2, 1.1 overlay-3\r\n"
+                 "Via: 1.1 overlay-4, 1.1 overlay-5\r\nVia: 1.1 overlay-6, 1.1 overlay-7\r\n\r\n");
+    assert_false(rewrite_is_loop(&head, "overlay-me"));
+    read_request("GET / HTTP/1.1\r\nVia: 1.1 overlay-1, 1.1 overlay-2, 1.1 overlay-3\r\n"
+                 "Via: 1.1 overlay-4, 1.1 overlay-5, 1.1 overlay-6, 1.1 overlay-7\r\n"
+                 "Via: 1.1 overlay-8\r\n\r\n");
+    assert_true(rewrite_is_loop(&head, "overlay-me"));
     read_request("GET / HTTP/1.1\r\nX: overlay-me\r\n\r\n");
     assert_false(rewrite_is_loop(&head, "overlay-me"));
 }
