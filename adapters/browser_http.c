@@ -185,7 +185,11 @@ static void on_pipe_reset(void *arg, enum pipe_reset why)
     c->pipe = NULL;
     if (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_ROUTING)
         return;
-    if (why == PIPE_RESET_SESSION_LOST)
+    /* What a request meets that was sent just when the service closed a kept connection: no answer
+     * at all has the browser ask again on a fresh one, where a page would stay. */
+    if (why != PIPE_RESET_SESSION_LOST && c->reused && !c->response_begun)
+        http_conn_close(c);
+    else if (why == PIPE_RESET_SESSION_LOST)
         http_conn_fail(c, 504, "The session to this peer was lost.");
     else
         http_conn_fail(c, 502, "The service reset the connection.");

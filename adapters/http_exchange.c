@@ -216,8 +216,12 @@ static enum http_step take_head(struct http_conn *c)
         return http_conn_fail(c, 502, text);
     }
     size_t len = head.len;
-    enum http_step step =
-        head.status < 200 && head.status != 101 ? pass_head(c, &head) : begin_response(c, &head);
+    bool interim = head.status < 200 && head.status != 101;
+    enum http_step step = HTTP_STEP_ON;
+    if (!interim)
+        step = begin_response(c, &head);
+    else if (!c->old_client) /* RFC 9110 §15.2: those know none */
+        step = pass_head(c, &head);
     if (step == HTTP_STEP_GONE)
         return step;
     c->pipe->ops->consume(c->pipe, len);

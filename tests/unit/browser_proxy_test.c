@@ -461,6 +461,14 @@ static void a_kept_stream_that_closes_is_replaced(void **state)
     fake_pipe_end(&newest()->far);
     assert_int_equal(s->out_len, 0);
     assert_true(s->finished); /* the browser asks again */
+
+    s = client(GET); /* the same, seen as the reset that the service answers with */
+    fake_pipe_say(&answered()->far, OK);
+    world_forget(s);
+    world_say(s, GET);
+    fake_pipe_break(&newest()->far, PIPE_RESET_ABORTED);
+    assert_int_equal(s->out_len, 0);
+    assert_true(s->finished);
 }
 
 static void waits_for_a_session_and_says_when_there_is_none(void **state)
@@ -700,6 +708,9 @@ static void old_clients_get_old_answers(void **state)
     fake_pipe_say(&newest()->far, OK);
     assert_true(has(world_heard(s), "Connection: close\r\n\r\nok"));
     assert_true(s->finished);
+    s = client("GET / HTTP/1.0\r\nHost: alice.overlay\r\n\r\n");
+    fake_pipe_say(&answered()->far, "HTTP/1.1 103 Early Hints\r\n\r\n" OK);
+    assert_status(s, 200);
     s = client("GET / HTTP/1.0\r\nHost: alice.overlay\r\nConnection: keep-alive\r\n\r\n");
     fake_pipe_say(&answered()->far, OK);
     assert_true(has(world_heard(s), "Connection: keep-alive\r\n\r\nok"));
