@@ -131,6 +131,15 @@ def pour(host, port):
     serve(host, port, handle)
 
 
+def deaf(host, port):
+    """Reads nothing and says nothing; prints how the connection broke."""
+    def handle(conn):
+        while not (error := conn.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+            time.sleep(0.1)
+        say(f"BROKEN {os.strerror(error)}")
+    serve(host, port, handle)
+
+
 def peer_address(host, port):
     """Prints the first bytes of each connection as hex (a PROXY header shows here), says "ok"."""
     def handle(conn):
@@ -279,6 +288,19 @@ def never_read(host, port, seconds):
     conn = connect(host, port)
     conn.sendall(b"go")
     time.sleep(float(seconds))
+
+
+def fill_and_reset(host, port):
+    """Sends until nothing more is taken for a second, then aborts, with all of it still on its way."""
+    conn = connect(host, port)
+    conn.settimeout(1)
+    total = 0
+    try:
+        while True:
+            total += conn.send(bytes(CHUNK))
+    except TimeoutError:
+        print(total)
+    reset(conn)
 
 
 def slow_read(host, port, size):
@@ -513,7 +535,7 @@ def main():
 
 KINDS = """echo count_then_answer say_and_reset tell_the_end close_first source pour peer_address
 websocket udp_echo ask listen_to expect_reset expect_refusal greet_and_reset read_then_answer fetch
-put never_read slow_read many hold keep_asking udp_ask udp_two websocket_ask raw_http
+put never_read slow_read deaf fill_and_reset many hold keep_asking udp_ask udp_two websocket_ask raw_http
 expect_break take_port""".split()
 
 if __name__ == "__main__":

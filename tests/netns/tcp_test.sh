@@ -16,6 +16,7 @@ serve a 7005 close-first
 serve a 7006 source 67108864
 serve a 7007 pour
 serve a 7008 peer-address
+serve a 7009 deaf
 within 10 listening a 3000
 gateway a
 gateway b
@@ -74,6 +75,11 @@ check "the server may close first and still read" prints early \
   client b read-then-answer 127.0.0.1 "$p5"
 check "what it reads then is whole" within 5 grep -qx 'GOT 100000' "$T/close-first-7005.log"
 check "300 connections at once" client b many 127.0.0.1 "$p1" 300
+
+ov a share 7009 --as s9 --public >/dev/null
+p9=$(port_of b s9.a)
+check "a client may abort while all is full" client b fill-and-reset 127.0.0.1 "$p9"
+check "and the service that reads nothing is told" within 5 grep -q BROKEN "$T/deaf-7009.log"
 
 before_a=$(rss_kib a) before_b=$(rss_kib b)
 client b never-read 127.0.0.1 "$p7" 20 &
