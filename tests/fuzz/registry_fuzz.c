@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/node/registry_state.h"
+#include "tests/support/fake_env.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -13,8 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct registry *first = calloc(1, sizeof(*first)), *second = calloc(1, sizeof(*second));
     char why[160] = "";
     size_t len_1 = 0, len_2 = 0;
+    struct fake_env world;
     if (!first || !second)
         abort();
+    fake_env_init(&world); /* services that end ask for the time */
+    first->env = second->env = &world.env;
 
     int err = registry_read(first, (const char *)data, len, why, sizeof(why));
     if (err < 0 && !why[0])
@@ -31,5 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     registry_free(first);
     registry_free(second);
+    fake_env_deinit(&world);
     return 0;
 }
