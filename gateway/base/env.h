@@ -177,6 +177,7 @@ static inline int64_t env_wall_us(struct env *e)
     return e->ops->wall_us(e);
 }
 
+/** Unpredictable bytes, fit for keys. */
 static inline void env_random(struct env *e, void *out, size_t len)
 {
     e->ops->random(e, out, len);
@@ -188,6 +189,7 @@ static inline void timer_set(struct env *e, struct timer *t, instant due)
     e->ops->timer_set(e, t, due);
 }
 
+/** Does nothing to a timer that is stopped. */
 static inline void timer_stop(struct env *e, struct timer *t)
 {
     e->ops->timer_stop(e, t);
@@ -229,11 +231,13 @@ MUST_USE static inline int udp_join(struct env *e, struct udp_socket *s, const s
     return e->ops->udp_join(s, group, ifindex);
 }
 
+/** Where it is bound. */
 static inline struct addr udp_local(struct env *e, const struct udp_socket *s)
 {
     return e->ops->udp_local(s);
 }
 
+/** No event comes after that. */
 static inline void udp_close(struct env *e, struct udp_socket *s)
 {
     e->ops->udp_close(s);
@@ -258,11 +262,13 @@ MUST_USE static inline int sock_listen_unix(struct env *e, struct sock_listener 
     return e->ops->sock_listen_unix(e, out, path, handler, arg);
 }
 
+/** Where it listens; none for a unix socket. */
 static inline struct addr listener_local(struct env *e, const struct sock_listener *l)
 {
     return e->ops->listener_local(l);
 }
 
+/** No caller comes after that. The file of a unix socket goes too. */
 static inline void listener_close(struct env *e, struct sock_listener *l)
 {
     e->ops->listener_close(l);
@@ -331,6 +337,7 @@ static inline void sock_reset(struct env *e, struct sock *s)
     e->ops->sock_reset(s);
 }
 
+/** Our end of it; none for a unix socket. */
 static inline struct addr sock_local(struct env *e, const struct sock *s)
 {
     return e->ops->sock_local(s);

@@ -17,6 +17,7 @@ struct list {
 #define list_each(node, head)                                                                      \
     for (struct list *node = (head)->next; node != (head); node = node->next)
 
+/** Makes an empty list of a head. */
 static inline void list_init(struct list *head)
 {
     head->prev = head->next = head;
@@ -27,6 +28,7 @@ static inline bool list_is_empty(const struct list *head)
     return head->next == head;
 }
 
+/** Is this node, not a head, in a list? */
 static inline bool list_is_linked(const struct list *node)
 {
     return node->next != NULL;
@@ -38,6 +40,7 @@ static inline struct list *list_first(struct list *head)
     return list_is_empty(head) ? NULL : head->next;
 }
 
+/** Puts a node that is in no list at the end. */
 static inline void list_append(struct list *head, struct list *node)
 {
     node->prev = head->prev;
@@ -54,4 +57,15 @@ static inline void list_remove(struct list *node)
     node->prev->next = node->next;
     node->next->prev = node->prev;
     node->prev = node->next = NULL;
+}
+
+/** Moves all nodes of `from`, in their order, to `to`, which this makes a list. For walks on which
+ *  anything may be added and removed. */
+static inline void list_take_all(struct list *to, struct list *from)
+{
+    list_init(to);
+    for (struct list *node; (node = list_first(from));) {
+        list_remove(node);
+        list_append(to, node);
+    }
 }

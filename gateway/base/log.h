@@ -57,12 +57,14 @@ struct log_sink {
 
 /** Sets the sink (copied), or none with NULL. Budgets start full. */
 void log_set_sink(const struct log_sink *sink);
+/** Would a line of this level be shown? */
 bool log_wants(enum log_level level);
 
 /** "error", "quic": as log lines and filters show them. */
 const char *log_level_name(enum log_level level);
 const char *log_topic_name(enum log_topic topic);
 
+/** One line; call it by the macros below. */
 void log_write(enum log_level level, enum log_topic topic, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

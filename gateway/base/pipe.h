@@ -74,6 +74,7 @@ struct pipe {
     void *arg; /* the handler's */
 };
 
+/** Hands a pipe to another handler. */
 static inline void pipe_attach(struct pipe *p, const struct pipe_handler *handler, void *arg)
 {
     p->handler = handler;

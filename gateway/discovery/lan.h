@@ -41,6 +41,7 @@ struct lan;
 
 /** Returns 0 or -ENOMEM. Nothing is sent before lan_set_interfaces(). */
 MUST_USE int lan_new(struct lan **out, const struct lan_options *options);
+/** Wipes its keys. */
 void lan_free(struct lan *l);
 
 /** Whom we want to be found by, and find: the peers we know. Copies. 0 or -ENOMEM (as before). */
@@ -62,6 +63,7 @@ void lan_input_mdns(struct lan *l, instant now, const struct addr *from, unsigne
 
 /** Fills `tx` with the next datagram that is due; its data is valid until the next call. */
 MUST_USE bool lan_output(struct lan *l, instant now, int64_t wall_us, struct lan_tx *tx);
+/** When lan_output() next has work, 0: at once. */
 instant lan_deadline(const struct lan *l);
 /** Who was found. At most 64 wait; the oldest give way. */
 MUST_USE bool lan_next_event(struct lan *l, struct lan_event *out);

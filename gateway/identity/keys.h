@@ -44,4 +44,5 @@ MUST_USE bool peer_id_verify(const struct peer_id *id, const uint8_t *msg, size_
 MUST_USE int keys_shared_secret(const struct keys *keys, const struct peer_id *other,
                                 uint8_t out[static 32]);
 
+/** Makes them zeros. */
 void keys_wipe(struct keys *keys);

@@ -127,15 +127,31 @@ static void remember_lan_address(struct member *m, const struct addr *a)
     m->lan[0] = *a;
 }
 
+static const char *text_of_found(enum lan_found how)
+{
+    switch (how) {
+    case LAN_FOUND_CONTACT:
+        return "beacon of a contact";
+    case LAN_FOUND_ANSWER:
+        return "answer to our question";
+    case LAN_FOUND_SIGNED:
+        return "public beacon";
+    }
+    return "?";
+}
+
 /* Somebody was found on the LAN: of use only if it is a peer that we know. */
 static void on_found(void *arg, const struct lan_event *event)
 {
     struct node *n = arg;
     const struct known_peer *known = registry_peer(n->registry, &event->id);
     const struct path path = {.kind = PATH_UDP, .remote = event->addr};
+    char id[9], text[ADDR_TEXT_MAX];
 
     if (known && known->blocked)
         return;
+    log_debug(LOG_LAN, "%s: %s at %s", peer_id_short(&event->id, id), text_of_found(event->how),
+              addr_print(&event->addr, text));
     struct member *m = known ? member_get(n, &event->id) : member_find(n, &event->id);
     if (!m)
         return;
@@ -455,10 +471,12 @@ void node_unwatch(struct node_watch *w)
 
 void node_tell(struct node *n, const struct peer_id *peer)
 {
-    struct list *next;
-    for (struct list *node = n->watches.next; node != &n->watches; node = next) {
+    struct list due;
+    list_take_all(&due, &n->watches);
+    for (struct list *node; (node = list_first(&due));) {
         struct node_watch *w = list_entry(node, struct node_watch, link);
-        next = node->next;
+        list_remove(node);
+        list_append(&n->watches, node);
         w->changed(w, peer);
     }
 }

@@ -41,6 +41,7 @@ struct hub {
     bool holding;
 };
 
+/** Starts without sockets. `other` takes what is not for the endpoint. */
 void hub_init(struct hub *h, struct env *env, struct quic_endpoint *quic,
               void (*other)(void *arg, const struct udp_rx *rx), void *arg);
 /** Opens one more socket. Returns 0 or what udp_open() said. */

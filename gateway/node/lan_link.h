@@ -30,6 +30,7 @@ void lan_link_stop(struct lan_link *l);
 void lan_link_network_changed(struct lan_link *l);
 /** A datagram on the main socket that is nobody else's. */
 void lan_link_input(struct lan_link *l, const struct udp_rx *rx);
+/** Whom to be found by, and to find. */
 void lan_link_contacts(struct lan_link *l, const struct peer_id *ids, size_t count);
 /** Asks for a peer. Returns false if discovery is off. */
 bool lan_link_ask(struct lan_link *l, const struct peer_id *id);

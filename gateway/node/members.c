@@ -55,11 +55,7 @@ bool member_may_come(struct node *n, const struct peer_id *id)
 void member_answer(struct list *waits, int err, const char *why)
 {
     struct list now;
-    list_init(&now);
-    for (struct list *node; (node = list_first(waits));) {
-        list_remove(node);
-        list_append(&now, node);
-    }
+    list_take_all(&now, waits);
     for (struct list *node; (node = list_first(&now));) {
         struct node_wait *w = list_entry(node, struct node_wait, link);
         list_remove(node);

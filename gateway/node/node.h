@@ -109,14 +109,19 @@ MUST_USE int node_new(struct node **out, struct env *env, struct registry *regis
 MUST_USE int node_start(struct node *n, char *why, size_t why_len);
 /** Says good-bye to every peer; `done` is called when that is sent (within 200 ms). */
 void node_stop(struct node *n, void (*done)(void *arg), void *arg);
+/** Ends all at once: who waits is told -ECANCELED. Adapters let go of their pipes and flows before.
+ */
 void node_free(struct node *n);
 
+/** What it was built with. */
 struct env *node_env(struct node *n);
 struct registry *node_registry(struct node *n);
 const struct peer_id *node_id(const struct node *n);
 /** Writes the bound UDP addresses, at most `max`. Returns how many. */
 size_t node_addresses(const struct node *n, struct addr *out, size_t max);
+/** Who hands out our services; NULL: nobody, and peers are told that there is none. */
 void node_serve(struct node *n, const struct node_server *server, void *arg);
+/** Calls w->changed() from now on. Any watch may be taken back from inside of that. */
 void node_watch(struct node *n, struct node_watch *w);
 void node_unwatch(struct node_watch *w);
 
@@ -142,7 +147,9 @@ struct node_wait {
     void (*done)(struct node_wait *w, int err, const char *why);
 };
 
+/** Dials if need be, and calls w->done() once. */
 void node_connect(struct node *n, const struct peer_id *id, struct node_wait *w);
+/** Does nothing to a request that was answered. */
 void node_connect_cancel(struct node_wait *w);
 
 /**
@@ -160,11 +167,14 @@ void node_answer(struct pipe *pipe, enum preamble_status status, const char *rea
 /** Opens a flow of datagrams. Datagrams may be sent at once. Errors as node_open_stream(). */
 MUST_USE int node_open_flow(struct node *n, const struct peer_id *id, const struct preamble *what,
                             const struct flow_handler *handler, void *arg, struct flow **out);
+/** Hands a flow to a handler: of on_flow, before it is answered. */
 void node_flow_attach(struct flow *f, const struct flow_handler *handler, void *arg);
+/** Writes the answer of our side on a flow of on_flow; other than PREAMBLE_OK ends it. */
 void node_answer_flow(struct flow *f, enum preamble_status status, const char *reason);
 /** Sends one datagram of up to FLOW_DATAGRAM_MAX bytes; dropped and counted when larger or when
  *  the queue is full. */
 void node_flow_send(struct flow *f, const uint8_t *data, size_t len);
+/** Ends it and gives it back; no event comes after that. */
 void node_flow_close(struct flow *f);
 
 /** Measures the round trip to a peer over its session. Zeroed before the first use. */
@@ -177,5 +187,7 @@ struct node_ping {
     struct timer timer;
 };
 
+/** Calls p->done() once, within 5 s, from the loop. */
 void node_ping(struct node *n, const struct peer_id *id, struct node_ping *p);
+/** Does nothing to a ping that was answered. */
 void node_ping_cancel(struct node *n, struct node_ping *p);

@@ -87,6 +87,7 @@ struct registry;
  * reading said) writes "registry.json:LINE: what" to `why`.
  */
 MUST_USE int registry_open(struct registry **out, struct env *env, char *why, size_t why_len);
+/** Saves nothing. */
 void registry_free(struct registry *r);
 /** Writes what changed. Returns 0 or what saving said; then the file holds the state before, and
  *  the caller may undo by registry_reload(). */
@@ -96,6 +97,7 @@ MUST_USE int registry_reload(struct registry *r, char *why, size_t why_len);
 
 /* Pointers returned below are valid until the next call that adds or removes. */
 
+/** The peer's entry, or NULL. */
 struct known_peer *registry_peer(struct registry *r, const struct peer_id *id);
 struct known_peer *registry_peer_by_alias(struct registry *r, const char *alias);
 /** Number of peers; registry_peer_at() for 0 .. count-1 in order of alias, then id. */
@@ -122,10 +124,12 @@ bool registry_alias_ok(const char *alias);
  */
 MUST_USE int registry_find_peer(struct registry *r, const char *text, struct peer_id *out);
 
+/** The service in effect under that name, or NULL. */
 struct service *registry_service(struct registry *r, const char *name);
 /** The service on a port for a protocol (SERVICE_TCP or SERVICE_UDP), or NULL. */
 struct service *registry_service_by_port(struct registry *r, uint16_t port,
                                          enum service_proto proto);
+/** Number of services in effect; registry_service_at() for 0 .. count-1 in order of name. */
 size_t registry_service_count(const struct registry *r);
 struct service *registry_service_at(struct registry *r, size_t index);
 /**
@@ -141,6 +145,7 @@ MUST_USE int registry_service_remove(struct registry *r, const char *name);
  *  -ENOMEM. */
 MUST_USE int registry_allow(struct registry *r, const char *service, const struct peer_id *peer);
 MUST_USE int registry_deny(struct registry *r, const char *service, const struct peer_id *peer);
+/** Blocks a peer, known or not, or ends that. -ENOSPC, -ENOMEM. */
 MUST_USE int registry_block(struct registry *r, const struct peer_id *peer, bool blocked);
 
 /** May this peer use this service now? */
@@ -153,6 +158,7 @@ bool registry_is_blocked(const struct registry *r, const struct peer_id *peer);
  *  gateway runs, one set forward ends them. Returns true if any went. */
 bool registry_expire(struct registry *r, int64_t wall_us);
 
+/** Number of assignments; registry_port_at() for 0 .. count-1 in order of peer and service. */
 size_t registry_port_count(const struct registry *r);
 struct port_assignment *registry_port_at(struct registry *r, size_t index);
 /** The assignment for a service of a peer, or NULL. */

@@ -358,8 +358,6 @@ int registry_read(struct registry *r, const char *text, size_t len, char *why, s
 {
     const struct source f = {.text = text, .len = len, .why = why, .why_len = why_len};
     json_error_t error;
-    if (len > REGISTRY_FILE_MAX)
-        return fail(&f, 1, "too large");
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         (void)snprintf(why, why_len, "%s:%d: %s", REGISTRY_FILE, error.line > 0 ? error.line : 1,

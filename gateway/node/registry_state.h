@@ -13,7 +13,6 @@
 #include "gateway/node/registry.h"
 
 #define REGISTRY_VERSION        1
-#define REGISTRY_FILE_MAX       (64 << 20) /* bytes */
 #define REGISTRY_REMEMBERED_MAX 256
 
 struct peer_entry {

@@ -225,6 +225,43 @@ static void who_asks_again_from_its_answer_waits_for_the_next_turn(void **state)
     assert_int_equal(i.told, 3);
 }
 
+/* ---- watches ---- */
+
+struct watcher {
+    struct node_watch watch;
+    struct node_watch *rival; /* taken back when this one is told */
+    unsigned told;
+};
+
+static void take_rival_back(struct node_watch *w, const struct peer_id *id)
+{
+    struct watcher *one = container_of(w, struct watcher, watch);
+    assert_null(id);
+    one->told++;
+    if (one->rival)
+        node_unwatch(one->rival);
+}
+
+static void a_watch_may_take_the_next_one_back(void **state)
+{
+    struct harness *h = *state;
+    struct watcher all[3] = {
+        {.watch.changed = take_rival_back, .rival = &all[1].watch},
+        {.watch.changed = take_rival_back},
+        {.watch.changed = take_rival_back, .rival = &all[2].watch},
+    };
+
+    assert_int_equal(start(h), 0);
+    for (size_t i = 0; i < 3; i++)
+        node_watch(h->node, &all[i].watch);
+    node_registry_changed(h->node);
+    node_registry_changed(h->node);
+    assert_int_equal(all[0].told, 2);
+    assert_int_equal(all[1].told, 0);
+    assert_int_equal(all[2].told, 1);
+    node_unwatch(&all[0].watch);
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_setup_teardown(f, build, end)
@@ -239,6 +276,7 @@ int main(void)
         SENTENCE(anything_but_a_port_in_the_port_file_means_any_port),
         SENTENCE(a_configured_port_that_is_taken_is_an_error),
         SENTENCE(who_asks_again_from_its_answer_waits_for_the_next_turn),
+        SENTENCE(a_watch_may_take_the_next_one_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
