@@ -202,6 +202,16 @@ static int check_alias(struct registry *r, const struct peer_id *id, const char 
     return owner && !peer_id_equal(&owner->id, id) ? -EEXIST : 0;
 }
 
+/* What the configuration file stands in for is stored too, and no alias twice. */
+static void drop_hidden_alias(struct registry *r, const char *alias)
+{
+    for (size_t i = 0; i < r->peer_count; i++) {
+        struct peer_entry *e = r->peers[i];
+        if (e->peer.from_config && strcmp(e->hidden.alias, alias) == 0)
+            e->hidden.alias[0] = '\0';
+    }
+}
+
 int registry_set_alias(struct registry *r, const struct peer_id *id, const char *alias)
 {
     struct peer_entry *e;
@@ -212,6 +222,7 @@ int registry_set_alias(struct registry *r, const struct peer_id *id, const char 
         return err;
     if (e->peer.from_config)
         return strcmp(e->peer.alias, alias) == 0 ? 0 : -EPERM;
+    drop_hidden_alias(r, alias);
     e->stored = true;
     memcpy(e->peer.alias, alias, strlen(alias) + 1);
     r->unsorted = true;

@@ -520,6 +520,17 @@ static void puts_a_stored_peer_back_when_the_configuration_file_lets_go(void **s
     assert_true(addr_is_none(&registry_peer(h->r, &h->alice)->address[0]));
 }
 
+static void gives_an_alias_away_that_the_configuration_file_hides(void **state)
+{
+    struct home *h = *state;
+    assert_int_equal(registry_set_alias(h->r, &h->alice, "laptop"), 0);
+    put_config_peer(h, &h->alice, "filed");
+    assert_int_equal(registry_set_alias(h->r, &h->bob, "laptop"), 0);
+    restart(h); /* two of one name would refuse it */
+    assert_true(peer_id_equal(&registry_peer_by_alias(h->r, "laptop")->id, &h->bob));
+    assert_string_equal(registry_peer(h->r, &h->alice)->alias, "");
+}
+
 static void lets_nobody_in_whom_only_the_old_configuration_knew(void **state)
 {
     struct home *h = *state;
@@ -757,6 +768,7 @@ int main(void)
         IN_A_HOME(hides_a_stored_service_behind_the_configuration_files),
         IN_A_HOME(keeps_a_grant_for_a_service_of_the_configuration_file),
         IN_A_HOME(puts_a_stored_peer_back_when_the_configuration_file_lets_go),
+        IN_A_HOME(gives_an_alias_away_that_the_configuration_file_hides),
         IN_A_HOME(lets_nobody_in_whom_only_the_old_configuration_knew),
         IN_A_HOME(refuses_a_configured_alias_of_another_peer),
         IN_A_HOME(remembers_the_newest_good_addresses_of_known_peers),
