@@ -71,6 +71,10 @@ static int check_peer(struct applying *a, const struct peer_settings *p)
         return complain(a, p->line, "[peer %s]: '%s' is not a peer id", p->alias, p->id);
     if (!registry_alias_ok(p->alias))
         return complain(a, p->line, "'%s' cannot be an alias", p->alias);
+    for (size_t i = 0; i < p->relay.count; i++)
+        if (!registry_relay_ok(p->relay.at[i]))
+            return complain(a, p->line, "[peer %s]: '%s' is not PEER_ID@HOST:PORT", p->alias,
+                            p->relay.at[i]);
     for (const struct peer_settings *q = a->settings->peers; q < p; q++)
         if (peer_id_parse(&other, q->id, strlen(q->id)) == 0 && peer_id_equal(&id, &other))
             return complain(a, p->line, "[peer %s] has the id of [peer %s] on line %d", p->alias,

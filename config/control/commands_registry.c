@@ -5,7 +5,6 @@
 
 #include "config/control/commands.h"
 #include "config/control/lookup.h"
-#include "config/settings/option.h"
 #include "gateway/node/names.h"
 
 json_t *command_id(struct command_context *c, const json_t *request)
@@ -65,11 +64,7 @@ static json_t *add_address(struct known_peer *peer, const char *text)
 
 static json_t *add_relay(struct known_peer *peer, const char *text)
 {
-    static const struct option RELAY = {.name = "relay", .type = OPTION_RELAYS};
-    struct relay_list list = {.count = 0};
-    char why[200];
-
-    if (option_set(&RELAY, &list, text, why, sizeof(why)) < 0 || list.count != 1)
+    if (!registry_relay_ok(text))
         return protocol_error(CLI_USAGE, NULL, "'%s' is not PEER_ID@HOST:PORT", text);
     for (size_t i = 0; i < PEER_RELAYS_MAX; i++) {
         if (*peer->relay[i] && strcmp(peer->relay[i], text) != 0)

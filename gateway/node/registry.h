@@ -25,6 +25,7 @@
 #define ALIAS_MAX          32 /* characters: a DNS label of a-z, 0-9 and '-' */
 #define PEER_ADDRESSES_MAX 8
 #define PEER_RELAYS_MAX    2
+#define PEER_RELAY_MAX     127 /* characters */
 #define SERVICE_TARGET_MAX 256
 
 #define REGISTRY_PEERS_MAX    4096
@@ -44,8 +45,9 @@ struct known_peer {
     char alias[ALIAS_MAX + 1]; /* empty: none */
     bool blocked;
     bool from_config;
-    struct addr address[PEER_ADDRESSES_MAX];   /* told by a person; none from the end on */
-    char relay[PEER_RELAYS_MAX][128];          /* PEER_ID@HOST:PORT, kept for the relay client */
+    struct addr address[PEER_ADDRESSES_MAX]; /* told by a person; none from the end on */
+    char relay[PEER_RELAYS_MAX]
+              [PEER_RELAY_MAX + 1];            /* PEER_ID@HOST:PORT, kept for the relay client */
     struct addr last_good[PEER_ADDRESSES_MAX]; /* worked before, newest first */
 };
 
@@ -178,6 +180,10 @@ void registry_good_address(struct registry *r, const struct peer_id *id, const s
  * (169.254.169.254), nor an unspecified or multicast one.
  */
 bool registry_target_ok(const char *target, bool off_host);
+
+/** "PEER_ID@HOST:PORT" that fits struct known_peer; HOST as registry_target_ok() wants it with
+ *  `off_host`. Nothing else may be stored: it would not be read again. */
+bool registry_relay_ok(const char *relay);
 
 /** Takes all entries of the configuration file out again (before a reload). */
 void registry_drop_config(struct registry *r);

@@ -160,30 +160,17 @@ static void end(struct entry *e)
         complain(e, "", "has a member that is not known here");
 }
 
-/* PEER_ID@HOST:PORT, of which the relay client looks up HOST. */
-static bool relay_ok(const char *text, size_t len)
-{
-    struct peer_id id;
-    if (len <= PEER_ID_TEXT_LEN || text[PEER_ID_TEXT_LEN] != '@' ||
-        peer_id_parse(&id, text, PEER_ID_TEXT_LEN) < 0)
-        return false;
-    return registry_target_ok(text + PEER_ID_TEXT_LEN + 1, true) &&
-           strncmp(text + PEER_ID_TEXT_LEN + 1, "unix:", 5) != 0;
-}
-
 static void get_relays(struct entry *e, struct known_peer *p)
 {
     size_t count;
     const json_t *array = get_array(e, "relays", PEER_RELAYS_MAX, &count);
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_array_get(array, i);
-        size_t len = json_string_length(value);
-        if (!json_is_string(value) || len >= sizeof(p->relay[i]) ||
-            !relay_ok(json_string_value(value), len)) {
+        if (!json_is_string(value) || !registry_relay_ok(json_string_value(value))) {
             complain(e, "relays", "not a PEER_ID@HOST:PORT");
             return;
         }
-        memcpy(p->relay[i], json_string_value(value), len + 1);
+        memcpy(p->relay[i], json_string_value(value), json_string_length(value) + 1);
     }
 }
 

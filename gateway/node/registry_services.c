@@ -150,6 +150,17 @@ bool registry_target_ok(const char *target, bool off_host)
            host_ok(target, (size_t)(colon - target));
 }
 
+bool registry_relay_ok(const char *relay)
+{
+    struct peer_id id;
+    size_t len = strnlen(relay, PEER_RELAY_MAX + 1);
+    if (len <= PEER_ID_TEXT_LEN || len > PEER_RELAY_MAX)
+        return false;
+    const char *host = relay + PEER_ID_TEXT_LEN + 1;
+    return peer_id_parse(&id, relay, PEER_ID_TEXT_LEN) == 0 && host[-1] == '@' &&
+           registry_target_ok(host, true) && strncmp(host, "unix:", 5) != 0;
+}
+
 /* ---- finding ---- */
 
 /* The first entry whose name is not below `name`. */

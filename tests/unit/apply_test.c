@@ -178,6 +178,7 @@ static void mistakes_are_named_with_their_line(void **state)
     refuses("[service a]\ntarget = 1\n[service b]\ntarget = 2\nport = 1\n",
             "f:3: [service b] has the port of [service a]");
     refuses("[peer a]\nid = %A\n[peer b]\nid = %A\n", "f:3: [peer b] has the id of [peer a]");
+    refuses("[peer a]\nid = %A\nrelay = %A@169.254.1.1:4433\n", "is not PEER_ID@HOST:PORT");
     refuses("[peer a]\nid = yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\n",
             "is not a peer id");
 }

@@ -162,6 +162,11 @@ static void peers_are_added_named_and_unnamed(void **state)
           stage.alice_text, "\"192.0.2.7:4433\"");
     assert_int_equal(stage.node.changed, 1);
     assert_non_null(strstr(fake_env_file(&stage.env, REGISTRY_FILE), stage.alice_text));
+    named("{\"cmd\":\"peer\",\"id\":\"%s\",\"relays\":["
+          "\"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy@relay.example:443\"]}",
+          stage.alice_text,
+          "'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy@relay.example:443' is not "
+          "PEER_ID@HOST:PORT");
     named("{\"cmd\":\"peer\",\"id\":\"%s\",\"addresses\":[\"192.0.2.8\"]}", stage.alice_text,
           "'192.0.2.8' is not IP:PORT");
     named("{\"cmd\":\"name\",\"alias\":\"alice\",\"id\":\"%s\"}", stage.bob_text, "\"code\":1");

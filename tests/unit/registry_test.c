@@ -463,6 +463,54 @@ static void takes_local_targets_and_others_only_when_asked(void **state)
         assert_false(registry_target_ok(never[i], true));
 }
 
+static void takes_no_relay_that_it_would_not_read_again(void **state)
+{
+    static const struct {
+        const char *at;
+        bool ok;
+    } cases[] = {
+        {"@relay.example:443", true},
+        {"@192.0.2.1:443", true},
+        {"@[2001:db8::1]:443", true},
+        {"@localhost:443", true},
+        {"@169.254.1.1:443", false},
+        {"@0.0.0.0:443", false},
+        {"@1.2.3:443", false},
+        {"@host:0", false},
+        {"@host", false},
+        {"@", false},
+        {"", false},
+        {"relay.example:443", false},
+        {"@unix:/relay", false},
+        {"@a:1,b@c:2", false},
+    };
+    struct home *h = *state;
+    char id[PEER_ID_TEXT_MAX], text[PEER_RELAY_MAX + 3];
+    int err;
+    struct known_peer *p = registry_peer_add(h->r, &h->alice, &err);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text), "%s%s", peer_id_print(&h->alice, id), cases[i].at);
+        assert_int_equal(registry_relay_ok(text), cases[i].ok);
+        if (!cases[i].ok)
+            continue;
+        strcpy(p->relay[0], text);
+        restart(h);
+        p = registry_peer(h->r, &h->alice);
+        assert_string_equal(p->relay[0], text);
+    }
+    memset(text, 'a', sizeof(text) - 1);
+    memcpy(text, id, PEER_ID_TEXT_LEN);
+    memcpy(text + PEER_ID_TEXT_LEN, "@", 1);
+    strcpy(text + PEER_RELAY_MAX - 1, ":10");
+    assert_false(registry_relay_ok(text));
+    text[PEER_RELAY_MAX - 2] = ':';
+    strcpy(text + PEER_RELAY_MAX - 1, "1");
+    assert_true(registry_relay_ok(text));
+    memset(id, 'b', PEER_ID_TEXT_LEN);
+    snprintf(text, sizeof(text), "%s@relay.example:443", id);
+    assert_false(registry_relay_ok(text));
+}
+
 static void hides_a_stored_service_behind_the_configuration_files(void **state)
 {
     struct home *h = *state;
@@ -765,6 +813,7 @@ int main(void)
         IN_A_HOME(finds_services_by_port_and_protocol),
         IN_A_HOME(refuses_services_that_make_no_sense),
         IN_A_HOME(takes_local_targets_and_others_only_when_asked),
+        IN_A_HOME(takes_no_relay_that_it_would_not_read_again),
         IN_A_HOME(hides_a_stored_service_behind_the_configuration_files),
         IN_A_HOME(keeps_a_grant_for_a_service_of_the_configuration_file),
         IN_A_HOME(puts_a_stored_peer_back_when_the_configuration_file_lets_go),
