@@ -17,14 +17,16 @@
 
 /* ---- names ---- */
 
-static bool name_of(const struct link *l, uint64_t *out)
+/* Kept, since a peer may ask as often as it likes. */
+static bool learn_name(struct link *l)
 {
     uint8_t bytes[NAME_LEN];
-    if (l->closing || quic_conn_export(l->conn, NAME_LABEL, bytes, sizeof(bytes)) < 0)
-        return false;
-    struct reader r = reader_over(bytes, sizeof(bytes));
-    *out = read_be64(&r);
-    return true;
+    if (!l->named && quic_conn_export(l->conn, NAME_LABEL, bytes, sizeof(bytes)) == 0) {
+        struct reader r = reader_over(bytes, sizeof(bytes));
+        l->name = read_be64(&r);
+        l->named = true;
+    }
+    return l->named;
 }
 
 /* Also those count that are not confirmed here yet: the peer may be a step ahead. */
@@ -33,8 +35,7 @@ static struct link *find(const struct peer *p, uint64_t name)
     list_each(node, &p->links)
     {
         struct link *l = list_entry(node, struct link, node);
-        uint64_t its;
-        if (name_of(l, &its) && its == name)
+        if (!l->closing && learn_name(l) && l->name == name)
             return l;
     }
     return NULL;
@@ -66,11 +67,10 @@ static bool is_silent(const struct link *l, instant now)
     return now >= info.heard + SILENT_FOR;
 }
 
-static void ask_about(const struct link *l, const struct link *by)
+static void ask_about(struct link *l, const struct link *by)
 {
-    uint64_t name;
     /* Without a control stream it cannot be asked: then the idle time-out has to do. */
-    if (name_of(l, &name) && session_ask(by->session, name) < 0)
+    if (learn_name(l) && session_ask(by->session, l->name) < 0)
         log_debug(LOG_PEER, "no control stream to ask by");
 }
 
@@ -80,7 +80,7 @@ void peer_ask_about_others(struct peer *p, const struct link *by)
         return;
     list_each(node, &p->links)
     {
-        const struct link *l = list_entry(node, struct link, node);
+        struct link *l = list_entry(node, struct link, node);
         if (l == by || !is_open(l))
             continue;
         ask_about(l, by);
@@ -115,7 +115,7 @@ static void ask_again(struct peer *p)
     p->ask = peer_has_losers(p) ? now + ASK_EVERY : INSTANT_NEVER;
     list_each(node, &p->links)
     {
-        const struct link *l = list_entry(node, struct link, node);
+        struct link *l = list_entry(node, struct link, node);
         if (by && l != by && is_open(l) && is_silent(l, now))
             ask_about(l, by);
     }

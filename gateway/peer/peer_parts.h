@@ -13,8 +13,9 @@ struct link {
     struct quic_conn *conn;
     struct session *session; /* NULL until connected */
     struct path dialled;     /* none if the peer dialled */
-    bool closing;
-    instant lost; /* when another connection was preferred; INSTANT_NEVER */
+    bool closing, named;
+    uint64_t name; /* of the session, see peer_doubt.c; once it was asked for */
+    instant lost;  /* when another connection was preferred; INSTANT_NEVER */
 };
 
 static inline instant peer_now(const struct peer *p)
