@@ -18,43 +18,9 @@ static void run(struct http_conn *c);
 
 /* ---- bytes ---- */
 
-bool http_bytes_add(struct http_bytes *b, const void *data, size_t len)
-{
-    uint8_t *more = realloc(b->data, b->len + len);
-    if (!more)
-        return false;
-    memcpy(more + b->len, data, len);
-    b->data = more;
-    b->len += len;
-    return true;
-}
-
-void http_bytes_drop(struct http_bytes *b, size_t len)
-{
-    b->at += len;
-    if (b->at < b->len)
-        return;
-    free(b->data);
-    *b = (struct http_bytes){NULL, 0, 0};
-}
-
-/* Makes room for a whole head. False: there is none, or no memory. */
-static bool make_room(struct http_bytes *b)
-{
-    if (b->at > 0) {
-        memmove(b->data, b->data + b->at, b->len - b->at);
-        b->len -= b->at;
-        b->at = 0;
-    }
-    uint8_t *data = realloc(b->data, HTTP_REQUEST_HEAD_MAX);
-    if (data)
-        b->data = data;
-    return data && b->len < HTTP_REQUEST_HEAD_MAX;
-}
-
 enum http_step http_conn_fill(struct http_conn *c)
 {
-    if (!c->readable || c->client_over || !make_room(&c->in))
+    if (!c->readable || c->client_over || !http_bytes_make_room(&c->in, HTTP_REQUEST_HEAD_MAX))
         return HTTP_STEP_WAIT;
     struct iovec area = {c->in.data + c->in.len, HTTP_REQUEST_HEAD_MAX - c->in.len};
     ssize_t got = sock_readv(c->base.proxy->env, c->base.sock, &area, 1);

@@ -6,17 +6,12 @@
  */
 #pragma once
 
+#include "adapters/http_bytes.h"
 #include "adapters/http_rewrite.h"
 #include "adapters/proxy_route.h"
 #include "adapters/proxy_state.h"
 #include "gateway/wire/http_body.h"
 #include "gateway/wire/http_head.h"
-
-/** Bytes on their way; heap, and none while empty. */
-struct http_bytes {
-    uint8_t *data;
-    size_t at, len; /* data[at] .. data[len - 1] are to go */
-};
 
 enum http_conn_state {
     HTTP_CONN_HEAD,     /* between requests, or in a request's head */
@@ -66,10 +61,6 @@ struct http_conn {
 enum http_step http_conn_fill(struct http_conn *c);
 /** Writes `out`. HTTP_STEP_ON (all of it is out), _WAIT or _GONE. */
 enum http_step http_conn_flush(struct http_conn *c);
-/** Adds to bytes; takes no ownership. False: no memory. */
-bool http_bytes_add(struct http_bytes *b, const void *data, size_t len);
-/** Drops the first `len` bytes. */
-void http_bytes_drop(struct http_bytes *b, size_t len);
 
 /** Ends everything at once: client and stream get a reset. */
 enum http_step http_conn_abort(struct http_conn *c);
