@@ -9,6 +9,7 @@
 #
 # MODE=release|debug|asan|tsan|cover|fuzz picks flags and folder (build/MODE). A goal inside
 # build/MODE/ picks its own. CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS add to ours; CFLAGS come last.
+# WERROR= lets warnings pass that a newer compiler has learned.
 
 VERSION := 0.1.0
 

@@ -179,7 +179,7 @@ static void add_of_apex(struct job *job, ldns_pkt_section section,
 /* RFC 2308 §3: the SOA says for how long the absence may be remembered. */
 static void say_none(struct job *job, ldns_pkt_rcode rcode)
 {
-    ldns_pkt_set_rcode(job->pkt, rcode);
+    ldns_pkt_set_rcode(job->pkt, (uint8_t)rcode);
     add_of_apex(job, LDNS_SECTION_AUTHORITY, record_soa);
 }
 

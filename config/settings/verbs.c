@@ -11,10 +11,10 @@ static const struct verb_option GLOBAL[] = {
     {"verbose", 'v', VALUE_NONE, NULL, true, "Say more"},
     {"help", 'h', VALUE_NONE, NULL, false, "Explain a command"},
     {"version", 0, VALUE_NONE, NULL, false, "Print the version"},
-    {NULL},
+    {.name = NULL},
 };
 
-static const struct verb_option NO_OPTIONS[] = {{NULL}};
+static const struct verb_option NO_OPTIONS[] = {{.name = NULL}};
 
 static const struct verb_option SHARE_OPTIONS[] = {
     {"as", 0, VALUE_TEXT, "NAME", false, "Name of the service; the default is that of the port: web, ssh, p4000"},
@@ -29,7 +29,7 @@ static const struct verb_option SHARE_OPTIONS[] = {
     {"peer-header", 0, VALUE_NONE, NULL, false, "Add X-Overlay-Peer to HTTP requests"},
     {"off-host", 0, VALUE_NONE, NULL, false, "Let the target be another host"},
     {"foreground", 'f', VALUE_NONE, NULL, false, "Stay here and share until interrupted"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb_option OPEN_OPTIONS[] = {
@@ -37,35 +37,35 @@ static const struct verb_option OPEN_OPTIONS[] = {
     {"udp", 0, VALUE_NONE, NULL, false, "The UDP port, for PEER:PORT"},
     {"browse", 0, VALUE_NONE, NULL, false, "Show it in the browser"},
     {"foreground", 'f', VALUE_NONE, NULL, false, "Stay here and close it when interrupted"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb_option PEER_ADD_OPTIONS[] = {
     {"alias", 0, VALUE_TEXT, "NAME", false, "What to call it"},
     {"address", 0, VALUE_TEXT, "IP:PORT", true, "Where it can be reached"},
     {"relay", 0, VALUE_TEXT, "PEER_ID@HOST:PORT", true, "A relay that knows it; kept for later, this version uses none"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb_option STATUS_OPTIONS[] = {
     {"watch", 0, VALUE_NONE, NULL, false, "Keep showing it"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb_option PING_OPTIONS[] = {
     {"count", 'c', VALUE_TEXT, "N", false, "How many times; the default is 4"},
     {"until-direct", 0, VALUE_NONE, NULL, false, "Stop at the first answer that came directly"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb_option PROXY_OPTIONS[] = {
     {"print-pac", 0, VALUE_NONE, NULL, false, "Print the proxy auto-configuration file"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb_option CONFIG_OPTIONS[] = {
     {"print-default", 0, VALUE_NONE, NULL, false, "Print a configuration file with every option, explained"},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct verb VERBS[] = {
@@ -147,7 +147,7 @@ static const struct verb VERBS[] = {
      "List what shell completion asks for", "", NO_OPTIONS},
     {"manual", VERB_MANUAL, "commands|options", "commands options", VALUE_NONE, 1, 1, true,
      "Print a generated part of the manual pages", "", NO_OPTIONS},
-    {NULL},
+    {.name = NULL},
 };
 /* clang-format on */
 
