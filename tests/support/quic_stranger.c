@@ -89,6 +89,7 @@ static int on_confirmed(ngtcp2_conn *quic, void *user)
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are ngtcp2's */
 static int on_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t offset,
                    const uint8_t *data, size_t len, void *user, void *stream)
 {
