@@ -210,6 +210,18 @@ void render_status(const struct front *f, const json_t *status)
 
 /* ---- as a page ---- */
 
+/** The bytes of one colour or one character of UTF-8. */
+static size_t piece_len(const char *text)
+{
+    size_t len = 1;
+
+    if (*text == '\033')
+        return strcspn(text, "m") + 1;
+    while (((unsigned char)text[len] & 0xc0) == 0x80)
+        len++;
+    return len;
+}
+
 /** One line, cut to the width of the terminal; colours take no room. Returns the next one. */
 static const char *print_cut(FILE *out, const char *line, unsigned columns)
 {
@@ -217,7 +229,7 @@ static const char *print_cut(FILE *out, const char *line, unsigned columns)
     unsigned used = 0;
 
     while (line < end && (columns == 0 || used < columns)) {
-        size_t len = *line == '\033' ? strcspn(line, "m") + 1 : 1;
+        size_t len = piece_len(line);
         used += *line != '\033';
         (void)fwrite(line, 1, len, out);
         line += len;

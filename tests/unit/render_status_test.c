@@ -171,6 +171,19 @@ static void a_page_is_cut_to_the_terminal_and_colours_take_no_room(void **state)
     json_decref(status);
 }
 
+static void a_page_is_never_cut_inside_a_character(void **state)
+{
+    json_t *status =
+        json_loads("{\"home\":\"/\\u00e9\\u00e9\",\"services\":[],\"peers\":[]}", 0, NULL);
+    (void)state;
+
+    s.columns = 9; /* of ten: "home   /" and the two letters, four bytes */
+    s.rows = 24;
+    render_status_page(&FRONT, status, NULL, 0);
+    shows("home   /\xc3\xa9\033[0m\033[K\n");
+    json_decref(status);
+}
+
 static void a_page_of_unknown_size_is_whole(void **state)
 {
     json_t *status = status_of(1, false, 0);
@@ -200,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup(an_empty_gateway_has_none_of_either, set_up),
         cmocka_unit_test_setup(states_are_coloured_on_a_terminal_unless_no_color_is_set, set_up),
         cmocka_unit_test_setup(a_page_is_cut_to_the_terminal_and_colours_take_no_room, set_up),
+        cmocka_unit_test_setup(a_page_is_never_cut_inside_a_character, set_up),
         cmocka_unit_test_setup(a_page_of_unknown_size_is_whole, set_up),
         cmocka_unit_test_setup(a_page_tells_what_moved_per_second, set_up),
     };
