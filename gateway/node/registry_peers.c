@@ -385,13 +385,9 @@ int registry_peer_put_config(struct registry *r, const struct known_peer *peer)
 static bool restore(struct registry *r, struct peer_entry *e)
 {
     e->peer.from_config = false;
-    e->peer.alias[0] = '\0';
-    r->unsorted = true;
     if (!e->stored)
         return false;
-    /* Somebody else may have got the alias meanwhile. */
-    if (e->hidden.alias[0] && registry_peer_by_alias(r, e->hidden.alias))
-        e->hidden.alias[0] = '\0';
+    /* Stored aliases differ, and all of the configuration file's go: there is no conflict. */
     copy_said(&e->peer, &e->hidden);
     r->unsorted = true;
     return true;

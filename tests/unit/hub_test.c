@@ -258,6 +258,22 @@ static void holds_what_a_full_socket_does_not_take(void **state)
     assert_int_equal(addr_port(&h->fake.sent[0].to), 1);
 }
 
+static void does_not_spin_while_a_socket_is_full(void **state)
+{
+    struct harness *h = *state;
+
+    queue(h, "192.0.2.7:1", NULL);
+    h->fake.udp_send_error = -EAGAIN;
+    quic.deadline = h->fake.now + MSEC(1); /* and past from then on */
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    fake_env_advance(&h->fake, MSEC(1));
+    size_t before = quic.dispatches;
+    assert_in_range(before, 1, 2);
+    fake_env_advance(&h->fake, SEC(1));
+    assert_int_equal(quic.dispatches, before);
+}
+
 static void wakes_at_the_endpoints_deadline(void **state)
 {
     struct harness *h = *state;
@@ -285,6 +301,7 @@ int main(void)
         SENTENCE(dials_from_no_loopback_address_to_the_outside),
         SENTENCE(answers_from_the_address_that_was_dialled_while_it_is_ours),
         SENTENCE(holds_what_a_full_socket_does_not_take),
+        SENTENCE(does_not_spin_while_a_socket_is_full),
         SENTENCE(wakes_at_the_endpoints_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

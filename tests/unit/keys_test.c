@@ -126,6 +126,9 @@ static void refuses_a_damaged_file_and_leaves_it_alone(void **state)
         fake_env_put_file(&f, KEYS_FILE, damaged);
         assert_int_equal(keys_load_or_make(&keys, &f.env, why, sizeof(why)), -EBADMSG);
     }
+    snprintf(damaged, sizeof(damaged), "overlay-identity-1 %sx", SEED); /* no newline, no digit */
+    fake_env_put_file(&f, KEYS_FILE, damaged);
+    assert_int_equal(keys_load_or_make(&keys, &f.env, why, sizeof(why)), -EBADMSG);
     snprintf(damaged, sizeof(damaged), "%s\n", whole);
     fake_env_put_file(&f, KEYS_FILE, damaged);
     assert_int_equal(keys_load_or_make(&keys, &f.env, why, sizeof(why)), -EBADMSG);

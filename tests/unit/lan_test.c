@@ -260,6 +260,37 @@ static void a_newcomer_is_answered_at_once(void **state)
     assert_true(found(1, 0, LAN_FOUND_CONTACT) > 0);
 }
 
+static void an_answer_is_not_answered(void **state)
+{
+    (void)state;
+    knows(0, 1);
+    knows(1, 0);
+    plug_in(0);
+    run(SEC(50));
+    plug_in(1);
+    run(MSEC(1));
+    /* The newcomer's beacon is answered, and that is the end of it. */
+    assert_int_equal(g[0].sent_unicast, 1);
+    assert_int_equal(g[1].sent_unicast, 0);
+}
+
+static void a_contact_is_answered_once_a_second_however_often_it_asks(void **state)
+{
+    (void)state;
+    knows(0, 1);
+    knows(1, 0);
+    plug_in(0);
+    run(SEC(50));
+    plug_in(1);
+    run(SEC(10));
+    unsigned before = g[0].sent_unicast;
+    for (unsigned i = 0; i < 8; i++) { /* each begins a burst of beacons that want an answer */
+        plug_in(1);
+        run(MSEC(100));
+    }
+    assert_in_range(g[0].sent_unicast - before, 1, 2);
+}
+
 static void after_the_burst_a_beacon_goes_out_every_30_s(void **state)
 {
     (void)state;
@@ -651,6 +682,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAN_TEST(two_contacts_find_each_other_at_once),
         LAN_TEST(a_newcomer_is_answered_at_once),
+        LAN_TEST(an_answer_is_not_answered),
+        LAN_TEST(a_contact_is_answered_once_a_second_however_often_it_asks),
         LAN_TEST(after_the_burst_a_beacon_goes_out_every_30_s),
         LAN_TEST(a_gateway_that_knows_nobody_is_silent),
         LAN_TEST(whoever_knows_only_the_id_may_ask),

@@ -112,7 +112,8 @@ static void a_service_has_a_name_by_its_port_too(void **state)
     assert_string_equal(t.service, "web");
     assert_int_equal(look_up("p3001.alice.overlay"), -ENOENT);
     assert_int_equal(look_up("p03000.alice.overlay"), -ENOENT);
-    assert_int_equal(look_up("p68536.alice.overlay"), -ENOENT); /* 3000 + 65536 */
+    assert_int_equal(look_up("p68536.alice.overlay"), -ENOENT);      /* 3000 + 65536 */
+    assert_int_equal(look_up("p4294970296.alice.overlay"), -ENOENT); /* 3000 + 2^32 */
     assert_int_equal(look_up("p.alice.overlay"), -ENOENT);
     assert_int_equal(look_up("p3000x.alice.overlay"), -ENOENT);
 }

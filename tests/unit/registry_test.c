@@ -461,6 +461,12 @@ static void takes_local_targets_and_others_only_when_asked(void **state)
     }
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
         assert_false(registry_target_ok(never[i], true));
+    char longest[] = {[253] = ':', [254] = '1', [255] = '\0'}, beyond[257] = "";
+    memset(longest, 'a', 253);
+    assert_true(registry_target_ok(longest, true));
+    memset(beyond, 'a', 254);
+    strcpy(beyond + 254, ":1");
+    assert_false(registry_target_ok(beyond, true));
 }
 
 static void takes_no_relay_that_it_would_not_read_again(void **state)
@@ -577,6 +583,23 @@ static void gives_an_alias_away_that_the_configuration_file_hides(void **state)
     restart(h); /* two of one name would refuse it */
     assert_true(peer_id_equal(&registry_peer_by_alias(h->r, "laptop")->id, &h->bob));
     assert_string_equal(registry_peer(h->r, &h->alice)->alias, "");
+}
+
+static void gives_an_alias_back_that_the_configuration_file_gave_to_another(void **state)
+{
+    struct home *h = *state;
+    assert_int_equal(registry_set_alias(h->r, &h->alice, "laptop"), 0);
+    put_config_peer(h, &h->alice, "filed");
+    put_config_peer(h, &h->bob, "laptop");
+    registry_drop_config(h->r);
+    assert_true(peer_id_equal(&registry_peer_by_alias(h->r, "laptop")->id, &h->alice));
+    assert_null(registry_peer(h->r, &h->bob));
+    assert_int_equal(registry_unname(h->r, "laptop"), 0);
+    assert_int_equal(registry_set_alias(h->r, &h->bob, "laptop"), 0);
+    put_config_peer(h, &h->bob, "filed");
+    put_config_peer(h, &h->alice, "laptop");
+    registry_drop_config(h->r);
+    assert_true(peer_id_equal(&registry_peer_by_alias(h->r, "laptop")->id, &h->bob));
 }
 
 static void lets_nobody_in_whom_only_the_old_configuration_knew(void **state)
@@ -818,6 +841,7 @@ int main(void)
         IN_A_HOME(keeps_a_grant_for_a_service_of_the_configuration_file),
         IN_A_HOME(puts_a_stored_peer_back_when_the_configuration_file_lets_go),
         IN_A_HOME(gives_an_alias_away_that_the_configuration_file_hides),
+        IN_A_HOME(gives_an_alias_back_that_the_configuration_file_gave_to_another),
         IN_A_HOME(lets_nobody_in_whom_only_the_old_configuration_knew),
         IN_A_HOME(refuses_a_configured_alias_of_another_peer),
         IN_A_HOME(remembers_the_newest_good_addresses_of_known_peers),
