@@ -138,9 +138,9 @@ static struct port *find(struct ports *ports, const struct peer_id *peer, const 
     return NULL;
 }
 
-static bool owns_port(void *arg, uint16_t port, const struct peer_id *peer)
+static bool owns_port(void *arg, const struct addr *at, const struct peer_id *peer)
 {
-    return ports_belongs_to(arg, port, peer);
+    return ports_belongs_to(arg, at, peer);
 }
 
 static struct port *new_port(struct ports *ports, const struct port_assignment *kept)
@@ -438,12 +438,12 @@ size_t ports_list(struct ports *ports, struct ports_view *out, size_t max)
     return count;
 }
 
-bool ports_belongs_to(const struct ports *ports, uint16_t port, const struct peer_id *peer)
+bool ports_belongs_to(const struct ports *ports, const struct addr *at, const struct peer_id *peer)
 {
-    list_each(at, &ports->open)
+    list_each(node, &ports->open)
     {
-        const struct port *p = list_entry(at, struct port, link);
-        if (addr_port(&p->local) == port)
+        const struct port *p = list_entry(node, struct port, link);
+        if (addr_equal(&p->local, at))
             return peer_id_equal(&p->kept.peer, peer);
     }
     return false;

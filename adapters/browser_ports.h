@@ -70,5 +70,5 @@ MUST_USE int ports_open(struct ports *p, const struct ports_request *what, struc
 MUST_USE int ports_close(struct ports *p, const struct peer_id *peer, const char *service);
 /** Fills in up to `max`, in the order of opening; returns how many there are. */
 size_t ports_list(struct ports *p, struct ports_view *out, size_t max);
-/** Does this port of ours on loopback lead to a service of `peer`? */
-bool ports_belongs_to(const struct ports *p, uint16_t port, const struct peer_id *peer);
+/** Does this loopback address, with its port, lead to a service of `peer`? */
+bool ports_belongs_to(const struct ports *p, const struct addr *at, const struct peer_id *peer);

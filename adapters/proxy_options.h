@@ -19,7 +19,7 @@ struct proxy_options {
     const char *suffix;                   /* borrowed: "overlay" */
     struct addr listen[PROXY_LISTEN_MAX]; /* none from the end on */
     bool configured; /* a person chose them: a port that is taken is an error */
-    /** Does this local port lead to the peer (ports_belongs_to())? */
-    bool (*owns_port)(void *arg, uint16_t port, const struct peer_id *peer);
+    /** Does this local address lead to the peer (ports_belongs_to())? */
+    bool (*owns_port)(void *arg, const struct addr *at, const struct peer_id *peer);
     void *owns_arg;
 };

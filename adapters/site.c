@@ -59,12 +59,20 @@ static int check_target(const struct site *s, const struct http_head *head,
     return refuse(why, "the target", target);
 }
 
+static bool owns(const struct site *s, struct addr at, uint16_t port)
+{
+    addr_set_port(&at, port);
+    return s->owns_port && s->owns_port(s->arg, &at, &s->peer);
+}
+
 static bool is_page_of(const struct site *s, const struct http_url *url)
 {
+    uint16_t port = url->host.port ? url->host.port : url->https ? 443 : 80;
     if (!http_host_is_loopback(&url->host))
         return site_has_name(s, &url->host);
-    uint16_t port = url->host.port ? url->host.port : url->https ? 443 : 80;
-    return s->owns_port && s->owns_port(s->arg, port, &s->peer);
+    if (url->host.is_ip)
+        return owns(s, addr_unmapped(url->host.ip), port);
+    return owns(s, addr_loopback(false, port), port) || owns(s, addr_loopback(true, port), port);
 }
 
 /* Browsers say who asks also where they name no Origin (W3C Fetch Metadata). Whatever word may come

@@ -38,8 +38,8 @@ struct site {
     struct node *node;
     const char *suffix; /* "overlay" */
     struct peer_id peer;
-    /** Does this local port lead to the peer? Loopback origins are told apart by it. */
-    bool (*owns_port)(void *arg, uint16_t port, const struct peer_id *peer);
+    /** Does this local address lead to the peer? Loopback origins are told apart by it. */
+    bool (*owns_port)(void *arg, const struct addr *at, const struct peer_id *peer);
     void *arg;
 };
 

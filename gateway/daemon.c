@@ -122,10 +122,10 @@ static int start_ports(struct daemon *d, char *why, size_t why_len)
     return err;
 }
 
-static bool owns_port(void *arg, uint16_t port, const struct peer_id *peer)
+static bool owns_port(void *arg, const struct addr *at, const struct peer_id *peer)
 {
     struct daemon *d = arg;
-    return ports_belongs_to(d->ports, port, peer);
+    return ports_belongs_to(d->ports, at, peer);
 }
 
 static int start_proxy(struct daemon *d, char *why, size_t why_len)

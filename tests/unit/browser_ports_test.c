@@ -432,6 +432,48 @@ static void a_page_of_another_peer_may_be_linked_from_but_asks_for_nothing(void 
     }
 }
 
+/* `--at 127.0.0.2:80` for one peer and 127.0.0.3:80 for another. */
+static void peers_with_addresses_of_their_own_may_have_the_same_port(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more;
+        bool good;
+    } cases[] = {
+        {"Origin: http://127.0.0.2\r\n", true},
+        {"Origin: http://127.0.0.2:80\r\n", true},
+        {"Origin: http://[::ffff:127.0.0.2]\r\n", true},
+        {"Origin: http://127.0.0.3\r\n", false},
+        {"Origin: http://127.0.0.1\r\n", false},
+        {"Origin: http://localhost\r\n", false},
+        {"Origin: http://[::1]\r\n", false},
+        {"Origin: https://127.0.0.2\r\n", false},
+        {SAME_SITE "Referer: http://127.0.0.2/a\r\n", true},
+        {SAME_SITE "Referer: http://127.0.0.3/a\r\n", false},
+    };
+    struct addr at_bob, at_alice;
+    struct peer_view *bob = local_node_peer(&node, "bob");
+    struct ports_request bobs = {
+        .peer = bob->id, .service = "web", .proto = SERVICE_TCP, .at = &at_bob};
+    assert_int_equal(addr_parse(&at_bob, "127.0.0.3:80"), 0);
+    assert_int_equal(addr_parse(&at_alice, "127.0.0.2:80"), 0);
+    assert_int_equal(ports_open(ports, &bobs, &view, why, sizeof(why)), 0);
+    assert_int_equal(open_port("web", SERVICE_TCP, &at_alice), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char request[256];
+        snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: 127.0.0.2\r\n%s\r\n",
+                 cases[i].more);
+        struct sock *s = world_dial(&world, listening_at(), (uint16_t)(40000 + i));
+        world_say(s, request);
+        if ((newest()->far.sent_len > 0) != cases[i].good)
+            fail_msg("case %zu: %s", i, cases[i].more);
+        if (cases[i].good)
+            world_break(s, -ECONNRESET);
+        else
+            world_wait(&world, SEC(3));
+    }
+}
+
 static void an_absolute_target_counts_as_a_host(void **state)
 {
     (void)state;
@@ -564,9 +606,11 @@ static void ports_of_a_peer_are_known_as_its_own(void **state)
     (void)state;
     struct peer_view *bob = local_node_peer(&node, "bob");
     assert_int_equal(open_port("web", SERVICE_TCP, NULL), 0);
-    assert_true(ports_belongs_to(ports, addr_port(&view.listen), &alice->id));
-    assert_false(ports_belongs_to(ports, addr_port(&view.listen), &bob->id));
-    assert_false(ports_belongs_to(ports, 80, &alice->id));
+    struct addr elsewhere = view.listen;
+    assert_true(ports_belongs_to(ports, &view.listen, &alice->id));
+    assert_false(ports_belongs_to(ports, &view.listen, &bob->id));
+    addr_set_port(&elsewhere, 80);
+    assert_false(ports_belongs_to(ports, &elsewhere, &alice->id));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -591,6 +635,7 @@ int main(void)
         TEST(raw_services_pass_everything),
         TEST(hosts_and_origins_of_the_peer_pass_and_no_others),
         TEST(a_page_of_another_peer_may_be_linked_from_but_asks_for_nothing),
+        TEST(peers_with_addresses_of_their_own_may_have_the_same_port),
         TEST(an_absolute_target_counts_as_a_host),
         TEST(each_sender_of_datagrams_has_its_flow),
         TEST(strangers_datagrams_are_dropped_also_when_a_port_changes_hands),
