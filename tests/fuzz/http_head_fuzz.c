@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/wire/http_body.h"
+#include "gateway/wire/http_cookie.h"
 #include "gateway/wire/http_head.h"
 #include "gateway/wire/http_host.h"
 
@@ -35,6 +36,9 @@ static void check_head(const struct http_head *h, const uint8_t *data, size_t le
         if (http_host_read(&host, h->field[i].value) == 0)
             must(strlen(host.name) > 0);
         (void)!http_origin_read(&url, h->field[i].value);
+        struct http_text rest = h->field[i].value, domain;
+        while (http_cookie_domain(&rest, &domain))
+            check_text(domain, data, len);
     }
 }
 
