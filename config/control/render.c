@@ -30,6 +30,24 @@ static void render_share(const struct front *f, const json_t *result)
     front_say(f, "Peers open it by: overlay open %s.%s\n", name, field_text(result, "id"));
 }
 
+/** Shows the first service that has a page. */
+static void render_browse(const struct front *f, const json_t *result)
+{
+    size_t i;
+    json_t *port;
+
+    json_array_foreach(result, i, port)
+    {
+        const char *url = field_text(port, "url");
+        if (*url == '-')
+            continue;
+        if (f->host->browse(f->host->arg, url) < 0)
+            front_say(f, "no browser could be started (xdg-open); the URL is above\n");
+        return;
+    }
+    front_say(f, "there is nothing that a browser could show\n");
+}
+
 static void render_open(const struct front *f, const json_t *result)
 {
     size_t i;
@@ -43,11 +61,8 @@ static void render_open(const struct front *f, const json_t *result)
             front_say(f, "%s: the port is taken by another program just now\n",
                       field_text(port, "name"));
     }
-    if (i > 0 && args_has(&f->args, "browse")) {
-        const char *url = field_text(json_array_get(result, 0), "url");
-        if (*url == '-' || f->host->browse(f->host->arg, url) < 0)
-            front_say(f, "there is nothing that a browser could show\n");
-    }
+    if (args_has(&f->args, "browse"))
+        render_browse(f, result);
 }
 
 static void render_shared(const struct front *f, const json_t *service)

@@ -356,23 +356,38 @@ int process_spawn_daemon(const struct process_daemon *options, char *why, size_t
     return err;
 }
 
+/** In a child; `report` closes when the program is running, or gets the reason why it is not. */
+static void browse(const char *url, int report)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    if (fork() != 0) /* twice, so that nobody has to wait for it */
+        _exit(0);
+    (void)setsid();
+    (void)dup2(null, STDIN_FILENO);
+    (void)dup2(null, STDOUT_FILENO);
+    (void)dup2(null, STDERR_FILENO);
+    (void)execlp("xdg-open", "xdg-open", url, (char *)NULL);
+    int err = -errno;
+    _exit(write(report, &err, sizeof(err)) < 0 ? 126 : 127);
+}
+
 int process_browse(const char *url)
 {
-    pid_t pid = fork();
-    if (pid < 0)
+    int report[2], err = 0;
+
+    if (pipe2(report, O_CLOEXEC) < 0)
         return -errno;
-    if (pid == 0) {
-        /* Twice, so that nobody has to wait for it. */
-        int null = open("/dev/null", O_RDWR);
-        if (fork() != 0)
-            _exit(0);
-        (void)setsid();
-        (void)dup2(null, STDIN_FILENO);
-        (void)dup2(null, STDOUT_FILENO);
-        (void)dup2(null, STDERR_FILENO);
-        (void)execlp("xdg-open", "xdg-open", url, (char *)NULL);
-        _exit(127);
-    }
-    (void)waitpid(pid, NULL, 0);
-    return 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        browse(url, report[1]);
+    if (pid < 0)
+        err = -errno;
+    (void)close(report[1]);
+    if (pid > 0 && read(report[0], &err, sizeof(err)) != (ssize_t)sizeof(err))
+        err = 0;
+    (void)close(report[0]);
+    if (pid > 0)
+        (void)waitpid(pid, NULL, 0);
+    return err;
 }

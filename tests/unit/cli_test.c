@@ -18,7 +18,7 @@ static struct surroundings {
         struct sock *client, *server;
     } pairs[PAIRS_MAX];
     size_t pair_count;
-    bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere, full;
+    bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere, full, no_browser;
     unsigned spawned, daemons, browsed, turns, columns, rows;
     instant ends_at; /* when the gateway goes away, 0: never */
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
@@ -272,7 +272,7 @@ static int host_browse(void *arg, const char *url)
     (void)arg;
     assert_non_null(strstr(url, "http://"));
     s.browsed++;
-    return 0;
+    return s.no_browser ? -ENOENT : 0;
 }
 
 static int set_up(void **state)
@@ -542,7 +542,10 @@ static void open_prints_a_line_for_each_service(void **state)
     gives("open web.alice --json", 0, "[{\"service\":\"web\",\"proto\":\"tcp\",\"listen\":\"127",
           "");
     gives("open web.alice --browse", 0, "", "");
+    gives("open voice.alice --browse", 0, "", "there is nothing that a browser could show");
     assert_int_equal(s.browsed, 1);
+    s.no_browser = true;
+    gives("open alice --browse", 0, "", "no browser could be started (xdg-open)");
     s.terminal = true;
     gives("open web.alice", 0, "http", "finding web.alice ...\ndirect 23.0 ms\n");
     gives("ls", 0, "web.alice                open", "");
