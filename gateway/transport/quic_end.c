@@ -190,9 +190,7 @@ static void closed_by_peer(struct quic_conn *conn)
 static void failed_in_tls(struct quic_conn *conn)
 {
     ngtcp2_ccerr error;
-    uint8_t alert = ngtcp2_conn_get_tls_alert(conn->quic);
-    if (conn->link.key_update)
-        alert = GNUTLS_A_UNEXPECTED_MESSAGE;
+    uint8_t alert = conn->link.alert ? conn->link.alert : ngtcp2_conn_get_tls_alert(conn->quic);
     ngtcp2_ccerr_default(&error);
     ngtcp2_ccerr_set_tls_alert(&error, alert, NULL, 0);
     const char *name = gnutls_alert_get_name(alert);

@@ -145,11 +145,18 @@ static bool is_key_update(struct quic_tls_link *link, ngtcp2_encryption_level le
                           bool tx)
 {
     unsigned bit = 1u << level;
-    if ((rx && link->rx_levels & bit) || (tx && link->tx_levels & bit))
-        link->key_update = true;
+    bool again = (rx && link->rx_levels & bit) || (tx && link->tx_levels & bit);
     link->rx_levels |= rx ? bit : 0;
     link->tx_levels |= tx ? bit : 0;
-    return link->key_update;
+    return again;
+}
+
+/* RFC 9001 §8.2: who has sent no transport parameters by now does not speak QUIC. GnuTLS does not
+ * miss them, and ngtcp2 would abort on the first packet under such keys. */
+static bool lacks_parameters(const struct quic_tls_link *link, ngtcp2_encryption_level level)
+{
+    return level == NGTCP2_ENCRYPTION_LEVEL_1RTT &&
+           !ngtcp2_conn_get_remote_transport_params(link->quic);
 }
 
 static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t tls_level,
@@ -161,6 +168,10 @@ static int on_secret(gnutls_session_t session, gnutls_record_encryption_level_t 
         ngtcp2_crypto_gnutls_from_gnutls_record_encryption_level(tls_level);
 
     if (is_key_update(link, level, rx, tx))
+        link->alert = GNUTLS_A_UNEXPECTED_MESSAGE;
+    else if (lacks_parameters(link, level))
+        link->alert = GNUTLS_A_MISSING_EXTENSION;
+    if (link->alert)
         return -1;
     if (wants_ours(link, session, level)) {
         link->own_keys = true;

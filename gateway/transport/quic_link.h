@@ -19,7 +19,7 @@ struct quic_tls_link {
     struct peer_id expected;       /* all zero: anyone with a sound key */
     bool wrong_id;                 /* set: a key came that is not the expected one */
     bool own_keys;                 /* set: 1-RTT packets are protected by the engine */
-    bool key_update;               /* set: the other side sent TLS's own KeyUpdate */
+    uint8_t alert;                 /* set: TLS failed for this reason, which GnuTLS cannot know */
     unsigned rx_levels, tx_levels; /* bit n: the keys of ngtcp2's encryption level n are there */
     bool authentic;                /* set whenever a packet was found authentic by it */
 };

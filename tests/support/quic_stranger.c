@@ -108,6 +108,7 @@ static int seal(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_cryp
 {
     uint8_t frames[1200];
     if (forger && len <= sizeof(frames)) {
+        memcpy(frames, data, len);
         forger->forge(forger, frames, len);
         data = frames;
     }
@@ -132,6 +133,16 @@ static const ngtcp2_callbacks CALLBACKS = {
     .handshake_confirmed = on_confirmed,
     .recv_stream_data = on_data,
 };
+
+/* The extension's number (RFC 9001 §8.2), as sent before parameters of less than 256 bytes, becomes
+ * one that nobody knows. */
+static void hide_params(struct stranger *s, uint8_t *frames, size_t len)
+{
+    (void)s;
+    for (size_t i = 0; i + 3 < len; i++)
+        if (frames[i] == 0 && frames[i + 1] == 0x39 && frames[i + 2] == 0)
+            frames[i + 1] = 0x77;
+}
 
 static void path_of(struct stranger *s, ngtcp2_path *path)
 {
@@ -191,6 +202,10 @@ void stranger_init(struct stranger *s, struct quic_link *link, const struct stra
     *s = (struct stranger){.link = link, .addr = addr_v4(ip, 7777)};
     link->filter = to_stranger;
     link->filter_arg = s;
+    if (o->no_params) {
+        s->forge = hide_params;
+        s->forges_all = true;
+    }
     start_tls(s, o);
     ngtcp2_settings_default(&settings);
     ngtcp2_transport_params_default(&params);
@@ -225,15 +240,17 @@ static void talk(struct stranger *s, int64_t stream)
     uint8_t packet[1200];
     ngtcp2_vec data = {(uint8_t *)"hello", 5};
     ngtcp2_ssize taken;
+    forger = s->forges_all ? s : NULL;
     while (s->error == 0) {
         ngtcp2_ssize n =
             ngtcp2_conn_writev_stream(s->quic, NULL, NULL, packet, sizeof(packet), &taken, 0,
                                       stream, &data, stream >= 0, s->link->now);
         stream = -1;
         if (n <= 0)
-            return;
+            break;
         link_inject(s->link, 1, &s->addr, packet, (size_t)n);
     }
+    forger = NULL;
 }
 
 void stranger_run(struct stranger *s, instant duration)

@@ -23,6 +23,7 @@ struct stranger_options {
     bool no_window;   /* the other side may send nothing on streams */
     bool no_datagram; /* takes no datagrams, */
     uint16_t frame;   /* or frames of so many bytes at most; 0: any */
+    bool no_params;   /* speaks TLS without QUIC's transport parameters */
 };
 
 struct stranger {
@@ -42,6 +43,7 @@ struct stranger {
      * stranger_forge(). */
     void (*forge)(struct stranger *s, uint8_t *frames, size_t len);
     void *forge_arg;
+    bool forges_all; /* also in stranger_run() */
 };
 
 /** Starts to dial side 1 of the link, whose filter it takes. */

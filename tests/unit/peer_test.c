@@ -19,9 +19,9 @@
 struct quic_conn {
     struct quic_conn_info info;
     void *app;
-    bool closed;
     enum quic_close_code code;
     unsigned probes, paths;
+    bool closed;
     bool early; /* its handshake is not complete */
 };
 

@@ -79,6 +79,17 @@ static void a_key_that_anyone_can_use_is_refused(void **state)
     assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
 }
 
+/* RFC 9001 §8.2 */
+static void tls_that_is_not_for_quic_is_refused(void **state)
+{
+    (void)state;
+    call(&(struct stranger_options){.no_params = true});
+    assert_false(stranger.confirmed);
+    assert_int_equal(stranger.error, NGTCP2_ERR_DRAINING);
+    assert_int_equal(stranger.close_code, NGTCP2_CRYPTO_ERROR + GNUTLS_A_MISSING_EXTENSION);
+    assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+}
+
 static void a_stranger_that_is_refused_gets_the_one_code_for_it(void **state)
 {
     (void)state;
@@ -229,6 +240,7 @@ int main(void)
         T(a_certificate_is_no_key),
         T(no_key_is_refused),
         T(a_key_that_anyone_can_use_is_refused),
+        T(tls_that_is_not_for_quic_is_refused),
         T(a_stranger_that_is_refused_gets_the_one_code_for_it),
         T(a_window_of_nothing_holds_the_writer_until_it_opens),
         T(keys_are_changed_when_the_other_side_wants_it),
