@@ -14,6 +14,10 @@
 #include "tests/support/quic_link.h"
 #include "tests/support/random.h"
 
+#ifndef HANDSHAKES
+#    define HANDSHAKES 500
+#endif
+
 static struct quic_link link;
 
 /* ---- made-up frames ---- */
@@ -107,6 +111,23 @@ static void make_up(uint8_t *frames, size_t len)
     lies++;
 }
 
+/* ---- handshakes ---- */
+
+static bool garbles; /* both sides do */
+
+/* Changes a byte, or copies some over others, once or a few times. */
+static void garble(uint8_t *frames, size_t len)
+{
+    size_t busy = len < 320 ? len : 320; /* padding is seldom of interest */
+    for (uint64_t n = 1 + below(3); n > 0; n--) {
+        size_t to = (size_t)below(busy), from = (size_t)below(busy), count = (size_t)below(40);
+        if (below(3) > 0)
+            frames[to] = (uint8_t)below(256);
+        else if (to + count <= len && from + count <= len)
+            memmove(frames + to, frames + from, count);
+    }
+}
+
 /* What a key's handle stands for, in gateway/transport/quic_keys.c. */
 struct seal {
     struct packet_key *key;
@@ -121,9 +142,15 @@ int quic_keys_seal(uint8_t *dest, const ngtcp2_crypto_aead *aead, const ngtcp2_c
 {
     uintptr_t handle = (uintptr_t)ctx->native_handle;
     uint8_t frames[QUIC_PAYLOAD];
-    if ((handle & 1) == 0)
+    if ((handle & 1) == 0) {
+        if (garbles && len <= sizeof(frames)) {
+            memcpy(frames, data, len);
+            garble(frames, len);
+            data = frames;
+        }
         return ngtcp2_crypto_encrypt_cb(dest, aead, ctx, data, len, nonce, nonce_len, header,
                                         header_len);
+    }
     const struct seal *seal = (const struct seal *)(handle & ~(uintptr_t)1);
     struct packet_header h = {nonce, header, header_len};
     const struct quic_conn *conn = container_of(seal->authentic, struct quic_conn, link.authentic);
@@ -198,6 +225,24 @@ static void frames_made_up_end_the_session_at_most(void **state)
             be_lied_to(seed, lied_to);
 }
 
+static void garbled_handshakes_come_to_nothing_at_most(void **state)
+{
+    (void)state;
+    liar = -1;
+    for (uint64_t seed = 1; seed <= HANDSHAKES; seed++) {
+        link_init(&link, seed, NULL);
+        chance = seed;
+        garbles = true;
+        (void)link_dial(&link);
+        link_run(&link, SEC(1));
+        garbles = false;
+        if (seed % 50 == 0)
+            all_is_well_again(1);
+        else
+            link_deinit(&link);
+    }
+}
+
 /* RFC 9001 §6: it is an error, by either side. */
 static void nor_does_a_key_update_of_tls_end_more(void **state)
 {
@@ -223,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_made_up_end_the_session_at_most),
         cmocka_unit_test(nor_does_a_key_update_of_tls_end_more),
+        cmocka_unit_test(garbled_handshakes_come_to_nothing_at_most),
     };
     return cmocka_run_group_tests_name("quic_frames", tests, NULL, NULL);
 }
