@@ -57,25 +57,34 @@ static bool set_number(const struct front *f, json_t *request, const char *key, 
 }
 
 /** The gateway has another working directory: paths of unix sockets become absolute. */
-static void set_target(const struct front *f, json_t *request, const char *target)
+/** False: JSON cannot carry it, which was said. */
+static bool set_target(const struct front *f, json_t *request, const char *target, int *code)
 {
     static const char UNIX[] = "unix:";
     const size_t n = sizeof(UNIX) - 1;
 
+    json_t *exact = json_string(target);
+    json_decref(exact);
+    if (!exact) {
+        *code = front_fail(f, CLI_USAGE, NULL, "the target is not valid UTF-8");
+        return false;
+    }
     if (strncmp(target, UNIX, n) != 0 || target[n] == '/' || !target[n]) {
         set_text(request, "target", target);
-        return;
+        return true;
     }
     auto_free char *path = f->host->absolute(f->host->arg, target + n);
     auto_free char *full = NULL;
     if (path && asprintf(&full, "%s%s", UNIX, path) < 0)
         full = NULL;
     set_text(request, "target", full ? full : target);
+    return true;
 }
 
 static bool share(const struct front *f, json_t *request, int *code)
 {
-    set_target(f, request, f->args.at[0]);
+    if (!set_target(f, request, f->args.at[0], code))
+        return false;
     set_text(request, "as", args_value(&f->args, "as"));
     set_text(request, "for", args_value(&f->args, "for"));
     set_words(f, request, "to", "to");

@@ -14,7 +14,6 @@
 #include "gateway/base/env.h"
 #include "gateway/wire/mdns.h"
 
-#define MDNS_PORT      5353
 #define MDNS_GROUP_V4  "224.0.0.251"
 #define MDNS_GROUP_V6  "ff02::fb"
 #define DNSSD_MAX      1200 /* bytes of a message */

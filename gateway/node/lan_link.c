@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
-
-#define MDNS_PORT 5353 /* RFC 6762 §3 */
+#include "gateway/wire/mdns.h"
 
 static instant now_of(const struct lan_link *l)
 {

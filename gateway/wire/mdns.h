@@ -11,7 +11,8 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/bytes.h"
 
-#define MDNS_NAME_MAX      255 /* bytes, RFC 1035 §2.3.4 */
+#define MDNS_PORT          5353 /* RFC 6762 §3 */
+#define MDNS_NAME_MAX      255  /* bytes, RFC 1035 §2.3.4 */
 #define MDNS_QUESTIONS_MAX 32
 #define MDNS_ANSWERS_MAX   64
 #define MDNS_FLUSH         0x8000 /* in a record's class: the only one of its kind (§10.2) */

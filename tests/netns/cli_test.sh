@@ -94,6 +94,7 @@ a close web 2>/dev/null
 check "a unix socket needs --port" exits 2 'add --port' -- a share unix:/tmp/x
 a share 3000 2>/dev/null
 check "a taken port number is an error" exits 1 'already' -- a share 5000 --port 3000 --as x
+check "a target that is not UTF-8 is refused" exits 2 'UTF-8' -- a share $'unix:/tmp/\xff' --port 99
 check "our own doors are not shared" exits 2 "gateway's own" -- a share "unix:$T/a/../a/control.sock" --port 99
 check "nor is the proxy" exits 2 "gateway's own" -- a share 7777
 check "nor another host without --off-host" exits 2 'off-host' -- a share 192.0.2.9:80
