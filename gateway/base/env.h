@@ -102,6 +102,19 @@ struct listen_handler {
     void (*on_accept)(void *arg, struct sock *sock, const struct addr *from);
 };
 
+/* ---- names ---- */
+
+#define LOOKUP_MAX 16 /* addresses of one name; more are left out */
+
+/** A host name being looked up. Embed one; zeroed it is idle. */
+struct lookup {
+    /** 0 and at least one address, in the order to try them; or -ENOENT (no such name, or no
+     *  address of it), -ETIMEDOUT (5 s), -EHOSTUNREACH (no name server answers) or another errno.
+     */
+    void (*done)(struct lookup *l, int err, const struct addr *list, int count);
+    void *query; /* the environment's; NULL while idle */
+};
+
 /* ---- the machine ---- */
 
 /** One address of one network interface that is up. */
@@ -155,6 +168,9 @@ struct env_ops {
                         uint32_t *uid);
     int (*owner_of_udp)(struct env *env, const struct addr *client, const struct addr *server,
                         uint32_t *uid);
+
+    int (*lookup)(struct env *env, struct lookup *l, const char *host, uint16_t port);
+    void (*lookup_cancel)(struct env *env, struct lookup *l);
 
     int (*interfaces)(struct env *env, struct interface *out, int max);
 
@@ -360,6 +376,21 @@ MUST_USE static inline int env_owner_of_udp(struct env *e, const struct addr *cl
                                             const struct addr *server, uint32_t *uid)
 {
     return e->ops->owner_of_udp(e, client, server, uid);
+}
+
+/** Looks up a host name, or takes an address (which costs no query), through the machine's name
+ *  servers and hosts file. l->done() follows, with `port` in each address. On error nothing was
+ *  started. */
+MUST_USE static inline int env_lookup(struct env *e, struct lookup *l, const char *host,
+                                      uint16_t port)
+{
+    return e->ops->lookup(e, l, host, port);
+}
+
+/** Drops it: l->done() will not be called. Does nothing to one that is idle. */
+static inline void env_lookup_cancel(struct env *e, struct lookup *l)
+{
+    e->ops->lookup_cancel(e, l);
 }
 
 /** Lists the addresses of the interfaces that are up. Returns how many, at most `max`, or an error.

@@ -10,6 +10,7 @@
 #include "gateway/io/links.h"
 #include "gateway/io/listen.h"
 #include "gateway/io/owner.h"
+#include "gateway/io/resolve.h"
 #include "gateway/io/tcp.h"
 #include "gateway/io/udp.h"
 
@@ -19,6 +20,7 @@ struct machine {
     struct owner owner;
     struct inherit inherit;
     struct home home;
+    struct resolver *resolver; /* NULL until a name is to be looked up */
 };
 
 static struct machine *machine_of(struct env *e)
@@ -111,6 +113,33 @@ static int udp_owner(struct env *e, const struct addr *client, const struct addr
     return owner_of_udp(&machine_of(e)->owner, client, server, uid);
 }
 
+static void on_looked_up(void *arg, int err, const struct addr *list, int count)
+{
+    struct lookup *l = arg;
+    l->query = NULL;
+    l->done(l, err, list, count);
+}
+
+static int look_up(struct env *e, struct lookup *l, const char *host, uint16_t port)
+{
+    struct machine *m = machine_of(e);
+    struct resolve *query = NULL;
+    int err = m->resolver ? 0 : resolver_new(&m->resolver, m->loop, NULL);
+
+    if (err == 0)
+        err = resolve_start(&query, m->resolver, host, port, 0, on_looked_up, l);
+    l->query = query;
+    return err;
+}
+
+static void cancel_lookup(struct env *e, struct lookup *l)
+{
+    (void)e;
+    if (l->query)
+        resolve_cancel(l->query);
+    l->query = NULL;
+}
+
 static int list_interfaces(struct env *e, struct interface *out, int max)
 {
     (void)e;
@@ -158,6 +187,8 @@ static const struct env_ops OPS = {
     .sock_local = io_sock_local,
     .owner_of_tcp = tcp_owner,
     .owner_of_udp = udp_owner,
+    .lookup = look_up,
+    .lookup_cancel = cancel_lookup,
     .interfaces = list_interfaces,
     .load = load,
     .save = save,
@@ -187,6 +218,7 @@ int machine_free(struct machine *m)
 {
     if (!m)
         return 0;
+    resolver_free(m->resolver);
     int err = io_loop_free(m->loop);
     owner_deinit(&m->owner);
     inherit_deinit(&m->inherit);

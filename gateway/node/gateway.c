@@ -111,11 +111,27 @@ static void wake(void *arg)
     hub_wake(&n->hub);
 }
 
+static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
+{
+    (void)arg;
+    (void)rx;
+    (void)via;
+}
+
+static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
+{
+    (void)arg;
+    (void)rx;
+    (void)via;
+}
+
 static void on_other(void *arg, const struct udp_rx *rx)
 {
     struct node *n = arg;
     lan_link_input(&n->lan, rx);
 }
+
+static const struct hub_handler HUB_HANDLER = {on_relay, on_stun, on_other};
 
 /* Newest first, each once. */
 static void remember_lan_address(struct member *m, const struct addr *a)
@@ -370,7 +386,7 @@ int node_start(struct node *n, char *why, size_t why_len)
         .events = &MEMBER_EVENTS,
         .arg = n,
     };
-    hub_init(&n->hub, n->env, n->quic, on_other, n);
+    hub_init(&n->hub, n->env, n->quic, &HUB_HANDLER, n);
     err = open_sockets(n, why, why_len);
     if (err < 0)
         return err;

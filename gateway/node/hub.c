@@ -1,6 +1,7 @@
 #include "gateway/node/hub.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "gateway/wire/demux.h"
 
@@ -52,36 +53,43 @@ static bool is_local(const struct hub *h, const struct addr *a)
     return false;
 }
 
-/* Returns false if the socket is full: the same datagrams must be offered again. */
-static bool transmit(struct hub *h, const struct quic_tx *tx)
+/* Returns 0, or -EAGAIN: the same datagrams must be offered again. */
+static int send_by(struct hub_socket *s, const struct udp_tx *tx)
 {
+    if (!s)
+        return 0; /* lost, like everything for a family or socket that we do not have */
+    if (!s->full && udp_send(s->hub->env, s->udp, tx) == -EAGAIN)
+        s->full = true;
+    return s->full ? -EAGAIN : 0;
+}
+
+static int transmit(struct hub *h, const struct quic_tx *tx, int ttl)
+{
+    struct hub_carrier *carrier = h->carrier[tx->path.kind];
     const struct addr *from = &tx->path.local;
-    struct hub_socket *s = addr_is_none(from) ? NULL : socket_at(h, from);
-    if (!s)
-        s = hub_socket_for(h, &tx->path.remote);
-    if (!s)
-        return true; /* lost, like everything for a family we do not have */
-    struct udp_tx out = {
+    const struct udp_tx out = {
         .to = &tx->path.remote,
         .from = !addr_is_none(from) && is_local(h, from) ? from : NULL,
         .data = tx->data,
         .len = tx->len,
         .segment = tx->segment,
+        .ttl = ttl,
     };
-    if (!s->full && udp_send(h->env, s->udp, &out) == -EAGAIN)
-        s->full = true;
-    return !s->full;
+
+    if (tx->path.kind == PATH_UDP)
+        return send_by(hub_socket_of(h, &tx->path), &out);
+    return carrier ? carrier->send(carrier, tx) : 0;
 }
 
 static void send_all(struct hub *h, instant now)
 {
-    if (h->holding && !transmit(h, &h->held))
+    if (h->holding && transmit(h, &h->held, 0) < 0)
         return;
     h->holding = false;
     for (unsigned batch = 0; batch < BATCHES_PER_TURN; batch++) {
         if (!quic_output(h->quic, now, &h->held))
             return;
-        if (!transmit(h, &h->held)) {
+        if (transmit(h, &h->held, 0) < 0) {
             h->holding = true;
             return;
         }
@@ -108,37 +116,102 @@ static void on_timer(struct timer *timer)
     turn(container_of(timer, struct hub, timer));
 }
 
-static bool for_quic(const uint8_t *data, size_t len)
+/* ---- what arrives ---- */
+
+/* Who gets a datagram. Those for QUIC and the relay go on in batches. */
+enum taker { TAKE_QUIC, TAKE_RELAY, TAKE_STUN, TAKE_OTHER };
+
+static enum taker taker_of(const uint8_t *data, size_t len)
 {
-    enum demux_kind kind = demux(data, len);
-    return kind == DEMUX_KIND_QUIC || kind == DEMUX_KIND_PROBE;
+    switch (demux(data, len)) {
+    case DEMUX_KIND_QUIC:
+    case DEMUX_KIND_PROBE:
+        return TAKE_QUIC;
+    case DEMUX_KIND_RELAY:
+        return TAKE_RELAY;
+    case DEMUX_KIND_STUN:
+        return TAKE_STUN;
+    case DEMUX_KIND_UNKNOWN:
+        break;
+    }
+    return TAKE_OTHER;
 }
 
-static void feed_quic(struct hub *h, const struct udp_rx *rx, size_t from, size_t end)
+static void hand_over(struct hub_socket *s, const struct udp_rx *rx, enum taker taker)
 {
-    struct path path = {.kind = PATH_UDP, .remote = rx->from, .local = rx->to};
-    if (end > from)
-        quic_input(h->quic, rx->now, &path, rx->data + from, end - from, rx->segment);
+    struct hub *h = s->hub;
+    struct path path = {.kind = PATH_UDP, .via = s->via, .remote = rx->from, .local = rx->to};
+
+    switch (taker) {
+    case TAKE_QUIC:
+        quic_input(h->quic, rx->now, &path, rx->data, rx->len, rx->segment);
+        break;
+    case TAKE_RELAY:
+        h->handler->on_relay(h->arg, rx, s->via);
+        break;
+    case TAKE_STUN:
+        h->handler->on_stun(h->arg, rx, s->via);
+        break;
+    case TAKE_OTHER:
+        h->handler->on_other(h->arg, rx);
+        break;
+    }
 }
 
-/* Almost every batch is QUIC from end to end and goes through in one piece. */
+static bool is_claimed(struct hub_socket *s, const struct udp_rx *rx)
+{
+    list_each(node, &s->hub->claims)
+    {
+        struct hub_claim *claim = list_entry(node, struct hub_claim, link);
+        if (!addr_equal(&claim->from, &rx->from))
+            continue;
+        claim->take(claim, rx);
+        return true;
+    }
+    return false;
+}
+
+static size_t datagram_at(const struct udp_rx *rx, size_t at)
+{
+    return rx->len - at < rx->segment ? rx->len - at : rx->segment;
+}
+
+/* The end of the run of datagrams from `at` on that go to one taker together. */
+static size_t run_end(const struct udp_rx *rx, size_t at, enum taker taker)
+{
+    size_t end = at + datagram_at(rx, at);
+
+    if (taker != TAKE_QUIC && taker != TAKE_RELAY)
+        return end;
+    while (end < rx->len && taker_of(rx->data + end, datagram_at(rx, end)) == taker)
+        end += datagram_at(rx, end);
+    return end;
+}
+
+/* Almost every batch is of one kind from end to end and goes through in one piece. */
 void hub_take(struct hub_socket *s, const struct udp_rx *rx)
 {
     struct hub *h = s->hub;
-    size_t from = 0;
+    size_t end;
 
-    for (size_t at = 0; at < rx->len; at += rx->segment) {
-        size_t len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
-        if (for_quic(rx->data + at, len))
-            continue;
-        feed_quic(h, rx, from, at);
-        struct udp_rx one = *rx;
-        one.data = rx->data + at;
-        one.segment = one.len = len;
-        from = at + one.len;
-        h->other(h->arg, &one);
+    for (size_t at = 0; !is_claimed(s, rx) && at < rx->len; at = end) {
+        enum taker taker = taker_of(rx->data + at, datagram_at(rx, at));
+        struct udp_rx run = *rx;
+        end = run_end(rx, at, taker);
+        run.data = rx->data + at;
+        run.len = end - at;
+        if (run.segment > run.len)
+            run.segment = run.len;
+        hand_over(s, &run, taker);
     }
-    feed_quic(h, rx, from, rx->len);
+    hub_wake(h);
+}
+
+void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t len, size_t segment)
+{
+    if (len == 0)
+        return;
+    quic_input(h->quic, env_now(h->env), path, data, len, segment);
     hub_wake(h);
 }
 
@@ -156,13 +229,26 @@ static void on_writable(void *arg)
 
 static const struct udp_handler HANDLER = {on_datagrams, on_writable};
 
+/* ---- life ---- */
+
 void hub_init(struct hub *h, struct env *env, struct quic_endpoint *quic,
-              void (*other)(void *arg, const struct udp_rx *rx), void *arg)
+              const struct hub_handler *handler, void *arg)
 {
-    *h = (struct hub){.env = env, .quic = quic, .other = other, .arg = arg};
+    *h = (struct hub){.env = env, .quic = quic, .handler = handler, .arg = arg};
     h->work.run = on_work;
     h->timer.fire = on_timer;
+    list_init(&h->extra);
+    list_init(&h->claims);
     hub_read_locals(h);
+}
+
+static int open_socket(struct hub_socket *s, const struct addr *local)
+{
+    struct env *env = s->hub->env;
+    int err = udp_open(env, &s->udp, local, UDP_PKTINFO | UDP_BULK | UDP_BROADCAST, &HANDLER, s);
+    if (err == 0)
+        s->local = udp_local(env, s->udp);
+    return err;
 }
 
 int hub_listen(struct hub *h, const struct addr *local)
@@ -171,32 +257,118 @@ int hub_listen(struct hub *h, const struct addr *local)
         return -ENOSPC;
     struct hub_socket *s = &h->socket[h->sockets];
     *s = (struct hub_socket){.hub = h};
-    int err = udp_open(h->env, &s->udp, local, UDP_PKTINFO | UDP_BULK | UDP_BROADCAST, &HANDLER, s);
-    if (err < 0)
+    int err = open_socket(s, local);
+    if (err == 0)
+        h->sockets++;
+    return err;
+}
+
+int hub_open_extra(struct hub *h, const struct addr *local, uint32_t *via)
+{
+    struct addr any_port = *local;
+
+    if (h->extra_count == HUB_EXTRA_MAX)
+        return -EMFILE;
+    struct hub_socket *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    addr_set_port(&any_port, 0);
+    s->hub = h;
+    int err = open_socket(s, &any_port);
+    if (err < 0) {
+        free(s);
         return err;
-    s->local = udp_local(h->env, s->udp);
-    h->sockets++;
+    }
+    s->via = *via = ++h->last_via;
+    list_append(&h->extra, &s->link);
+    h->extra_count++;
     return 0;
+}
+
+static struct hub_socket *extra_of(struct hub *h, uint32_t via)
+{
+    list_each(node, &h->extra)
+    {
+        struct hub_socket *s = list_entry(node, struct hub_socket, link);
+        if (s->via == via)
+            return s;
+    }
+    return NULL;
+}
+
+static void close_extra(struct hub_socket *s)
+{
+    s->hub->extra_count--;
+    list_remove(&s->link);
+    udp_close(s->hub->env, s->udp);
+    free(s);
+}
+
+void hub_close_extra(struct hub *h, uint32_t via)
+{
+    struct hub_socket *s = extra_of(h, via);
+    if (s)
+        close_extra(s);
 }
 
 void hub_close(struct hub *h)
 {
     timer_stop(h->env, &h->timer);
     env_undefer(h->env, &h->work);
+    for (struct list *node; (node = list_first(&h->extra));)
+        close_extra(list_entry(node, struct hub_socket, link));
+    for (struct list *node; (node = list_first(&h->claims));)
+        list_remove(node);
     while (h->sockets > 0)
         udp_close(h->env, h->socket[--h->sockets].udp);
 }
+
+struct hub_socket *hub_socket_of(struct hub *h, const struct path *path)
+{
+    if (path->via != 0)
+        return extra_of(h, path->via);
+    struct hub_socket *s = addr_is_none(&path->local) ? NULL : socket_at(h, &path->local);
+    return s ? s : hub_socket_for(h, &path->remote);
+}
+
+void hub_set_carrier(struct hub *h, enum path_kind kind, struct hub_carrier *carrier)
+{
+    h->carrier[kind] = carrier;
+}
+
+void hub_add_claim(struct hub *h, struct hub_claim *claim)
+{
+    list_append(&h->claims, &claim->link);
+}
+
+void hub_remove_claim(struct hub_claim *claim)
+{
+    list_remove(&claim->link);
+}
+
+/* ---- what goes out beside QUIC ---- */
 
 void hub_wake(struct hub *h)
 {
     env_defer(h->env, &h->work);
 }
 
+int hub_send_batch(struct hub *h, const struct udp_tx *tx)
+{
+    return send_by(hub_socket_for(h, tx->to), tx);
+}
+
 void hub_send(struct hub *h, const struct udp_tx *tx)
 {
-    struct hub_socket *s = hub_socket_for(h, tx->to);
-    if (s && !s->full && udp_send(h->env, s->udp, tx) == -EAGAIN)
-        s->full = true;
+    if (hub_send_batch(h, tx) < 0)
+        return; /* lost */
+}
+
+void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len, int ttl)
+{
+    const struct quic_tx tx = {.path = *path, .data = data, .len = len, .segment = len};
+    if (transmit(h, &tx, ttl) < 0)
+        return; /* lost */
 }
 
 void hub_read_locals(struct hub *h)

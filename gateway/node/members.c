@@ -231,6 +231,23 @@ static void on_flow(void *arg, struct peer *p, const struct preamble *what, stru
     serve_flow(arg, &p->id, what, flow);
 }
 
+static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
+                    const struct message_part *part)
+{
+    (void)arg;
+    (void)p;
+    (void)conn;
+    (void)part;
+}
+
+static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)
+{
+    (void)arg;
+    (void)p;
+    (void)conn;
+    (void)ended;
+}
+
 const struct peer_events MEMBER_EVENTS = {
     .candidates = candidates,
     .list_services = list_services,
@@ -238,6 +255,8 @@ const struct peer_events MEMBER_EVENTS = {
     .on_failed = on_failed,
     .on_changed = on_changed,
     .on_pong = on_pong,
+    .on_part = on_part,
+    .on_conn = on_conn,
     .on_stream = on_stream,
     .on_flow = on_flow,
 };

@@ -48,6 +48,12 @@ struct peer_events {
     void (*on_changed)(void *arg, struct peer *p);
     /** As in struct session_events. */
     void (*on_pong)(void *arg, struct peer *p, uint32_t token);
+    /** A message of another module came over `conn`, one of the peer's connections. */
+    void (*on_part)(void *arg, struct peer *p, struct quic_conn *conn,
+                    const struct message_part *part);
+    /** One of the peer's connections is ready, changed its path, or (`ended`) is gone: for modules
+     *  that have to do with connections and not with peers. */
+    void (*on_conn)(void *arg, struct peer *p, struct quic_conn *conn, bool ended);
     void (*on_stream)(void *arg, struct peer *p, const struct preamble *what, struct pipe *pipe);
     void (*on_flow)(void *arg, struct peer *p, const struct preamble *what, struct flow *flow);
 };
@@ -119,6 +125,9 @@ bool peer_is_dialling(const struct peer *p);
 size_t peer_connections(const struct peer *p);
 /** Has it any connection, ready or not? */
 bool peer_is_connected(const struct peer *p);
+
+/** Sends a message of another module over one of the peer's connections. */
+void peer_tell_part(struct quic_conn *conn, const struct message_part *part);
 
 /* From the endpoint's handler, for connections whose quic_conn_app() is a struct link. */
 void link_on_connected(struct link *link);

@@ -17,6 +17,8 @@ void peer_deinit(struct peer *p)
     p->current = NULL;
     for (struct list *node; (node = list_first(&p->links));) {
         struct link *l = list_entry(node, struct link, node);
+        if (l->session)
+            p->host->events->on_conn(p->host->arg, p, l->conn, true);
         quic_conn_set_app(l->conn, NULL);
         link_close(l, QUIC_CLOSE_DONE);
         list_remove(node);

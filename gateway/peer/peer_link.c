@@ -92,6 +92,8 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
     bool was_connected = l->session != NULL;
 
     keep_counters(l);
+    if (was_connected)
+        p->host->events->on_conn(p->host->arg, p, l->conn, true);
     list_remove(&l->node);
     if (p->current == l) /* before its flows and streams tell others that they are over */
         p->current = NULL;
@@ -134,6 +136,7 @@ static void on_ready(void *arg, struct session *s)
     (void)s;
 
     peer_ask_about_others(l->peer, l);
+    l->peer->host->events->on_conn(l->peer->host->arg, l->peer, l->conn, false);
     if (l == l->peer->current)
         be_ready(l->peer);
 }
@@ -168,6 +171,13 @@ static void on_gone(void *arg, struct session *s, uint64_t name)
     struct link *l = link_of_session(arg);
     (void)s;
     peer_lose(l->peer, l, name);
+}
+
+static void on_part(void *arg, struct session *s, const struct message_part *part)
+{
+    struct link *l = link_of_session(arg);
+    (void)s;
+    l->peer->host->events->on_part(l->peer->host->arg, l->peer, l->conn, part);
 }
 
 static void on_stream(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe)
@@ -205,6 +215,7 @@ static const struct session_events SESSION_EVENTS = {
     .on_pong = on_pong,
     .knows = knows,
     .on_gone = on_gone,
+    .on_part = on_part,
     .on_stream = on_stream,
     .on_flow = on_flow,
     .on_misfit = on_misfit,
@@ -301,7 +312,17 @@ void link_on_datagram(struct link *l, instant now, const uint8_t *data, size_t l
         session_on_datagram(l->session, now, data, len);
 }
 
+void peer_tell_part(struct quic_conn *conn, const struct message_part *part)
+{
+    struct link *l = quic_conn_app(conn);
+    if (l && l->session)
+        session_tell_part(l->session, part);
+}
+
 void link_on_path(struct link *l)
 {
+    struct peer *p = l->peer;
+    if (l->session && session_is_ready(l->session))
+        p->host->events->on_conn(p->host->arg, p, l->conn, false);
     peer_changed(l->peer);
 }

@@ -33,6 +33,8 @@ struct session_events {
     bool (*knows)(void *arg, struct session *s, uint64_t name);
     /** It does not have a session of that name: the answer to session_ask(). */
     void (*on_gone)(void *arg, struct session *s, uint64_t name);
+    /** A message of another module than the session itself, borrowed for the call. */
+    void (*on_part)(void *arg, struct session *s, const struct message_part *part);
     /** It wants a stream (PREAMBLE_TCP, PREAMBLE_BENCH); the pipe is yours, unanswered. */
     void (*on_stream)(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe);
     /** It wants a flow; yours, unanswered. */
@@ -75,6 +77,9 @@ MUST_USE int session_ping(struct session *s, uint32_t token);
 /** Asks whether the peer still has another session with us, named by its owner; on_gone follows if
  *  not. Returns 0, or -ENOTCONN: no control stream. */
 MUST_USE int session_ask(struct session *s, uint64_t name);
+/** Sends a message of another module. Lost without a control stream, or when the peer reads none.
+ */
+void session_tell_part(struct session *s, const struct message_part *part);
 
 /** From the endpoint's handler. */
 void session_on_stream(struct session *s, struct pipe *pipe);

@@ -108,6 +108,12 @@ int session_ask(struct session *s, uint64_t name)
     return 0;
 }
 
+void session_tell_part(struct session *s, const struct message_part *part)
+{
+    uint8_t out[MESSAGE_HEADER + MESSAGE_PART_MAX];
+    say(s, out, message_write_part(part, out));
+}
+
 /* ---- the peer's control stream ---- */
 
 void session_be_ready(struct session *s)
@@ -175,6 +181,10 @@ static void take_message(struct session *s, const struct message *m)
         break;
     case MESSAGE_GONE:
         s->options.events->on_gone(s->options.arg, s, m->session);
+        break;
+    case MESSAGE_PART:
+        if (s->has_hello && !s->misfit)
+            s->options.events->on_part(s->options.arg, s, &m->part);
         break;
     case MESSAGE_UNKNOWN:
         break;

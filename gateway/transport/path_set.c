@@ -385,6 +385,15 @@ size_t path_set_output(struct path_set *s, instant now, struct path *to,
     return 0;
 }
 
+void path_set_guess(struct path_set *s, const struct addr *remote, uint8_t out[static PROBE_MIN])
+{
+    struct probe probe = {
+        .type = PROBE_PING, .token = s->token_out, .sequence = ++s->sequence, .seen = *remote};
+
+    s->random(s->arg, &probe.challenge, sizeof(probe.challenge));
+    probe_write(&probe, s->key_out, out, PROBE_MIN);
+}
+
 instant path_set_deadline(const struct path_set *s)
 {
     instant due = path_choice_deadline(s);
@@ -421,4 +430,25 @@ bool path_set_is_suspect(const struct path_set *s)
 bool path_set_speaks_probes(const struct path_set *s)
 {
     return s->speaks_probes;
+}
+
+size_t path_set_info(const struct path_set *s, struct path_info *out, size_t max)
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        const struct path_slot *p = &s->slot[(s->current + i) % PATH_SET_MAX];
+        if (p->state == PATH_EMPTY)
+            continue;
+        if (count < max)
+            out[count] = (struct path_info){.path = p->path,
+                                            .state = i == 0 && s->suspect ? PATH_SUSPECT : p->state,
+                                            .current = i == 0,
+                                            .full_size = p->full_size,
+                                            .rtt = p->rtt,
+                                            .heard = p->heard,
+                                            .seen = p->seen};
+        count++;
+    }
+    return count;
 }

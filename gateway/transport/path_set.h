@@ -48,6 +48,17 @@ struct path_set_options {
     void *arg; /* random's, which must outlive the set */
 };
 
+/** One path as others may look at it. */
+struct path_info {
+    struct path path;
+    enum path_state state;
+    bool current;
+    bool full_size;
+    instant rtt;      /* 0: not measured */
+    instant heard;    /* 0: never */
+    struct addr seen; /* where the other side sees us on this path, or none */
+};
+
 void path_set_init(struct path_set *s, instant now, const struct path_set_options *options);
 /** Wipes the keys. There is nothing to free. */
 void path_set_wipe(struct path_set *s);
@@ -78,6 +89,12 @@ void path_set_kick(struct path_set *s, instant now);
 MUST_USE size_t path_set_output(struct path_set *s, instant now, struct path *to,
                                 uint8_t out[static PROBE_MAX]);
 instant path_set_deadline(const struct path_set *s);
+/**
+ * Writes a ping of PROBE_MIN bytes for a place where the other side may be, without remembering it:
+ * for the many guesses of hole punching, whose number and rate the caller limits. Whoever answers,
+ * or sends a probe of its own, is noticed by path_set_input() as a source that was not known.
+ */
+void path_set_guess(struct path_set *s, const struct addr *remote, uint8_t out[static PROBE_MIN]);
 
 /** The path to send the session's packets over. Valid until the next call. */
 const struct path *path_set_current(const struct path_set *s);
@@ -87,3 +104,5 @@ MUST_USE bool path_set_take_switch(struct path_set *s);
 bool path_set_is_suspect(const struct path_set *s);
 /** The other side has sent a valid probe: it is a gateway like us. */
 bool path_set_speaks_probes(const struct path_set *s);
+/** Describes the paths, the current one first. Returns how many there are; fills up to `max`. */
+size_t path_set_info(const struct path_set *s, struct path_info *out, size_t max);

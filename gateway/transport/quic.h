@@ -31,10 +31,12 @@
 #include "gateway/identity/keys.h"
 #include "gateway/identity/peer_id.h"
 #include "gateway/transport/path.h"
+#include "gateway/transport/path_set.h"
 
 #define QUIC_ALPN         "overlay/1"
 #define QUIC_PAYLOAD      1200 /* bytes of UDP payload, fixed: fits every IPv6 path */
 #define QUIC_DATAGRAM_MAX 1150 /* bytes of one application datagram that always fit */
+#define QUIC_GUESS_LEN    PROBE_MIN
 
 struct quic_endpoint;
 struct quic_conn;
@@ -148,6 +150,16 @@ void quic_close(struct quic_conn *conn, enum quic_close_code code);
 void quic_conn_probe(struct quic_conn *conn);
 /** Adds a path worth trying for this session: it is probed, and used when it proves better. */
 void quic_conn_add_path(struct quic_conn *conn, const struct path *path);
+
+/**
+ * Writes one ping of QUIC_GUESS_LEN bytes to send to a place where the peer may be
+ * (path_set_guess()): hole punching. Returns 0, or -ENOTCONN: there are no keys yet.
+ */
+MUST_USE int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
+                             uint8_t out[static QUIC_GUESS_LEN]);
+/** Describes the paths of a session, the current one first: how many there are, of which up to
+ *  `max` are written. */
+size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size_t max);
 
 /** Opens a stream. Returns 0, -EAGAIN (the other side's limit of open streams), or -ENOTCONN. */
 MUST_USE int quic_open_stream(struct quic_conn *conn, struct pipe **out);

@@ -1,5 +1,6 @@
 #include "gateway/transport/quic_route.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,4 +225,18 @@ void quic_conn_add_path(struct quic_conn *conn, const struct path *path)
     if (path_set_add(conn->paths, conn->ep->now, path) < 0)
         log_debug(LOG_PATH, "too many paths for one session, one was left out");
     quic_work_touch(conn);
+}
+
+int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
+                    uint8_t out[static QUIC_GUESS_LEN])
+{
+    if (!conn->quic || !conn->paths || !conn->connected)
+        return -ENOTCONN;
+    path_set_guess(conn->paths, remote, out);
+    return 0;
+}
+
+size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size_t max)
+{
+    return conn->paths ? path_set_info(conn->paths, out, max) : 0;
 }

@@ -95,7 +95,22 @@ size_t message_write_session(enum message_type type, uint64_t session,
     return finish_frame(&w, out, type);
 }
 
+size_t message_write_part(const struct message_part *part, uint8_t *out)
+{
+    assert(part->type >= MESSAGE_PART_FIRST && part->type <= MESSAGE_PART_LAST);
+    assert(part->len <= MESSAGE_PART_MAX);
+    struct writer w = begin_frame(out, MESSAGE_HEADER + part->len);
+
+    write_bytes(&w, part->data, part->len);
+    return finish_frame(&w, out, (enum message_type)part->type);
+}
+
 /* ---- reading ---- */
+
+static bool is_part(uint16_t type, size_t len)
+{
+    return type >= MESSAGE_PART_FIRST && type <= MESSAGE_PART_LAST && len <= MESSAGE_PART_MAX;
+}
 
 /* Reads u8 length and as many characters, at most `max`, into `out`, which has room for a NUL. */
 static void read_text(struct reader *r, char *out, size_t max)
@@ -157,6 +172,11 @@ static int read_services(struct message_services *list, struct reader *r)
 
 static int read_body(struct message *m, uint16_t type, struct reader *r)
 {
+    if (is_part(type, r->left)) {
+        m->type = MESSAGE_PART;
+        m->part = (struct message_part){.type = type, .data = r->at, .len = r->left};
+        return 0;
+    }
     m->type = (enum message_type)type;
     switch (type) {
     case MESSAGE_HELLO:
@@ -205,9 +225,9 @@ bool message_services_next(struct message_services *list, struct message_service
 
 /* ---- collecting ---- */
 
-static bool is_known(uint16_t type)
+static bool is_known(uint16_t type, size_t len)
 {
-    return type >= MESSAGE_HELLO && type <= MESSAGE_GONE;
+    return (type >= MESSAGE_HELLO && type <= MESSAGE_GONE) || is_part(type, len);
 }
 
 /* Length of the frame at hand, or of its header while that is not whole. */
@@ -249,9 +269,10 @@ static void drop_unknown(struct message_reader *r)
     if (r->len != MESSAGE_HEADER)
         return;
     struct reader header = reader_over(r->data, r->len);
-    if (is_known(read_be16(&header)))
+    size_t body_len = wanted(r) - MESSAGE_HEADER;
+    if (is_known(read_be16(&header), body_len))
         return;
-    r->skip = wanted(r) - MESSAGE_HEADER;
+    r->skip = body_len;
     r->len = 0;
 }
 

@@ -12,6 +12,8 @@
  *     PONG      be32 token
  *     STILL     be64 name of a session: does the reader still have it? GONE is the answer if not
  *     GONE      be64 name of a session
+ *     16..63    of other modules, as they define them: 16..31 gateway/wire/relay_message.h,
+ *               32..47 gateway/wire/punch_message.h; bodies of up to MESSAGE_PART_MAX bytes
  *
  * Bytes behind what a reader knows of a body, and frames of types it does not know, are skipped.
  * HELLO is the first frame. SERVICES is the whole list, again after each change.
@@ -38,6 +40,9 @@
 #define MESSAGE_SERVICES_SIZE (MESSAGE_HEADER + 2 + MESSAGE_SERVICES_MAX * MESSAGE_SERVICE_MAX)
 #define MESSAGE_TOKEN_SIZE    (MESSAGE_HEADER + 4)
 #define MESSAGE_SESSION_SIZE  (MESSAGE_HEADER + 8)
+#define MESSAGE_PART_FIRST    16 /* types whose bodies other modules read */
+#define MESSAGE_PART_LAST     63
+#define MESSAGE_PART_MAX      2048 /* bytes of such a body; longer ones are skipped */
 
 enum message_type {
     MESSAGE_UNKNOWN = 0, /* read, but of no type that we know: ignore it */
@@ -47,6 +52,14 @@ enum message_type {
     MESSAGE_PONG = 4,
     MESSAGE_STILL = 5,
     MESSAGE_GONE = 6,
+    MESSAGE_PART = MESSAGE_PART_FIRST, /* stands for all of its range */
+};
+
+/** The body of a frame that another module reads, borrowed. */
+struct message_part {
+    uint16_t type;
+    const uint8_t *data;
+    size_t len;
 };
 
 struct message_hello {
@@ -82,6 +95,7 @@ struct message {
         struct message_services services;
         uint32_t token;   /* PING, PONG */
         uint64_t session; /* STILL, GONE */
+        struct message_part part;
     };
 };
 
@@ -96,6 +110,10 @@ size_t message_write_token(enum message_type type, uint32_t token,
                            uint8_t out[static MESSAGE_TOKEN_SIZE]);
 size_t message_write_session(enum message_type type, uint64_t session,
                              uint8_t out[static MESSAGE_SESSION_SIZE]);
+
+/** Writes the frame of another module's message into `out`, which has room for MESSAGE_HEADER and
+ *  the body, of at most MESSAGE_PART_MAX bytes. */
+size_t message_write_part(const struct message_part *part, uint8_t *out);
 
 /**
  * Reads the frame at the start of `data`. Returns its length, -EAGAIN when more bytes are needed

@@ -58,6 +58,11 @@ static int interfaces(struct env *env, struct interface *out, int max)
     return count;
 }
 
+static int look_up(struct env *env, struct lookup *l, const char *host, uint16_t port)
+{
+    return fake_names_lookup(&sim_host_of(env)->world->names, env, l, host, port);
+}
+
 static int load(struct env *env, const char *name, uint8_t **data, size_t *len)
 {
     return fake_file_load(sim_host_of(env)->file, name, data, len);
@@ -99,6 +104,8 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
         .timer_stop = stop_timer,
         .defer = defer,
         .undefer = undefer,
+        .lookup = look_up,
+        .lookup_cancel = fake_names_cancel,
         .interfaces = interfaces,
         .load = load,
         .save = save,

@@ -13,6 +13,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/heap.h"
 #include "gateway/base/list.h"
+#include "tests/support/fake_names.h"
 
 /** 2026-01-01 00:00:00 UTC. */
 #define SIM_EPOCH_US INT64_C(1767225600000000)
@@ -24,8 +25,9 @@ struct sim_world {
     struct heap events;
     struct deferred *deferred, **deferred_end;
     struct list hosts;
-    struct list flying; /* datagrams under way, tests/sim/sim_udp.c */
-    uint64_t trace;     /* see sim_world_trace() */
+    struct list flying;      /* datagrams under way, tests/sim/sim_udp.c */
+    uint64_t trace;          /* see sim_world_trace() */
+    struct fake_names names; /* what every host's look-ups find */
     /* Sees every unicast datagram in the network, between uplink and downlink. May send. */
     void (*tap)(void *arg, const struct addr *from, const struct addr *to, const uint8_t *data,
                 size_t len);

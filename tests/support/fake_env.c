@@ -100,6 +100,11 @@ static int save(struct env *env, const char *name, const uint8_t *data, size_t l
     return 0;
 }
 
+static int look_up(struct env *env, struct lookup *l, const char *host, uint16_t port)
+{
+    return fake_names_lookup(&self(env)->names, env, l, host, port);
+}
+
 static struct interface interface_of(unsigned index, const char *name, const char *ip,
                                      unsigned prefix_bits)
 {
@@ -124,6 +129,8 @@ void fake_env_init(struct fake_env *f)
         .undefer = undefer,
         .owner_of_tcp = owner,
         .owner_of_udp = owner,
+        .lookup = look_up,
+        .lookup_cancel = fake_names_cancel,
         .interfaces = interfaces,
         .load = load,
         .save = save,

@@ -16,6 +16,7 @@
 #include "gateway/base/heap.h"
 #include "gateway/base/list.h"
 #include "tests/support/fake_files.h"
+#include "tests/support/fake_names.h"
 
 #define FAKE_SENT_MAX       256
 #define FAKE_DATAGRAM_MAX   2048
@@ -43,6 +44,8 @@ struct fake_env {
     int save_error; /* negative errno: env_save() fails and changes nothing */
     int load_error; /* the same for env_load() */
     unsigned saves; /* that succeeded */
+
+    struct fake_names names;
 
     struct list udp_sockets, socks, listeners;
     uint16_t next_port;

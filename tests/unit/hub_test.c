@@ -67,7 +67,25 @@ struct harness {
     struct hub hub;
     size_t others, other_len;
     uint8_t other_first;
+    size_t relayed, relay_len, stuns;
+    uint32_t via; /* of the last relay frames or STUN message */
 };
+
+static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
+{
+    struct harness *h = arg;
+    h->relayed++;
+    h->relay_len += rx->len;
+    h->via = via;
+}
+
+static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
+{
+    struct harness *h = arg;
+    assert_int_equal(rx->len, rx->segment);
+    h->stuns++;
+    h->via = via;
+}
 
 static void on_other(void *arg, const struct udp_rx *rx)
 {
@@ -76,6 +94,8 @@ static void on_other(void *arg, const struct udp_rx *rx)
     h->other_len = rx->len;
     h->other_first = rx->data[0];
 }
+
+static const struct hub_handler HANDLER = {on_relay, on_stun, on_other};
 
 static struct addr address(const char *text)
 {
@@ -92,7 +112,7 @@ static int build(void **state)
     memset(&quic, 0, sizeof(quic));
     quic.deadline = INSTANT_NEVER;
     fake_env_init(&h->fake);
-    hub_init(&h->hub, &h->fake.env, NULL, on_other, h);
+    hub_init(&h->hub, &h->fake.env, NULL, &HANDLER, h);
     assert_int_equal(hub_listen(&h->hub, &v4), 0);
     assert_int_equal(hub_listen(&h->hub, &v6), 0);
     *state = h;
@@ -173,6 +193,116 @@ static void gives_probes_to_the_endpoint(void **state)
     assert_int_equal(h->others, 0);
 }
 
+static void takes_relay_frames_in_batches_and_stun_messages_one_by_one(void **state)
+{
+    struct harness *h = *state;
+    static const uint8_t stun[20] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+    uint8_t data[5 * 20];
+    memset(data, DEMUX_RELAY, 60);
+    memcpy(data + 60, stun, sizeof(stun));
+    memcpy(data + 80, stun, sizeof(stun));
+
+    arrives(h, data, sizeof(data), 20);
+    assert_int_equal(h->relayed, 1);
+    assert_int_equal(h->relay_len, 60);
+    assert_int_equal(h->stuns, 2);
+    assert_int_equal(h->via, 0);
+    assert_int_equal(quic.inputs + h->others, 0);
+}
+
+static void an_extra_socket_carries_its_own_paths(void **state)
+{
+    struct harness *h = *state;
+    const struct addr any = address("0.0.0.0:4433");
+    uint8_t data[40] = {DEMUX_PROBE};
+    uint32_t via = 0, gone = 0;
+
+    assert_int_equal(hub_open_extra(&h->hub, &any, &via), 0);
+    assert_int_equal(hub_open_extra(&h->hub, &any, &gone), 0);
+    assert_int_not_equal(via, gone);
+    struct path path = {.kind = PATH_UDP, .via = via, .remote = address("192.0.2.7:9")};
+    struct hub_socket *s = hub_socket_of(&h->hub, &path);
+    assert_non_null(s);
+    assert_int_not_equal(addr_port(&s->local), 4433);
+    fake_udp_arrives(&h->fake, s->udp, &path.remote, data, sizeof(data));
+    fake_env_settle(&h->fake);
+    assert_true(path_equal(&quic.from, &path));
+
+    hub_send_path(&h->hub, &path, data, sizeof(data), 3);
+    assert_ptr_equal(h->fake.sent[0].socket, s->udp);
+    path.via = gone;
+    hub_close_extra(&h->hub, gone);
+    hub_close_extra(&h->hub, gone);
+    hub_send_path(&h->hub, &path, data, sizeof(data), 0);
+    assert_int_equal(h->fake.sent_count, 1);
+}
+
+struct claim {
+    struct hub_claim claim;
+    size_t bytes;
+};
+
+static void on_claimed(struct hub_claim *claim, const struct udp_rx *rx)
+{
+    container_of(claim, struct claim, claim)->bytes += rx->len;
+}
+
+static void a_claimed_address_is_not_looked_into(void **state)
+{
+    struct harness *h = *state;
+    uint8_t data[80];
+    struct claim c = {.claim = {.from = address("192.0.2.7:999"), .take = on_claimed}};
+    memset(data, DEMUX_QUIC_BIT, sizeof(data));
+
+    hub_add_claim(&h->hub, &c.claim);
+    arrives(h, data, sizeof(data), 40);
+    assert_int_equal(c.bytes, 80);
+    assert_int_equal(quic.inputs, 0);
+    hub_remove_claim(&c.claim);
+    arrives(h, data, sizeof(data), 40);
+    assert_int_equal(quic.inputs, 1);
+}
+
+struct carried {
+    struct hub_carrier carrier;
+    struct quic_tx last;
+    unsigned count;
+    int answer;
+};
+
+static int carry(struct hub_carrier *carrier, const struct quic_tx *tx)
+{
+    struct carried *c = container_of(carrier, struct carried, carrier);
+    c->last = *tx;
+    c->count++;
+    return c->answer;
+}
+
+static void a_carrier_sends_and_brings_what_no_socket_does(void **state)
+{
+    struct harness *h = *state;
+    struct carried c = {.carrier.send = carry, .answer = -EAGAIN};
+    uint8_t data[40] = {DEMUX_QUIC_BIT};
+    const struct path path = {
+        .kind = PATH_RELAY, .via = 7, .remote = path_synthetic(PATH_RELAY, 7)};
+
+    queue(h, "192.0.2.7:1", NULL);
+    quic.tx[0].path = path;
+    hub_set_carrier(&h->hub, PATH_RELAY, &c.carrier);
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    c.answer = 0;
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_int_equal(c.count, 2);
+    assert_true(path_equal(&c.last.path, &path));
+    assert_int_equal(h->fake.sent_count, 0);
+
+    hub_deliver(&h->hub, &path, data, sizeof(data), sizeof(data));
+    fake_env_settle(&h->fake);
+    assert_true(path_equal(&quic.from, &path));
+}
+
 static void sends_by_the_socket_of_the_family(void **state)
 {
     struct harness *h = *state;
@@ -209,7 +339,7 @@ static void dials_from_no_loopback_address_to_the_outside(void **state)
     const struct addr in = address("127.0.0.1:4500"), out = address("198.51.100.1:4501");
     const struct addr here = address("127.0.0.1:9"), there = address("192.0.2.7:9");
 
-    hub_init(&other, &h->fake.env, NULL, on_other, h);
+    hub_init(&other, &h->fake.env, NULL, &HANDLER, h);
     assert_int_equal(hub_listen(&other, &in), 0);
     assert_ptr_equal(hub_socket_for(&other, &there), &other.socket[0]); /* there is no better */
     assert_int_equal(hub_listen(&other, &out), 0);
@@ -296,6 +426,10 @@ int main(void)
         SENTENCE(feeds_a_batch_of_quic_in_one_piece),
         SENTENCE(picks_strangers_out_of_a_batch),
         SENTENCE(gives_probes_to_the_endpoint),
+        SENTENCE(takes_relay_frames_in_batches_and_stun_messages_one_by_one),
+        SENTENCE(an_extra_socket_carries_its_own_paths),
+        SENTENCE(a_claimed_address_is_not_looked_into),
+        SENTENCE(a_carrier_sends_and_brings_what_no_socket_does),
         SENTENCE(sends_by_the_socket_of_the_family),
         SENTENCE(answers_by_the_socket_that_heard_the_question),
         SENTENCE(dials_from_no_loopback_address_to_the_outside),

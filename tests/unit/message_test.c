@@ -223,6 +223,42 @@ static void a_stream_is_taken_apart_however_it_is_cut(void **state)
     }
 }
 
+static void the_message_of_another_module_is_handed_over_raw(void **state)
+{
+    (void)state;
+    static uint8_t body[MESSAGE_PART_MAX] = {7, 8, 9};
+    const struct message_part part = {.type = 33, .data = body, .len = sizeof(body)};
+    struct message_reader r = {0};
+    struct message m;
+    size_t len = message_write_part(&part, frame), at = 0;
+
+    assert_int_equal(len, MESSAGE_HEADER + sizeof(body));
+    assert_truncations_want_more(len);
+    while (at < len) {
+        int used = message_reader_take(&r, frame + at, len - at);
+        assert_true(used > 0);
+        at += (size_t)used;
+    }
+    assert_int_equal(message_reader_next(&r, &m), 1);
+    assert_int_equal(m.type, MESSAGE_PART);
+    assert_int_equal(m.part.type, 33);
+    assert_int_equal(m.part.len, sizeof(body));
+    assert_memory_equal(m.part.data, body, sizeof(body));
+    message_reader_deinit(&r);
+}
+
+static void a_body_too_long_for_another_module_is_skipped_like_an_unknown_one(void **state)
+{
+    (void)state;
+    struct message m;
+
+    memset(frame, 0, sizeof(frame));
+    frame[1] = MESSAGE_PART_LAST;
+    set_body_len(MESSAGE_PART_MAX + 1);
+    assert_int_equal(message_read(&m, frame, sizeof(frame)), MESSAGE_HEADER + MESSAGE_PART_MAX + 1);
+    assert_int_equal(m.type, MESSAGE_UNKNOWN);
+}
+
 static void an_unknown_frame_of_no_length_is_passed_by(void **state)
 {
     (void)state;
@@ -248,6 +284,8 @@ int main(void)
         cmocka_unit_test(pings_carry_their_token),
         cmocka_unit_test(the_common_network_is_zero_and_names_differ),
         cmocka_unit_test(a_stream_is_taken_apart_however_it_is_cut),
+        cmocka_unit_test(the_message_of_another_module_is_handed_over_raw),
+        cmocka_unit_test(a_body_too_long_for_another_module_is_skipped_like_an_unknown_one),
         cmocka_unit_test(an_unknown_frame_of_no_length_is_passed_by),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -576,6 +576,22 @@ static void hints_of_strangers_cost_little_and_move_nothing(void **state)
     assert_int_equal(slot_of(ACCEPTOR, 0)->state, PATH_GOOD);
 }
 
+static void a_guess_that_arrives_becomes_a_path_of_both(void **state)
+{
+    (void)state;
+    uint8_t out[PROBE_MIN];
+    begin();
+    run(SEC(1));
+    const struct path guessed = path_to(&w.link[1].end[ACCEPTOR]);
+    path_set_guess(&w.set[DIALLER], &guessed.remote, out);
+    send_over(DIALLER, &guessed, out, sizeof(out));
+    run(SEC(1));
+    for (int side = 0; side < 2; side++) {
+        assert_int_equal(info_of(side, 1).state, PATH_GOOD);
+        assert_true(info_of(side, 1).full_size);
+    }
+}
+
 static void a_side_without_probes_is_left_alone(void **state)
 {
     (void)state;
@@ -656,6 +672,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_never_larger_than_its_question),
         cmocka_unit_test(an_unanswering_target_gets_at_most_twenty),
         cmocka_unit_test(hints_of_strangers_cost_little_and_move_nothing),
+        cmocka_unit_test(a_guess_that_arrives_becomes_a_path_of_both),
         cmocka_unit_test(a_side_without_probes_is_left_alone),
         cmocka_unit_test(there_is_room_for_sixteen_paths),
         cmocka_unit_test(the_local_address_is_taken_from_what_arrives),

@@ -52,6 +52,12 @@ int quic_dial(struct quic_endpoint *ep, instant now, struct quic_conn **out,
     return 0;
 }
 
+void session_tell_part(struct session *s, const struct message_part *part)
+{
+    (void)part;
+    s->told++;
+}
+
 void quic_close(struct quic_conn *conn, enum quic_close_code code)
 {
     conn->closed = true;
@@ -176,7 +182,7 @@ struct world {
     struct path known[4];
     size_t known_count;
     bool more;
-    unsigned ready, failed;
+    unsigned ready, failed, conns_ready, conns_gone;
     int error;
     char why[256];
 };
@@ -219,12 +225,24 @@ static void on_changed(void *arg, struct peer *p)
     (void)p;
 }
 
+static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)
+{
+    struct world *w = arg;
+    (void)p;
+    assert_non_null(conn);
+    if (ended)
+        w->conns_gone++;
+    else
+        w->conns_ready++;
+}
+
 static const struct peer_events EVENTS = {
     .candidates = candidates,
     .list_services = list_services,
     .on_ready = on_ready,
     .on_failed = on_failed,
     .on_changed = on_changed,
+    .on_conn = on_conn,
 };
 
 static int build_world(void **state)
@@ -324,6 +342,7 @@ static void is_ready_when_the_session_is(void **state)
     assert_null(peer_session(&w->peer));
     ready(last_session);
     assert_int_equal(w->ready, 1);
+    assert_int_equal(w->conns_ready, 1);
     assert_ptr_equal(peer_session(&w->peer), last_session);
     assert_false(peer_is_dialling(&w->peer));
 }

@@ -74,6 +74,8 @@ struct harness {
     unsigned ready, services, misfits, stream_count, flow_count;
     uint32_t pong;
     uint64_t known, gone;
+    unsigned parts, part_type;
+    size_t part_len;
     struct preamble what;
     struct pipe *pipe;
     struct flow *flow;
@@ -134,8 +136,26 @@ static void on_misfit(void *arg, struct session *s, const char *why)
     ((struct harness *)arg)->misfits++;
 }
 
-static const struct session_events EVENTS = {on_ready, on_services, on_pong, knows,
-                                             on_gone,  on_stream,   on_flow, on_misfit};
+static void on_part(void *arg, struct session *s, const struct message_part *part)
+{
+    struct harness *h = arg;
+    (void)s;
+    h->parts++;
+    h->part_type = part->type;
+    h->part_len = part->len;
+}
+
+static const struct session_events EVENTS = {
+    .on_ready = on_ready,
+    .on_services = on_services,
+    .on_pong = on_pong,
+    .knows = knows,
+    .on_gone = on_gone,
+    .on_part = on_part,
+    .on_stream = on_stream,
+    .on_flow = on_flow,
+    .on_misfit = on_misfit,
+};
 
 static int build(void **state)
 {
@@ -344,6 +364,28 @@ static void asks_and_hears_which_sessions_the_peer_does_not_have(void **state)
     assert_int_equal(m.session, 99);
     fake_pipe_send(h->theirs, out, message_write_session(MESSAGE_GONE, 99, out));
     assert_int_equal(h->gone, 99);
+}
+
+static void carries_the_messages_of_other_modules_once_it_knows_the_peer(void **state)
+{
+    struct harness *h = *state;
+    const struct message_part part = {.type = 20, .data = (const uint8_t *)"abc", .len = 3};
+    uint8_t out[MESSAGE_HEADER + 3];
+
+    send_preamble(h->theirs, PREAMBLE_CONTROL, "");
+    fake_pipe_send(h->theirs, out, message_write_part(&part, out));
+    session_on_stream(h->session, &h->theirs->pipe);
+    assert_int_equal(h->parts, 0);
+    send_hello(h->theirs, "home");
+    fake_pipe_send(h->theirs, out, message_write_part(&part, out));
+    assert_int_equal(h->parts, 1);
+    assert_int_equal(h->part_type, 20);
+    assert_int_equal(h->part_len, 3);
+
+    size_t before = streams[0]->sent_len;
+    session_tell_part(h->session, &part);
+    assert_int_equal(streams[0]->sent_len, before + sizeof(out));
+    assert_memory_equal(streams[0]->sent + before, out, sizeof(out));
 }
 
 static void keeps_what_the_control_stream_does_not_take(void **state)
@@ -660,6 +702,7 @@ int main(void)
         SENTENCE(answers_pings_and_hears_pongs),
         SENTENCE(says_which_sessions_it_does_not_have),
         SENTENCE(asks_and_hears_which_sessions_the_peer_does_not_have),
+        SENTENCE(carries_the_messages_of_other_modules_once_it_knows_the_peer),
         SENTENCE(keeps_what_the_control_stream_does_not_take),
         SENTENCE(goes_on_without_a_control_stream_that_was_reset),
         SENTENCE(refuses_a_second_control_stream),
