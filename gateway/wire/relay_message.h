@@ -1,0 +1,87 @@
+/**
+ * What a gateway and its relay say to one another on the control stream of their session
+ * (gateway/wire/message.h, types 16 to 31).
+ *
+ *     REGISTER    (nothing)                       let others reach me through you
+ *     REGISTERED  u8 status, be32 bytes/s of each circuit, be16 circuits (0: no limit)
+ *     OPEN        be32 request, 32 peer id        a circuit to that peer, please
+ *     OPENED      be32 request, u8 status, be32 circuit, 8 tag
+ *     INCOMING    be32 circuit, 8 tag, 32 peer id of who opened it
+ *     RETAG       be32 circuit, 8 tag             after your address changed
+ *     CLOSE       be32 circuit, u8 status         either way
+ *     RELAYS      u8 count, then for each: 32 peer id, u8 length + HOST:PORT
+ *
+ * RELAYS is what any two gateways tell one another: where else each can be reached. Bytes behind
+ * what a reader knows are skipped.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/attr.h"
+#include "gateway/wire/message.h"
+#include "gateway/wire/relay_frame.h"
+
+#define RELAY_MESSAGE_ID_LEN   32
+#define RELAY_MESSAGE_HOST_MAX 255 /* characters of HOST:PORT */
+#define RELAY_MESSAGE_LIST_MAX 4   /* relays that a gateway names */
+/* Bytes of the longest body. */
+#define RELAY_MESSAGE_MAX                                                                          \
+    (1 + RELAY_MESSAGE_LIST_MAX * (RELAY_MESSAGE_ID_LEN + 1 + RELAY_MESSAGE_HOST_MAX))
+
+enum relay_message_type {
+    RELAY_REGISTER = 16,
+    RELAY_REGISTERED = 17,
+    RELAY_OPEN = 18,
+    RELAY_OPENED = 19,
+    RELAY_INCOMING = 20,
+    RELAY_RETAG = 21,
+    RELAY_CLOSE = 22,
+    RELAY_RELAYS = 23,
+};
+
+enum relay_status {
+    RELAY_OK = 0,
+    RELAY_DENIED = 1,     /* it does not relay for us */
+    RELAY_NO_PEER = 2,    /* the other peer is not registered here, or does not want it */
+    RELAY_TOO_MANY = 3,   /* circuits, or clients */
+    RELAY_OVER_QUOTA = 4, /* bytes */
+    RELAY_GONE = 5,       /* a side has left, or the circuit was idle */
+    RELAY_STATUS_COUNT,
+};
+
+/** One place where a gateway can be reached. */
+struct relay_place {
+    uint8_t id[RELAY_MESSAGE_ID_LEN];
+    char host[RELAY_MESSAGE_HOST_MAX + 1]; /* HOST:PORT, printable ASCII without blanks */
+};
+
+struct relay_message {
+    enum relay_message_type type;
+    uint32_t request;
+    enum relay_status status;
+    uint32_t rate; /* bytes/s, 0: no limit */
+    uint16_t circuits;
+    struct relay_frame frame; /* circuit and tag */
+    uint8_t id[RELAY_MESSAGE_ID_LEN];
+    struct relay_place place[RELAY_MESSAGE_LIST_MAX];
+    size_t place_count;
+};
+
+/** The words for a status: "the relay is full". */
+const char *relay_status_text(enum relay_status status);
+
+/** Writes the body of a message and returns it as a part for session_tell_part(). */
+struct message_part relay_message_write(const struct relay_message *m,
+                                        uint8_t out[static RELAY_MESSAGE_MAX]);
+
+/** Is it one of these messages, well-formed or not? */
+static inline bool relay_message_is(const struct message_part *part)
+{
+    return part->type >= RELAY_REGISTER && part->type <= RELAY_RELAYS;
+}
+
+/** Reads one. Returns 0, or -EBADMSG: malformed, or none of these. */
+MUST_USE int relay_message_read(struct relay_message *out, const struct message_part *part);
