@@ -1,0 +1,51 @@
+/**
+ * Where a gateway may be reached, and what its NAT does: what two gateways tell one another before
+ * they punch. Terms of RFC 8445 (candidates) and RFC 4787 (NAT behaviour).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+
+#define CANDIDATES_MAX 32 /* of one gateway */
+
+enum candidate_type {
+    CANDIDATE_HOST = 1,       /* an address of one of its interfaces */
+    CANDIDATE_REFLEXIVE = 2,  /* as a STUN server sees it */
+    CANDIDATE_MAPPED = 3,     /* a port that its router forwards: PCP, NAT-PMP, UPnP */
+    CANDIDATE_CONFIGURED = 4, /* a person says that this address leads to it */
+    CANDIDATE_PEER = 5,       /* as a peer has seen it */
+    CANDIDATE_TYPES,
+};
+
+struct candidate {
+    enum candidate_type type;
+    struct addr addr;
+};
+
+/** What the NAT in front of a gateway does to a mapping; chooses strategies, never forbids one. */
+enum nat_class {
+    NAT_UNKNOWN,
+    NAT_PUBLIC,     /* P: reached from anywhere: no NAT, a forwarded port, or no filtering */
+    NAT_CONE,       /* E: endpoint-independent mapping, filtering */
+    NAT_SEQUENTIAL, /* S: a mapping for each destination, ports at a constant small distance */
+    NAT_BLOCK,      /* B: a mapping for each destination, ports within a small range */
+    NAT_RANDOM,     /* R: a mapping for each destination, ports anywhere */
+    NAT_BLOCKED,    /* U: no UDP passes */
+    NAT_CLASSES,
+};
+
+struct nat_facts {
+    enum nat_class class;
+    int16_t delta;      /* NAT_SEQUENTIAL: from one mapping's port to the next one's */
+    uint16_t span;      /* NAT_BLOCK: ports that the mappings were seen within */
+    uint16_t last_port; /* NAT_SEQUENTIAL, NAT_BLOCK: of the newest mapping; 0: not known */
+    uint8_t opener_ttl; /* hops that get a packet out of our NATs, but not to the other's; 0: not
+                           measured */
+};
+
+/** "cone", "symmetric", "symmetric_block", ... as `status` shows it. */
+const char *nat_class_text(enum nat_class class);
