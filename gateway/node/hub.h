@@ -18,7 +18,7 @@
 
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
-#include "gateway/transport/path.h"
+#include "gateway/base/path.h"
 #include "gateway/transport/quic.h"
 
 #define HUB_SOCKETS_MAX 4

@@ -21,9 +21,9 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
+#include "gateway/base/path.h"
 #include "gateway/identity/peer_id.h"
 #include "gateway/peer/session.h"
-#include "gateway/transport/path.h"
 #include "gateway/transport/quic.h"
 
 #define PEER_CANDIDATES_MAX 16

@@ -33,7 +33,7 @@
 
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
-#include "gateway/transport/path.h"
+#include "gateway/base/path.h"
 #include "gateway/transport/path_table.h"
 #include "gateway/wire/probe.h"
 

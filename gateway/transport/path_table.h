@@ -11,7 +11,7 @@
 
 #include "gateway/base/bucket.h"
 #include "gateway/base/clock.h"
-#include "gateway/transport/path.h"
+#include "gateway/base/path.h"
 #include "gateway/wire/probe.h"
 
 #define PATH_SET_MAX 16

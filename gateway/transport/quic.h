@@ -27,10 +27,10 @@
 
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/path.h"
 #include "gateway/base/pipe.h"
 #include "gateway/identity/keys.h"
 #include "gateway/identity/peer_id.h"
-#include "gateway/transport/path.h"
 #include "gateway/transport/path_set.h"
 
 #define QUIC_ALPN         "overlay/1"
