@@ -1,0 +1,368 @@
+/* Who is registered and which circuits there are. What flows through them: server_data.c. */
+#include "gateway/relay/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/bytes.h"
+#include "gateway/crypto/hash.h"
+#include "gateway/crypto/secret.h"
+#include "gateway/relay/server_parts.h"
+
+#define CLIENTS_DEFAULT  1024
+#define CIRCUITS_DEFAULT 64
+#define CIRCUIT_IDLE     SEC(300)
+#define BURST_MIN        (256 << 10) /* bytes */
+
+/* ---- telling ---- */
+
+static void tell(const struct relay_server *s, const struct relay_client *c,
+                 const struct relay_message *m)
+{
+    s->options.events->tell(s->options.arg, c->conn, m);
+}
+
+static struct relay_frame frame_of(const struct relay_circuit *c, const struct relay_side *side)
+{
+    struct relay_frame f = {.circuit = c->number};
+    memcpy(f.tag, side->tag, sizeof(f.tag));
+    return f;
+}
+
+/* ---- clients ---- */
+
+struct relay_client *relay_client_of(const struct relay_server *s, const void *conn)
+{
+    return map_find(&s->by_conn, &conn, sizeof(void *));
+}
+
+static struct relay_client *add_client(struct relay_server *s, void *conn, const struct peer_id *id,
+                                       const struct path *path)
+{
+    struct relay_client *c;
+    uint64_t rate = s->options.rate;
+
+    if (s->counters.clients >= s->options.max_clients || !(c = calloc(1, sizeof(*c))))
+        return NULL;
+    c->conn = conn;
+    c->id = *id;
+    c->path = *path;
+    list_init(&c->sides);
+    list_init(&c->queue);
+    if (rate > 0)
+        c->rate = bucket_of(rate, rate / 2 > BURST_MIN ? rate / 2 : BURST_MIN);
+    if (map_insert(&s->by_conn, &c->conn, sizeof(void *), c) < 0) {
+        free(c);
+        return NULL;
+    }
+    list_append(&s->clients, &c->link);
+    s->counters.clients++;
+    return c;
+}
+
+static void end_registration(struct relay_server *s, struct relay_client *c)
+{
+    if (!c->registered)
+        return;
+    c->registered = false;
+    s->counters.registered--;
+    (void)map_remove(&s->by_id, c->id.key, sizeof(c->id.key));
+}
+
+static void free_client(struct relay_server *s, struct relay_client *c)
+{
+    end_registration(s, c);
+    relay_queue_drop(s, c);
+    (void)map_remove(&s->by_conn, &c->conn, sizeof(void *));
+    list_remove(&c->link);
+    s->counters.clients--;
+    free(c);
+}
+
+/* A guest without circuits is of no interest. */
+static void let_go(struct relay_server *s, struct relay_client *c)
+{
+    if (!c->registered && c->circuits == 0)
+        free_client(s, c);
+}
+
+/* ---- circuits ---- */
+
+static void make_tag(const struct relay_server *s, struct relay_circuit *c, unsigned which)
+{
+    uint8_t text[64], mac[HASH_BLAKE2B_MIN];
+    struct relay_side *side = &c->side[which];
+    const struct path *path = &side->client->path;
+    size_t ip_len;
+    const uint8_t *ip = addr_ip(&path->remote, &ip_len);
+    struct writer w = writer_over(text, sizeof(text));
+
+    write_be32(&w, c->number);
+    write_u8(&w, (uint8_t)which);
+    write_u8(&w, (uint8_t)path->kind);
+    write_be32(&w, path->via);
+    write_be16(&w, addr_port(&path->remote));
+    write_bytes(&w, ip, ip_len);
+    hash_blake2b(mac, sizeof(mac), s->secret, sizeof(s->secret), text, writer_len(&w, text));
+    memcpy(side->tag, mac, sizeof(side->tag));
+}
+
+static void join(struct relay_circuit *c, unsigned which, struct relay_client *client)
+{
+    struct relay_side *side = &c->side[which];
+
+    side->circuit = c;
+    side->client = client;
+    client->circuits++;
+    list_append(&client->sides, &side->link);
+}
+
+static struct relay_circuit *add_circuit(struct relay_server *s, instant now,
+                                         struct relay_client *caller, struct relay_client *called)
+{
+    struct relay_circuit *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->number = ++s->last_number;
+    c->used = now;
+    if (map_insert(&s->by_number, &c->number, sizeof(c->number), c) < 0) {
+        free(c);
+        return NULL;
+    }
+    join(c, 0, caller);
+    join(c, 1, called);
+    make_tag(s, c, 0);
+    make_tag(s, c, 1);
+    list_append(&s->circuits, &c->link);
+    s->counters.circuits++;
+    return c;
+}
+
+/* Takes a circuit apart. The clients stay, even if they have nothing left here. */
+static void free_circuit(struct relay_server *s, struct relay_circuit *c)
+{
+    (void)map_remove(&s->by_number, &c->number, sizeof(c->number));
+    for (unsigned i = 0; i < 2; i++) {
+        list_remove(&c->side[i].link);
+        c->side[i].client->circuits--;
+    }
+    list_remove(&c->link);
+    s->counters.circuits--;
+    free(c);
+}
+
+static void tell_end(const struct relay_server *s, const struct relay_client *c, uint32_t number,
+                     enum relay_status why)
+{
+    const struct relay_message m = {.type = RELAY_CLOSE, .frame.circuit = number, .status = why};
+    tell(s, c, &m);
+}
+
+/* ---- what they ask for ---- */
+
+static enum relay_status admit(struct relay_server *s, struct relay_client *c)
+{
+    struct relay_client *before = map_find(&s->by_id, c->id.key, sizeof(c->id.key));
+
+    if (!s->options.events->may_register(s->options.arg, &c->id))
+        return RELAY_DENIED;
+    if (before == c)
+        return RELAY_OK;
+    if (before) /* a newer session of the same peer takes its place; circuits stay where they are */
+        end_registration(s, before);
+    if (map_insert(&s->by_id, c->id.key, sizeof(c->id.key), c) < 0)
+        return RELAY_TOO_MANY;
+    if (before) {
+        c->day = before->day;
+        c->day_bytes = before->day_bytes;
+        let_go(s, before);
+    }
+    c->registered = true;
+    s->counters.registered++;
+    return RELAY_OK;
+}
+
+static void on_register(struct relay_server *s, instant now, struct relay_client *c)
+{
+    if (c->day == 0)
+        c->day = now;
+    const struct relay_message answer = {
+        .type = RELAY_REGISTERED,
+        .status = admit(s, c),
+        .rate = s->options.rate < UINT32_MAX ? (uint32_t)s->options.rate : UINT32_MAX,
+        .circuits =
+            (uint16_t)(s->options.max_circuits < UINT16_MAX ? s->options.max_circuits : UINT16_MAX),
+    };
+    tell(s, c, &answer);
+}
+
+static bool is_full(const struct relay_server *s, const struct relay_client *c)
+{
+    return c->circuits >= s->options.max_circuits;
+}
+
+static enum relay_status open_circuit(struct relay_server *s, instant now,
+                                      struct relay_client *caller, const uint8_t *id,
+                                      struct relay_circuit **out)
+{
+    struct relay_client *called = map_find(&s->by_id, id, PEER_ID_LEN);
+
+    if (!called || called == caller || peer_id_equal(&called->id, &caller->id))
+        return RELAY_NO_PEER;
+    if (is_full(s, caller) || is_full(s, called))
+        return RELAY_TOO_MANY;
+    *out = add_circuit(s, now, caller, called);
+    return *out ? RELAY_OK : RELAY_TOO_MANY;
+}
+
+static void on_open(struct relay_server *s, instant now, struct relay_client *caller,
+                    const struct relay_message *m)
+{
+    struct relay_circuit *c = NULL;
+    struct relay_message answer = {.type = RELAY_OPENED, .request = m->request};
+
+    answer.status = open_circuit(s, now, caller, m->id, &c);
+    if (c) {
+        struct relay_message news = {.type = RELAY_INCOMING, .frame = frame_of(c, &c->side[1])};
+        memcpy(news.id, caller->id.key, sizeof(news.id));
+        tell(s, c->side[1].client, &news);
+        answer.frame = frame_of(c, &c->side[0]);
+    }
+    tell(s, caller, &answer);
+}
+
+static void on_close(struct relay_server *s, struct relay_client *asks,
+                     const struct relay_message *m)
+{
+    struct relay_circuit *c = map_find(&s->by_number, &m->frame.circuit, sizeof(m->frame.circuit));
+    if (!c || (c->side[0].client != asks && c->side[1].client != asks))
+        return;
+    struct relay_client *other = c->side[c->side[0].client == asks].client;
+    tell_end(s, other, c->number, m->status == RELAY_OK ? RELAY_GONE : m->status);
+    free_circuit(s, c);
+    let_go(s, other);
+}
+
+void relay_server_message(struct relay_server *s, instant now, void *conn, const struct peer_id *id,
+                          const struct path *path, const struct relay_message *m)
+{
+    struct relay_client *c = relay_client_of(s, conn);
+
+    if (m->type != RELAY_REGISTER && m->type != RELAY_OPEN && m->type != RELAY_CLOSE)
+        return; /* what a relay says, and is not told */
+    if (!c)
+        c = add_client(s, conn, id, path);
+    if (!c)
+        return;
+    if (m->type == RELAY_REGISTER)
+        on_register(s, now, c);
+    else if (m->type == RELAY_OPEN)
+        on_open(s, now, c, m);
+    else
+        on_close(s, c, m);
+    let_go(s, c);
+}
+
+/* ---- what happens to their sessions ---- */
+
+void relay_server_moved(struct relay_server *s, void *conn, const struct path *path)
+{
+    struct relay_client *c = relay_client_of(s, conn);
+
+    if (!c || path_equal(&c->path, path))
+        return;
+    c->path = *path;
+    list_each(node, &c->sides)
+    {
+        struct relay_side *side = list_entry(node, struct relay_side, link);
+        make_tag(s, side->circuit, side == &side->circuit->side[1]);
+        const struct relay_message m = {.type = RELAY_RETAG,
+                                        .frame = frame_of(side->circuit, side)};
+        tell(s, c, &m);
+    }
+}
+
+void relay_server_left(struct relay_server *s, void *conn)
+{
+    struct relay_client *c = relay_client_of(s, conn);
+    if (!c)
+        return;
+    for (struct list *node; (node = list_first(&c->sides));) {
+        struct relay_circuit *circuit = list_entry(node, struct relay_side, link)->circuit;
+        struct relay_client *other = circuit->side[circuit->side[0].client == c].client;
+        tell_end(s, other, circuit->number, RELAY_GONE);
+        free_circuit(s, circuit);
+        let_go(s, other);
+    }
+    free_client(s, c);
+}
+
+/* ---- time ---- */
+
+void relay_server_tick(struct relay_server *s, instant now)
+{
+    for (struct list *node; (node = list_first(&s->circuits));) {
+        struct relay_circuit *c = list_entry(node, struct relay_circuit, link);
+        struct relay_client *client[2] = {c->side[0].client, c->side[1].client};
+        uint32_t number = c->number;
+        if (now < c->used + CIRCUIT_IDLE)
+            return;
+        free_circuit(s, c);
+        for (unsigned i = 0; i < 2; i++) {
+            tell_end(s, client[i], number, RELAY_GONE);
+            let_go(s, client[i]);
+        }
+    }
+}
+
+instant relay_server_deadline(const struct relay_server *s)
+{
+    if (list_is_empty(&s->circuits))
+        return INSTANT_NEVER;
+    return list_entry(s->circuits.next, struct relay_circuit, link)->used + CIRCUIT_IDLE;
+}
+
+/* ---- life ---- */
+
+int relay_server_new(struct relay_server **out, const struct relay_server_options *options)
+{
+    uint8_t secret[3][MAP_SECRET_LEN];
+    struct relay_server *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->options = *options;
+    if (s->options.max_clients == 0)
+        s->options.max_clients = CLIENTS_DEFAULT;
+    if (s->options.max_circuits == 0)
+        s->options.max_circuits = CIRCUITS_DEFAULT;
+    options->events->random(options->arg, secret, sizeof(secret));
+    map_init(&s->by_conn, secret[0]);
+    map_init(&s->by_id, secret[1]);
+    map_init(&s->by_number, secret[2]);
+    options->events->random(options->arg, s->secret, sizeof(s->secret));
+    list_init(&s->clients);
+    list_init(&s->circuits);
+    *out = s;
+    return 0;
+}
+
+void relay_server_free(struct relay_server *s)
+{
+    if (!s)
+        return;
+    for (struct list *node; (node = list_first(&s->circuits));)
+        free_circuit(s, list_entry(node, struct relay_circuit, link));
+    for (struct list *node; (node = list_first(&s->clients));)
+        free_client(s, list_entry(node, struct relay_client, link));
+    map_deinit(&s->by_conn);
+    map_deinit(&s->by_id);
+    map_deinit(&s->by_number);
+    secret_wipe(s->secret, sizeof(s->secret));
+    free(s);
+}
+
+void relay_server_counters(const struct relay_server *s, struct relay_server_counters *out)
+{
+    *out = s->counters;
+}

@@ -1,0 +1,66 @@
+/** The parts of struct relay_server, for the files that make it up (server.c, server_data.c). */
+#pragma once
+
+#include "gateway/base/bucket.h"
+#include "gateway/base/list.h"
+#include "gateway/base/map.h"
+#include "gateway/relay/server.h"
+
+#define RELAY_QUEUE_MAX     (256 << 10) /* bytes that wait for one receiver */
+#define RELAY_QUEUE_ALL_MAX (8 << 20)   /* for all of them */
+
+/** One connection that has to do with the relay. */
+struct relay_client {
+    struct list link; /* in server->clients */
+    void *conn;
+    struct peer_id id;
+    struct path path;
+    bool registered;
+    struct list sides; /* of struct relay_side */
+    unsigned circuits;
+    struct bucket rate; /* bytes; unused when its rate is 0 */
+    uint64_t day_bytes; /* since `day` */
+    instant day;
+    struct list queue; /* of struct relay_batch, oldest first */
+    size_t queued;     /* bytes */
+};
+
+/** One end of a circuit. */
+struct relay_side {
+    struct list link; /* in client->sides */
+    struct relay_circuit *circuit;
+    struct relay_client *client;
+    uint8_t tag[RELAY_FRAME_TAG_LEN];
+};
+
+struct relay_circuit {
+    struct list link; /* in server->circuits, the one longest unused first */
+    uint32_t number;
+    struct relay_side side[2]; /* the caller, and the called, which pays */
+    instant used;
+};
+
+/** Datagrams that a full socket did not take. */
+struct relay_batch {
+    struct list link;
+    size_t len, segment;
+    uint8_t data[];
+};
+
+struct relay_server {
+    struct relay_server_options options;
+    struct list clients, circuits;
+    struct map by_conn;   /* of clients, by conn */
+    struct map by_id;     /* of those that are registered */
+    struct map by_number; /* of circuits */
+    uint32_t last_number;
+    uint8_t secret[32];
+    size_t queued; /* bytes, of all clients */
+    struct relay_server_counters counters;
+};
+
+/** The client of a connection, or NULL. */
+struct relay_client *relay_client_of(const struct relay_server *s, const void *conn);
+
+/** Forgets what waits for a client. */
+void relay_queue_drop(struct relay_server *s, struct relay_client *c);
