@@ -28,7 +28,8 @@ struct relay_server;
 struct relay_server_events {
     /** May this peer register? */
     bool (*may_register)(void *arg, const struct peer_id *id);
-    /** Says something to the peer on its connection `conn`. Not to be answered from inside. */
+    /** Says something to the peer on its connection `conn`; nothing of this module may be called
+     *  from inside. */
     void (*tell)(void *arg, void *conn, const struct relay_message *m);
     /** Sends a batch laid out as struct udp_tx describes. Returns 0, or -EAGAIN: nothing of it was
      *  kept, relay_server_flush() follows. */

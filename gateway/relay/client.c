@@ -1,0 +1,402 @@
+#include "gateway/relay/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/list.h"
+#include "gateway/crypto/secret.h"
+
+#define BATCH_MAX 64 /* datagrams */
+#define FRAME_MAX (RELAY_FRAME_HEADER + 1200)
+
+/** A circuit, open or asked for. */
+struct circuit {
+    struct list link;
+    void *conn;
+    struct path relay; /* where the relay's session is */
+    struct peer_id id;
+    uint32_t via;  /* ours */
+    bool open;     /* then `frame` is valid; else asked for as request number `via` */
+    instant until; /* while asked for */
+    struct relay_frame frame;
+};
+
+struct relay_client {
+    const struct relay_client_events *events;
+    void *arg;
+    struct list circuits;
+    unsigned count;
+    uint32_t last_via;
+    uint8_t staging[BATCH_MAX * FRAME_MAX];
+};
+
+/* ---- circuits ---- */
+
+static struct path path_of(const struct circuit *k)
+{
+    return (struct path){
+        .kind = PATH_RELAY, .via = k->via, .remote = path_synthetic(PATH_RELAY, k->via)};
+}
+
+static struct circuit *by_via(const struct relay_client *c, uint32_t via)
+{
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (k->via == via)
+            return k;
+    }
+    return NULL;
+}
+
+static struct circuit *by_number(const struct relay_client *c, const void *conn, uint32_t number)
+{
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (k->open && k->conn == conn && k->frame.circuit == number)
+            return k;
+    }
+    return NULL;
+}
+
+static struct circuit *by_peer(const struct relay_client *c, const void *conn,
+                               const struct peer_id *id)
+{
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (k->conn == conn && peer_id_equal(&k->id, id))
+            return k;
+    }
+    return NULL;
+}
+
+static struct circuit *add(struct relay_client *c, void *conn, const struct path *relay,
+                           const struct peer_id *id)
+{
+    struct circuit *k = c->count < RELAY_CLIENT_CIRCUITS_MAX ? calloc(1, sizeof(*k)) : NULL;
+    if (!k)
+        return NULL;
+    k->conn = conn;
+    k->relay = *relay;
+    k->id = *id;
+    k->via = ++c->last_via;
+    k->until = INSTANT_NEVER;
+    list_append(&c->circuits, &k->link);
+    c->count++;
+    return k;
+}
+
+static void drop(struct relay_client *c, struct circuit *k)
+{
+    list_remove(&k->link);
+    c->count--;
+    free(k);
+}
+
+/* Ends a circuit that somebody else has ended. */
+static void end(struct relay_client *c, struct circuit *k, int status)
+{
+    const struct circuit was = *k;
+    const struct path path = path_of(k);
+
+    drop(c, k);
+    if (was.open)
+        c->events->on_closed(c->arg, &was.id, &path);
+    else
+        c->events->on_refused(c->arg, &was.id, was.conn, status);
+}
+
+static void be_open(struct relay_client *c, struct circuit *k, const struct relay_frame *f,
+                    bool incoming)
+{
+    const struct path path = path_of(k);
+    const struct peer_id id = k->id;
+
+    k->open = true;
+    k->until = INSTANT_NEVER;
+    k->frame = *f;
+    c->events->on_circuit(c->arg, &id, &path, incoming);
+}
+
+/* ---- what we ask for ---- */
+
+static void tell_close(struct relay_client *c, void *conn, uint32_t number, enum relay_status why)
+{
+    const struct relay_message m = {.type = RELAY_CLOSE, .frame.circuit = number, .status = why};
+    c->events->tell(c->arg, conn, &m);
+}
+
+void relay_client_register(struct relay_client *c, void *conn)
+{
+    const struct relay_message m = {.type = RELAY_REGISTER};
+    c->events->tell(c->arg, conn, &m);
+}
+
+int relay_client_open(struct relay_client *c, instant now, void *conn, const struct path *path,
+                      const struct peer_id *id, struct path *out)
+{
+    struct circuit *k = by_peer(c, conn, id);
+
+    if (k && k->open && out)
+        *out = path_of(k);
+    if (k)
+        return k->open ? -EALREADY : -EINPROGRESS;
+    k = add(c, conn, path, id);
+    if (!k)
+        return -ENOMEM;
+    k->until = now + RELAY_CLIENT_OPEN_WITHIN;
+    struct relay_message m = {.type = RELAY_OPEN, .request = k->via};
+    memcpy(m.id, id->key, sizeof(m.id));
+    c->events->tell(c->arg, conn, &m);
+    return 0;
+}
+
+void relay_client_close(struct relay_client *c, const struct path *path)
+{
+    struct circuit *k = path->kind == PATH_RELAY ? by_via(c, path->via) : NULL;
+    if (!k)
+        return;
+    if (k->open)
+        tell_close(c, k->conn, k->frame.circuit, RELAY_GONE);
+    drop(c, k);
+}
+
+/* ---- what a relay says ---- */
+
+static void on_opened(struct relay_client *c, void *conn, const struct relay_message *m)
+{
+    struct circuit *k = by_via(c, m->request);
+
+    if (!k || k->conn != conn || k->open) { /* we have stopped to wait for it */
+        if (m->status == RELAY_OK)
+            tell_close(c, conn, m->frame.circuit, RELAY_GONE);
+        return;
+    }
+    if (m->status == RELAY_OK)
+        be_open(c, k, &m->frame, false);
+    else
+        end(c, k, (int)m->status);
+}
+
+static void on_incoming(struct relay_client *c, void *conn, const struct path *relay,
+                        const struct relay_message *m)
+{
+    struct peer_id id;
+    memcpy(id.key, m->id, sizeof(id.key));
+    struct circuit *k = c->events->may_call(c->arg, &id) && !by_number(c, conn, m->frame.circuit)
+                            ? add(c, conn, relay, &id)
+                            : NULL;
+    if (k)
+        be_open(c, k, &m->frame, true);
+    else
+        tell_close(c, conn, m->frame.circuit, RELAY_NO_PEER);
+}
+
+static void on_retag(struct relay_client *c, const void *conn, const struct relay_message *m)
+{
+    struct circuit *k = by_number(c, conn, m->frame.circuit);
+    if (k)
+        k->frame = m->frame;
+}
+
+static void on_close(struct relay_client *c, const void *conn, const struct relay_message *m)
+{
+    struct circuit *k = by_number(c, conn, m->frame.circuit);
+    if (k)
+        end(c, k, (int)m->status);
+}
+
+void relay_client_message(struct relay_client *c, instant now, void *conn, const struct path *path,
+                          const struct relay_message *m)
+{
+    (void)now;
+    switch (m->type) {
+    case RELAY_REGISTERED:
+        c->events->on_registered(c->arg, conn, m->status);
+        break;
+    case RELAY_OPENED:
+        on_opened(c, conn, m);
+        break;
+    case RELAY_INCOMING:
+        on_incoming(c, conn, path, m);
+        break;
+    case RELAY_RETAG:
+        on_retag(c, conn, m);
+        break;
+    case RELAY_CLOSE:
+        on_close(c, conn, m);
+        break;
+    case RELAY_REGISTER:
+    case RELAY_OPEN:
+    case RELAY_RELAYS:
+        break; /* not for us */
+    }
+}
+
+/* ---- the relays' sessions ---- */
+
+void relay_client_moved(struct relay_client *c, void *conn, const struct path *path)
+{
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (k->conn == conn)
+            k->relay = *path;
+    }
+}
+
+/* One of them, sought from the start each time: callbacks may change the list. */
+static struct circuit *of_conn(const struct relay_client *c, const void *conn)
+{
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (k->conn == conn)
+            return k;
+    }
+    return NULL;
+}
+
+void relay_client_left(struct relay_client *c, void *conn)
+{
+    for (struct circuit *k; (k = of_conn(c, conn));)
+        end(c, k, RELAY_GONE);
+}
+
+/* ---- frames ---- */
+
+int relay_client_send(struct relay_client *c, const struct path *path, const uint8_t *data,
+                      size_t len, size_t segment)
+{
+    struct circuit *k = by_via(c, path->via);
+    size_t used = 0;
+
+    if (!k || !k->open || segment == 0)
+        return 0;
+    for (size_t at = 0; at < len; at += segment) {
+        size_t n = len - at < segment ? len - at : segment;
+        if (used + RELAY_FRAME_HEADER + n > sizeof(c->staging))
+            return 0;
+        relay_frame_write(&k->frame, c->staging + used);
+        memcpy(c->staging + used + RELAY_FRAME_HEADER, data + at, n);
+        used += RELAY_FRAME_HEADER + n;
+    }
+    return c->events->send(c->arg, &k->relay, c->staging, used, segment + RELAY_FRAME_HEADER);
+}
+
+static struct circuit *of_frame(const struct relay_client *c, const struct path *path,
+                                const uint8_t *data, size_t len)
+{
+    struct relay_frame f;
+
+    if (relay_frame_read(&f, data, len) < 0)
+        return NULL;
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (k->open && k->frame.circuit == f.circuit && path_equal(&k->relay, path) &&
+            secret_equal(k->frame.tag, f.tag, sizeof(f.tag)))
+            return k;
+    }
+    return NULL;
+}
+
+/* Takes the headers off the frames of one circuit, which then lie back to back. Returns how many
+ * bytes of frames those were; `*out` bytes are left. */
+static size_t unwrap(uint8_t *data, size_t len, size_t segment, size_t *out)
+{
+    uint8_t header[RELAY_FRAME_HEADER];
+    size_t at = 0;
+
+    memcpy(header, data, sizeof(header));
+    *out = 0;
+    while (at < len) {
+        size_t n = len - at < segment ? len - at : segment;
+        if (n <= sizeof(header) || memcmp(data + at, header, sizeof(header)) != 0)
+            break;
+        memmove(data + *out, data + at + sizeof(header), n - sizeof(header));
+        *out += n - sizeof(header);
+        at += n;
+    }
+    return at;
+}
+
+size_t relay_client_input(struct relay_client *c, const struct path *path, uint8_t *data,
+                          size_t len, size_t segment)
+{
+    size_t taken = 0;
+
+    while (taken < len) {
+        size_t first = len - taken < segment ? len - taken : segment, bytes;
+        const struct circuit *k = of_frame(c, path, data + taken, first);
+        if (!k)
+            break;
+        const struct path inner = path_of(k);
+        uint8_t *run = data + taken;
+        taken += unwrap(run, len - taken, segment, &bytes);
+        c->events->deliver(c->arg, &inner, run, bytes, first - RELAY_FRAME_HEADER);
+    }
+    return taken;
+}
+
+/* ---- time ---- */
+
+instant relay_client_deadline(const struct relay_client *c)
+{
+    instant due = INSTANT_NEVER;
+    list_each(node, &c->circuits)
+    {
+        const struct circuit *k = list_entry(node, struct circuit, link);
+        due = k->until < due ? k->until : due;
+    }
+    return due;
+}
+
+static struct circuit *overdue(const struct relay_client *c, instant now)
+{
+    list_each(node, &c->circuits)
+    {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        if (now >= k->until)
+            return k;
+    }
+    return NULL;
+}
+
+void relay_client_tick(struct relay_client *c, instant now)
+{
+    for (struct circuit *k; (k = overdue(c, now));)
+        end(c, k, -1);
+}
+
+/* ---- life ---- */
+
+int relay_client_new(struct relay_client **out, const struct relay_client_events *events, void *arg)
+{
+    struct relay_client *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    c->events = events;
+    c->arg = arg;
+    list_init(&c->circuits);
+    *out = c;
+    return 0;
+}
+
+void relay_client_free(struct relay_client *c)
+{
+    if (!c)
+        return;
+    for (struct list *node; (node = list_first(&c->circuits));)
+        drop(c, list_entry(node, struct circuit, link));
+    free(c);
+}
+
+void *relay_client_conn_of(const struct relay_client *c, const struct path *path)
+{
+    const struct circuit *k = path->kind == PATH_RELAY ? by_via(c, path->via) : NULL;
+    return k ? k->conn : NULL;
+}
