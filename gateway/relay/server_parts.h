@@ -1,4 +1,4 @@
-/** The parts of struct relay_server, for the files that make it up (server.c, server_data.c). */
+/** The parts of struct relay_server, for the files that make it up (server_control.c, server_data.c). */
 #pragma once
 
 #include "gateway/base/bucket.h"

@@ -587,8 +587,8 @@ static void a_guess_that_arrives_becomes_a_path_of_both(void **state)
     send_over(DIALLER, &guessed, out, sizeof(out));
     run(SEC(1));
     for (int side = 0; side < 2; side++) {
-        assert_int_equal(info_of(side, 1).state, PATH_GOOD);
-        assert_true(info_of(side, 1).full_size);
+        assert_int_equal(slot_of(side, 1)->state, PATH_GOOD);
+        assert_true(slot_of(side, 1)->full_size);
     }
 }
 
