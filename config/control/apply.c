@@ -43,6 +43,18 @@ static enum lan_mode lan_of(const struct settings *s)
     return LAN_PRIVATE;
 }
 
+static enum relay_serve serve_of(const struct settings *s)
+{
+    switch (s->relay_serve) {
+    case SETTINGS_RELAY_FRIENDS:
+        return RELAY_SERVE_FRIENDS;
+    case SETTINGS_RELAY_OPEN:
+        return RELAY_SERVE_OPEN;
+    default:
+        return RELAY_SERVE_OFF;
+    }
+}
+
 void settings_node_options(const struct settings *s, const char *version, struct node_options *out)
 {
     const size_t max = sizeof(out->listen) / sizeof(out->listen[0]);
@@ -59,6 +71,11 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->rate = s->limits_rate;
     out->udp_idle_s = (unsigned)s->limits_udp_idle_s;
     out->max_peers = (unsigned)s->limits_max_peers;
+    out->relay_serve = serve_of(s);
+    out->relay_rate = s->relay_rate;
+    out->relay_daily = s->relay_daily;
+    for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)
+        (void)snprintf(out->relay_use[i], sizeof(out->relay_use[i]), "%s", s->relay_use.at[i]);
 }
 
 /* ---- check ---- */

@@ -43,7 +43,7 @@ static const struct verb_option OPEN_OPTIONS[] = {
 static const struct verb_option PEER_ADD_OPTIONS[] = {
     {"alias", 0, VALUE_TEXT, "NAME", false, "What to call it"},
     {"address", 0, VALUE_TEXT, "IP:PORT", true, "Where it can be reached"},
-    {"relay", 0, VALUE_TEXT, "PEER_ID@HOST:PORT", true, "A relay that knows it; kept for later, this version uses none"},
+    {"relay", 0, VALUE_TEXT, "PEER_ID@HOST:PORT", true, "A relay through which it can be reached"},
     {.name = NULL},
 };
 

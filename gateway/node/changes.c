@@ -11,6 +11,8 @@ static bool is_wanted(struct node *n, const struct peer_id *id)
 
     if (known && known->blocked)
         return false;
+    if (relay_desk_keeps(&n->relay, id))
+        return true;
     for (size_t i = 0; i < count; i++) {
         const struct port_assignment *p = registry_port_at(n->registry, i);
         if (p->open && peer_id_equal(&p->peer, id))
@@ -56,7 +58,8 @@ void node_registry_changed(struct node *n)
         bool wanted = is_wanted(n, &m->peer.id);
         if (wanted != m->peer.wanted)
             peer_want(&m->peer, wanted);
-        if (registry_may_connect(n->registry, &m->peer.id, wall_us))
+        if (registry_may_connect(n->registry, &m->peer.id, wall_us) ||
+            relay_desk_admits(&n->relay, &m->peer.id))
             peer_tell_services(&m->peer);
         else
             peer_drop(&m->peer, QUIC_CLOSE_DENIED);

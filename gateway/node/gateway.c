@@ -28,7 +28,8 @@ static bool on_identity(void *arg, const struct peer_id *id, const struct path *
     struct node *n = arg;
     char short_id[9], text[ADDR_TEXT_MAX];
 
-    bool may = registry_may_connect(n->registry, id, env_wall_us(n->env));
+    bool may = registry_may_connect(n->registry, id, env_wall_us(n->env)) ||
+               relay_desk_admits(&n->relay, id);
     if (may && member_may_come(n, id))
         return true;
     log_info(LOG_PEER, "%s: refused, at %s%s", peer_id_short(id, short_id),
@@ -113,9 +114,14 @@ static void wake(void *arg)
 
 static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
 {
-    (void)arg;
-    (void)rx;
-    (void)via;
+    struct node *n = arg;
+    relay_desk_input(&n->relay, rx, via);
+}
+
+static void on_room(void *arg)
+{
+    struct node *n = arg;
+    relay_desk_on_room(&n->relay);
 }
 
 static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
@@ -131,7 +137,7 @@ static void on_other(void *arg, const struct udp_rx *rx)
     lan_link_input(&n->lan, rx);
 }
 
-static const struct hub_handler HUB_HANDLER = {on_relay, on_stun, on_other};
+static const struct hub_handler HUB_HANDLER = {on_relay, on_stun, on_other, on_room};
 
 /* Newest first, each once. */
 static void remember_lan_address(struct member *m, const struct addr *a)
@@ -371,6 +377,55 @@ static int start_lan(struct node *n)
     return lan_link_start(&n->lan, n->env, &n->hub, &options, on_found, n);
 }
 
+/* ---- what desks ask for ---- */
+
+static struct peer *desk_find(void *node, const struct peer_id *id)
+{
+    struct member *m = member_find(node, id);
+    return m ? &m->peer : NULL;
+}
+
+static struct peer *desk_get(void *node, const struct peer_id *id)
+{
+    struct node *n = node;
+    struct member *m = member_get(n, id);
+
+    env_defer(n->env, &n->chores);
+    return m ? &m->peer : NULL;
+}
+
+static void desk_each(void *node, void (*visit)(void *arg, struct peer *p), void *arg)
+{
+    struct node *n = node;
+    list_each(at, &n->members)
+    {
+        visit(arg, &list_entry(at, struct member, link)->peer);
+    }
+}
+
+static void desk_save(void *node)
+{
+    struct node *n = node;
+    n->addresses_changed = true;
+    env_defer(n->env, &n->chores);
+}
+
+static void start_desk(struct node *n)
+{
+    n->desk = (struct desk){
+        .env = n->env,
+        .hub = &n->hub,
+        .registry = n->registry,
+        .self = &n->keys->id,
+        .options = &n->options,
+        .find = desk_find,
+        .get = desk_get,
+        .each = desk_each,
+        .save = desk_save,
+        .node = n,
+    };
+}
+
 int node_start(struct node *n, char *why, size_t why_len)
 {
     unsigned idle_s = n->options.udp_idle_s ? n->options.udp_idle_s : UDP_IDLE_DEFAULT_S;
@@ -393,6 +448,12 @@ int node_start(struct node *n, char *why, size_t why_len)
     err = start_lan(n);
     if (err < 0) {
         (void)snprintf(why, why_len, "LAN discovery: %s", strerror(-err));
+        return err;
+    }
+    start_desk(n);
+    err = relay_desk_start(&n->relay, &n->desk);
+    if (err < 0) {
+        (void)snprintf(why, why_len, "relays: %s", strerror(-err));
         return err;
     }
     node_registry_changed(n);
@@ -436,6 +497,7 @@ void node_free(struct node *n)
     member_answer(&n->finished, -ECANCELED, "the gateway stops");
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
+    relay_desk_stop(&n->relay);
     if (n->quic)
         hub_close(&n->hub);
     quic_endpoint_free(n->quic);

@@ -224,6 +224,7 @@ static void on_writable(void *arg)
 {
     struct hub_socket *s = arg;
     s->full = false;
+    s->hub->handler->on_room(s->hub->arg);
     hub_wake(s->hub);
 }
 
@@ -362,6 +363,11 @@ void hub_send(struct hub *h, const struct udp_tx *tx)
 {
     if (hub_send_batch(h, tx) < 0)
         return; /* lost */
+}
+
+int hub_send_over(struct hub *h, const struct quic_tx *tx)
+{
+    return transmit(h, tx, 0);
 }
 
 void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len, int ttl)

@@ -33,6 +33,8 @@ struct hub_handler {
     void (*on_stun)(void *arg, const struct udp_rx *rx, uint32_t via);
     /** Everything else, one at a time. */
     void (*on_other)(void *arg, const struct udp_rx *rx);
+    /** A socket that was full takes datagrams again. */
+    void (*on_room)(void *arg);
 };
 
 /** Datagrams from one address that go to `take` whatever they look like: a TURN server's, whose
@@ -117,6 +119,8 @@ void hub_send(struct hub *h, const struct udp_tx *tx);
 /** Sends a batch by the main socket of its family. Returns 0 (sent, or no such family: lost) or
  *  -EAGAIN: nothing was kept; hub_wake() work follows when the socket takes more. */
 MUST_USE int hub_send_batch(struct hub *h, const struct udp_tx *tx);
+/** Sends a batch over a path, whatever carries it. Returns as hub_send_batch(). */
+MUST_USE int hub_send_over(struct hub *h, const struct quic_tx *tx);
 /** Sends one datagram over a path, with a hop limit (0: the default; only for PATH_UDP). Lost if
  *  it cannot be taken now. */
 void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len,

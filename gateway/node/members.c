@@ -118,6 +118,11 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
         add_candidate(&c, &known->last_good[i]);
     }
     *more = lan_link_ask(&n->lan, &p->id);
+    struct addr relay[PEER_ADDRESSES_MAX];
+    size_t count = relay_desk_addresses(&n->relay, &p->id, relay, PEER_ADDRESSES_MAX, more);
+    for (size_t i = 0; i < count; i++)
+        add_candidate(&c, &relay[i]);
+    *more = relay_desk_find(&n->relay, p) || *more;
     return c.count;
 }
 
@@ -188,6 +193,7 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
     if (strcmp(m->last_error, why) != 0)
         log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
+    relay_desk_on_failed(&n->relay, p);
     member_answer(&m->waits, err, why);
     env_defer(n->env, &n->chores);
 }
@@ -234,18 +240,14 @@ static void on_flow(void *arg, struct peer *p, const struct preamble *what, stru
 static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
                     const struct message_part *part)
 {
-    (void)arg;
-    (void)p;
-    (void)conn;
-    (void)part;
+    struct node *n = arg;
+    relay_desk_on_part(&n->relay, p, conn, part);
 }
 
 static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)
 {
-    (void)arg;
-    (void)p;
-    (void)conn;
-    (void)ended;
+    struct node *n = arg;
+    relay_desk_on_conn(&n->relay, p, conn, ended);
 }
 
 const struct peer_events MEMBER_EVENTS = {

@@ -14,6 +14,7 @@
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/node.h"
+#include "gateway/node/relay_desk.h"
 #include "gateway/peer/peer.h"
 
 #define MEMBER_LAN_MAX 4 /* addresses that LAN discovery gave, newest first */
@@ -41,6 +42,8 @@ struct node {
     struct quic_endpoint *quic;
     struct hub hub;
     struct lan_link lan;
+    struct desk desk;
+    struct relay_desk relay;
     struct peer_host host;
 
     struct map by_id;

@@ -25,6 +25,11 @@ struct node;
 
 enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 
+/** For whom we relay: nobody, the peers that have an entry in the registry, anybody. */
+enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
+
+#define RELAY_USE_MAX 4
+
 struct node_options {
     struct addr listen[4]; /* UDP, one a family or interface; none from the end on */
     bool port_kept;        /* port 0: use the port of the last run again if it is free */
@@ -37,6 +42,12 @@ struct node_options {
     uint64_t rate;             /* bytes/s a peer, 0: no limit */
     unsigned udp_idle_s;       /* 0: 60 */
     unsigned max_peers;        /* sessions at a time, 0: 1024 */
+    enum relay_serve relay_serve;
+    uint64_t relay_rate;  /* bytes/s that we relay for one peer; 0: no limit */
+    uint64_t relay_daily; /* bytes in 24 hours; 0: no limit */
+    char relay_use[RELAY_USE_MAX]
+                  [PEER_RELAY_MAX + 1]; /* through which we are reached:
+                                           PEER_ID@HOST:PORT; empty from the end on */
 };
 
 /** What a peer offers us, as it said over its session. */

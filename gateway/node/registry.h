@@ -45,10 +45,9 @@ struct known_peer {
     char alias[ALIAS_MAX + 1]; /* empty: none */
     bool blocked;
     bool from_config;
-    struct addr address[PEER_ADDRESSES_MAX]; /* told by a person; none from the end on */
-    char relay[PEER_RELAYS_MAX]
-              [PEER_RELAY_MAX + 1];            /* PEER_ID@HOST:PORT, kept for the relay client */
-    struct addr last_good[PEER_ADDRESSES_MAX]; /* worked before, newest first */
+    struct addr address[PEER_ADDRESSES_MAX];         /* told by a person; none from the end on */
+    char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT */
+    struct addr last_good[PEER_ADDRESSES_MAX];       /* worked before, newest first */
 };
 
 struct service {
@@ -171,6 +170,11 @@ struct port_assignment *registry_port_owner(struct registry *r, uint16_t port);
 /** Adds or replaces. -ENOSPC, -ENOMEM. */
 MUST_USE int registry_port_put(struct registry *r, const struct port_assignment *p);
 
+/** Remembers through which relays a known peer says that it can be reached: `count` of them, as
+ *  registry_relay_ok() wants them; none keeps what was known. Returns true if that is news, which
+ *  is never for a peer of the configuration file. */
+bool registry_peer_relays(struct registry *r, const struct peer_id *id,
+                          char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1], size_t count);
 /** Remembers an address that worked, newest first; known peers only. */
 void registry_good_address(struct registry *r, const struct peer_id *id, const struct addr *a);
 

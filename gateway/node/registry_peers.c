@@ -305,6 +305,24 @@ int registry_find_peer(struct registry *r, const char *text, struct peer_id *out
     return find_by_prefix(r, folded, out);
 }
 
+/* ---- where they say that they are ---- */
+
+bool registry_peer_relays(struct registry *r, const struct peer_id *id,
+                          char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1], size_t count)
+{
+    struct peer_entry *e = registry_entry(r, id);
+    size_t same = 0;
+
+    if (!e || e->peer.from_config || count == 0)
+        return false;
+    while (same < PEER_RELAYS_MAX && strcmp(e->peer.relay[same], relay[same]) == 0)
+        same++;
+    if (same == PEER_RELAYS_MAX)
+        return false;
+    memcpy(e->peer.relay, relay, sizeof(e->peer.relay));
+    return true;
+}
+
 /* ---- addresses that worked ---- */
 
 void registry_good_address(struct registry *r, const struct peer_id *id, const struct addr *a)

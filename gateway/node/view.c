@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+static bool is_direct(const struct member *m)
+{
+    struct quic_conn_info info;
+    quic_conn_info(peer_conn(&m->peer), &info);
+    return path_is_direct(&info.path);
+}
+
 static enum peer_state state_of(const struct member *m, const struct known_peer *known)
 {
     if (known && known->blocked)
@@ -10,7 +17,7 @@ static enum peer_state state_of(const struct member *m, const struct known_peer 
     if (!m)
         return PEER_IDLE;
     if (peer_session(&m->peer))
-        return PEER_DIRECT;
+        return is_direct(m) ? PEER_DIRECT : PEER_RELAYED;
     if (peer_is_dialling(&m->peer) || peer_is_connected(&m->peer))
         return PEER_FINDING;
     return m->peer.failed ? PEER_UNREACHABLE : PEER_IDLE;
@@ -35,6 +42,18 @@ static const char *why_not_direct(enum peer_state state, const struct member *m)
     return "no session";
 }
 
+static void view_path(const struct member *m, const struct quic_conn_info *info,
+                      struct path_view *out)
+{
+    static const char *const KIND[PATH_KINDS] = {
+        [PATH_UDP] = "udp", [PATH_TCP] = "tcp", [PATH_RELAY] = "relay", [PATH_TURN] = "turn"};
+
+    *out = (struct path_view){
+        .present = true, .kind = KIND[info->path.kind], .rtt = info->rtt, .mtu = QUIC_PAYLOAD};
+    out->remote = info->path.kind == PATH_RELAY ? relay_desk_remote(&m->node->relay, &info->path)
+                                                : info->path.remote;
+}
+
 static void view_connection(const struct member *m, struct peer_view *out)
 {
     struct quic_conn *conn = peer_conn(&m->peer);
@@ -54,11 +73,7 @@ static void view_connection(const struct member *m, struct peer_view *out)
         out->dropped += session_dropped(session);
         out->streams = session_streams(session);
     }
-    out->path.present = true;
-    out->path.kind = "udp";
-    out->path.remote = info.path.remote;
-    out->path.rtt = info.rtt;
-    out->path.mtu = QUIC_PAYLOAD;
+    view_path(m, &info, &out->path);
 }
 
 static void view(const struct peer_id *id, const struct member *m, const struct known_peer *known,

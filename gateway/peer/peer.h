@@ -107,6 +107,8 @@ void peer_connect(struct peer *p);
 void peer_want(struct peer *p, bool wanted);
 /** One more place where the peer may be. */
 void peer_add_candidate(struct peer *p, const struct path *path);
+/** Adds to what a person is told if this attempt to connect fails. */
+void peer_note(struct peer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 /** The peer dialled us and is connected. Returns 0 or -ENOMEM; then close the connection. */
 MUST_USE int peer_adopt(struct peer *p, struct quic_conn *conn);
 /** Ends all its sessions at once, and the attempt to connect (on_failed with -EACCES). */

@@ -43,17 +43,32 @@ void peer_plan_redial(struct peer *p)
     p->redial = peer_now(p) + pause + pause / 4 * (chance % 1024) / 1024;
 }
 
-void peer_explain(struct peer *p, const char *format, ...)
+static void explain(struct peer *p, const char *format, va_list args)
 {
     size_t used = strlen(p->why);
-    va_list args;
 
     if (used > 0 && used + 3 < sizeof(p->why)) {
         memcpy(p->why + used, "; ", 3);
         used += 2;
     }
-    va_start(args, format);
     (void)vsnprintf(p->why + used, sizeof(p->why) - used, format, args);
+}
+
+void peer_explain(struct peer *p, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    explain(p, format, args);
+    va_end(args);
+}
+
+void peer_note(struct peer *p, const char *format, ...)
+{
+    va_list args;
+    if (!p->dialling)
+        return;
+    va_start(args, format);
+    explain(p, format, args);
     va_end(args);
 }
 

@@ -123,9 +123,9 @@ static void be_open(struct relay_client *c, struct circuit *k, const struct rela
 
 /* ---- what we ask for ---- */
 
-static void tell_close(struct relay_client *c, void *conn, uint32_t number, enum relay_status why)
+static void hang_up(struct relay_client *c, void *conn, uint32_t number, enum relay_status why)
 {
-    const struct relay_message m = {.type = RELAY_CLOSE, .frame.circuit = number, .status = why};
+    const struct relay_message m = {.type = RELAY_HANG_UP, .frame.circuit = number, .status = why};
     c->events->tell(c->arg, conn, &m);
 }
 
@@ -160,7 +160,7 @@ void relay_client_close(struct relay_client *c, const struct path *path)
     if (!k)
         return;
     if (k->open)
-        tell_close(c, k->conn, k->frame.circuit, RELAY_GONE);
+        hang_up(c, k->conn, k->frame.circuit, RELAY_GONE);
     drop(c, k);
 }
 
@@ -172,7 +172,7 @@ static void on_opened(struct relay_client *c, void *conn, const struct relay_mes
 
     if (!k || k->conn != conn || k->open) { /* we have stopped to wait for it */
         if (m->status == RELAY_OK)
-            tell_close(c, conn, m->frame.circuit, RELAY_GONE);
+            hang_up(c, conn, m->frame.circuit, RELAY_GONE);
         return;
     }
     if (m->status == RELAY_OK)
@@ -192,7 +192,7 @@ static void on_incoming(struct relay_client *c, void *conn, const struct path *r
     if (k)
         be_open(c, k, &m->frame, true);
     else
-        tell_close(c, conn, m->frame.circuit, RELAY_NO_PEER);
+        hang_up(c, conn, m->frame.circuit, RELAY_NO_PEER);
 }
 
 static void on_retag(struct relay_client *c, const void *conn, const struct relay_message *m)
@@ -231,6 +231,7 @@ void relay_client_message(struct relay_client *c, instant now, void *conn, const
         break;
     case RELAY_REGISTER:
     case RELAY_OPEN:
+    case RELAY_HANG_UP:
     case RELAY_RELAYS:
         break; /* not for us */
     }

@@ -232,8 +232,8 @@ static void on_open(struct relay_server *s, instant now, struct relay_client *ca
     tell(s, caller, &answer);
 }
 
-static void on_close(struct relay_server *s, struct relay_client *asks,
-                     const struct relay_message *m)
+static void on_hang_up(struct relay_server *s, struct relay_client *asks,
+                       const struct relay_message *m)
 {
     struct relay_circuit *c = map_find(&s->by_number, &m->frame.circuit, sizeof(m->frame.circuit));
     if (!c || (c->side[0].client != asks && c->side[1].client != asks))
@@ -249,8 +249,8 @@ void relay_server_message(struct relay_server *s, instant now, void *conn, const
 {
     struct relay_client *c = relay_client_of(s, conn);
 
-    if (m->type != RELAY_REGISTER && m->type != RELAY_OPEN && m->type != RELAY_CLOSE)
-        return; /* what a relay says, and is not told */
+    if (!relay_message_to_relay(m))
+        return;
     if (!c)
         c = add_client(s, conn, id, path);
     if (!c)
@@ -260,7 +260,7 @@ void relay_server_message(struct relay_server *s, instant now, void *conn, const
     else if (m->type == RELAY_OPEN)
         on_open(s, now, c, m);
     else
-        on_close(s, c, m);
+        on_hang_up(s, c, m);
     let_go(s, c);
 }
 

@@ -69,6 +69,7 @@ struct message_part relay_message_write(const struct relay_message *m,
         write_frame(&w, &m->frame);
         break;
     case RELAY_CLOSE:
+    case RELAY_HANG_UP:
         write_be32(&w, m->frame.circuit);
         write_u8(&w, (uint8_t)m->status);
         break;
@@ -146,6 +147,7 @@ static void read_body(struct reader *r, struct relay_message *m)
         read_frame(r, &m->frame);
         break;
     case RELAY_CLOSE:
+    case RELAY_HANG_UP:
         m->frame.circuit = read_be32(r);
         m->status = read_status(r);
         break;

@@ -8,7 +8,8 @@
  *     OPENED      be32 request, u8 status, be32 circuit, 8 tag
  *     INCOMING    be32 circuit, 8 tag, 32 peer id of who opened it
  *     RETAG       be32 circuit, 8 tag             after your address changed
- *     CLOSE       be32 circuit, u8 status         either way
+ *     CLOSE       be32 circuit, u8 status         the relay: it has ended
+ *     HANG_UP     be32 circuit, u8 status         to the relay: end it, please
  *     RELAYS      u8 count, then for each: 32 peer id, u8 length + HOST:PORT
  *
  * RELAYS is what any two gateways tell one another: where else each can be reached. Bytes behind
@@ -40,6 +41,7 @@ enum relay_message_type {
     RELAY_RETAG = 21,
     RELAY_CLOSE = 22,
     RELAY_RELAYS = 23,
+    RELAY_HANG_UP = 24,
 };
 
 enum relay_status {
@@ -80,7 +82,13 @@ struct message_part relay_message_write(const struct relay_message *m,
 /** Is it one of these messages, well-formed or not? */
 static inline bool relay_message_is(const struct message_part *part)
 {
-    return part->type >= RELAY_REGISTER && part->type <= RELAY_RELAYS;
+    return part->type >= RELAY_REGISTER && part->type <= RELAY_HANG_UP;
+}
+
+/** Is it said to a relay, and not by one? */
+static inline bool relay_message_to_relay(const struct relay_message *m)
+{
+    return m->type == RELAY_REGISTER || m->type == RELAY_OPEN || m->type == RELAY_HANG_UP;
 }
 
 /** Reads one. Returns 0, or -EBADMSG: malformed, or none of these. */

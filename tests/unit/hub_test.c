@@ -67,7 +67,7 @@ struct harness {
     struct hub hub;
     size_t others, other_len;
     uint8_t other_first;
-    size_t relayed, relay_len, stuns;
+    size_t relayed, relay_len, stuns, rooms;
     uint32_t via; /* of the last relay frames or STUN message */
 };
 
@@ -95,7 +95,12 @@ static void on_other(void *arg, const struct udp_rx *rx)
     h->other_first = rx->data[0];
 }
 
-static const struct hub_handler HANDLER = {on_relay, on_stun, on_other};
+static void on_room(void *arg)
+{
+    ((struct harness *)arg)->rooms++;
+}
+
+static const struct hub_handler HANDLER = {on_relay, on_stun, on_other, on_room};
 
 static struct addr address(const char *text)
 {
@@ -383,6 +388,7 @@ static void holds_what_a_full_socket_does_not_take(void **state)
 
     h->fake.udp_send_error = 0;
     fake_udp_writable(&h->fake, fake_udp_on(&h->fake, 4433));
+    assert_int_equal(h->rooms, 1);
     fake_env_settle(&h->fake);
     assert_int_equal(h->fake.sent_count, 2);
     assert_int_equal(addr_port(&h->fake.sent[0].to), 1);

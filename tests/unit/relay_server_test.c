@@ -298,7 +298,7 @@ static void either_side_may_close_a_circuit_and_nobody_else(void **state)
 
     join(w);
     const uint32_t number = last_of(&w->bob)->frame.circuit;
-    const struct relay_message bye = {.type = RELAY_CLOSE, .frame.circuit = number};
+    const struct relay_message bye = {.type = RELAY_HANG_UP, .frame.circuit = number};
     says(w, &w->carol, bye);
     assert_int_equal(counters(w).circuits, 1);
     says(w, &w->alice, bye);

@@ -41,6 +41,7 @@ static const struct relay_message MESSAGES[] = {
     {.type = RELAY_INCOMING, .frame = FRAME, .id = {1}},
     {.type = RELAY_RETAG, .frame = FRAME},
     {.type = RELAY_CLOSE, .frame = {.circuit = 5}, .status = RELAY_GONE},
+    {.type = RELAY_HANG_UP, .frame = {.circuit = 6}, .status = RELAY_NO_PEER},
     {.type = RELAY_RELAYS,
      .place = {{.id = {1}, .host = "relay.example:443"}, {.id = {2}, .host = "[2001:db8::1]:7"}},
      .place_count = 2},
@@ -102,7 +103,7 @@ static void an_unknown_status_is_a_refusal(void **state)
     out[0] = 200;
     assert_int_equal(relay_message_read(&m, &part), 0);
     assert_int_equal(m.status, RELAY_DENIED);
-    part.type = RELAY_RELAYS + 1;
+    part.type = RELAY_HANG_UP + 1;
     assert_int_equal(relay_message_read(&m, &part), -EBADMSG);
 }
 

@@ -1,0 +1,58 @@
+/**
+ * Relays, both ways: the ones through which we are reached and reach others, and the one that we
+ * are for others.
+ *
+ * A relay is a peer like any other; what is special is said in messages of its session
+ * (gateway/wire/relay_message.h). Of the relays that a person configured, each is kept connected
+ * and asked to let others reach us; our peers are told which those are. To reach a peer, every
+ * relay of its is asked for a circuit, and each of ours too: a circuit is one more path to dial.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/base/env.h"
+#include "gateway/base/list.h"
+#include "gateway/node/desk.h"
+#include "gateway/relay/client.h"
+#include "gateway/relay/server.h"
+
+struct relay_desk {
+    const struct desk *node;     /* borrowed; NULL: not started */
+    struct relay_server *server; /* NULL: we relay for nobody */
+    struct relay_client *client;
+    struct hub_carrier carrier;
+    struct list places; /* of struct place: relays that we know of */
+    struct timer timer;
+};
+
+/** Begins: keeps the configured relays connected. Returns 0 or -ENOMEM. */
+MUST_USE int relay_desk_start(struct relay_desk *d, const struct desk *node);
+void relay_desk_stop(struct relay_desk *d);
+
+/** Asks every relay that may know a peer for a circuit to it. Returns true if a path may follow,
+ *  by peer_add_candidate(). */
+bool relay_desk_find(struct relay_desk *d, struct peer *p);
+/** Where a peer that is a relay may be reached. Writes up to `max` addresses; `*more` is set if
+ *  more may follow. */
+size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, struct addr *out,
+                            size_t max, bool *more);
+/** Is this peer one of the relays that we keep connected? */
+bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id);
+/** May a stranger connect, because we relay, or because it is a relay of ours? */
+bool relay_desk_admits(const struct relay_desk *d, const struct peer_id *id);
+
+/** From the peers' events. */
+void relay_desk_on_conn(struct relay_desk *d, struct peer *p, struct quic_conn *conn, bool ended);
+void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *conn,
+                        const struct message_part *part);
+void relay_desk_on_failed(struct relay_desk *d, struct peer *p);
+
+/** Frames, as they came over `via` of our UDP sockets. */
+void relay_desk_input(struct relay_desk *d, const struct udp_rx *rx, uint32_t via);
+/** A socket takes datagrams again. */
+void relay_desk_on_room(struct relay_desk *d);
+
+/** For `status`: the address that stands for a circuit, that of its relay; none if it is gone. */
+struct addr relay_desk_remote(const struct relay_desk *d, const struct path *path);
