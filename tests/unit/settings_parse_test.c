@@ -67,6 +67,8 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[proxy]\nlisten =\n"
                                "[local]\nusers = alice, bob\n"
                                "[lan]\nmode = off\n"
+                               "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433\n"
+                               "rate = 1M\ndaily = 2G\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
                                "max_peers = 7\n"),
                      0);
@@ -82,6 +84,10 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.local_users.count, 2);
     assert_string_equal(s.local_users.at[1], "bob");
     assert_int_equal(s.lan_mode, SETTINGS_LAN_OFF);
+    assert_int_equal(s.relay_serve, SETTINGS_RELAY_FRIENDS);
+    assert_int_equal(s.relay_use.count, 1);
+    assert_int_equal(s.relay_rate, 1 << 20);
+    assert_int_equal(s.relay_daily, UINT64_C(2) << 30);
     assert_int_equal(s.limits_streams_per_peer, 10);
     assert_int_equal(s.limits_rate, 2 << 20);
     assert_int_equal(s.limits_udp_idle_s, 300);
