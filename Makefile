@@ -88,11 +88,13 @@ SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/*/*.c dns/*.c 
 HDR := $(wildcard gateway/*/*.h dns/*.h adapters/*.h config/*/*.h tests/*/*.h)
 UNIT := $(wildcard tests/unit/*_test.c)
 SCENARIO := $(wildcard tests/scenario/*_test.c)
-TEST_LIB := $(wildcard tests/support/*.c tests/sim/*.c)
+TEST_LIB := $(filter-out tests/natlab/natlab.c,$(wildcard tests/support/*.c tests/sim/*.c \
+                                                         tests/natlab/*.c))
+NATLAB := $(wildcard tests/natlab/natlab.c)
 FUZZ := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH := $(wildcard tests/bench/*.c)
 MAIN := $(wildcard gateway/main.c)
-ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(FUZZ) $(BENCH) \
+ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) \
        tests/tools/fuzz_replay.c
 SCRIPTS := $(wildcard .ci/run tests/*/*.sh config/*/*.sh)
 
@@ -102,6 +104,7 @@ SCENARIO_BIN := $(SCENARIO:%.c=$B/%)
 FUZZ_BIN := $(FUZZ:%.c=$B/%)
 REPLAY_BIN := $(FUZZ:%.c=$B/%_replay)
 BENCH_BIN := $(BENCH:%.c=$B/%)
+NATLAB_BIN := $(NATLAB:%.c=$B/%)
 PROGRAM := $(if $(MAIN),$B/overlay)
 
 Q := $(if $(filter 1,$V),,@)
@@ -115,7 +118,7 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
 # With what goes beside the program, so that `sudo make install` only copies.
 all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),docs)
-tests: $(UNIT_BIN) $(SCENARIO_BIN)
+tests: $(UNIT_BIN) $(SCENARIO_BIN) $(NATLAB_BIN)
 
 have-libraries:
 ifneq ($(LIBS_MISSING),)
@@ -158,6 +161,11 @@ $(REPLAY_BIN): %_replay: %.o $B/tests/tools/fuzz_replay.o $B/tests.a $B/gateway.
 $(FUZZ_BIN): %: %.o $B/tests.a $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) -fsanitize=fuzzer $^ $(LIB_LIBS) $(TEST_LIB_LIBS) $(LDLIBS)
+
+# A simulated internet for namespaces: tests/natlab/lab.sh starts it.
+$(NATLAB_BIN): %: %.o $B/tests.a $B/gateway.a
+	$(call say,LD,$@)
+	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
 $(BENCH_BIN): %: %.o $B/gateway.a
 	$(call say,LD,$@)
