@@ -136,7 +136,7 @@ void sim_host_deinit(struct sim_host *h)
     assert_true(list_is_empty(&h->listeners));
     assert_true(list_is_empty(&h->socks));
     assert_int_equal(h->sockets, 0);
-    sim_udp_forget(h);
+    sim_wire_forget(h);
     fake_files_free(h->file);
     list_remove(&h->link);
 }
@@ -164,10 +164,8 @@ static void set_address(struct sim_interface *i, const char *address)
         i->is.broadcast = broadcast_of(&p.addr, p.bits);
 }
 
-struct sim_interface *sim_host_join(struct sim_host *h, unsigned network, const char *address)
+static void put_on(struct sim_interface *i, unsigned network, const char *address)
 {
-    assert_true(h->interface_count < SIM_INTERFACES_MAX);
-    struct sim_interface *i = &h->interface[h->interface_count++];
     *i = (struct sim_interface){.network = network};
     i->is.loopback = network == UINT_MAX;
     i->is.multicast = !i->is.loopback && network != INTERNET;
@@ -175,7 +173,21 @@ struct sim_interface *sim_host_join(struct sim_host *h, unsigned network, const 
     i->is.index = i->is.loopback ? 1 : 2 + network;
     (void)snprintf(i->is.name, sizeof(i->is.name), i->is.loopback ? "lo" : "eth%u", network);
     set_address(i, address);
+}
+
+struct sim_interface *sim_host_join(struct sim_host *h, unsigned network, const char *address)
+{
+    assert_true(h->interface_count < SIM_INTERFACES_MAX);
+    struct sim_interface *i = &h->interface[h->interface_count++];
+    put_on(i, network, address);
     return i;
+}
+
+void sim_host_roam(struct sim_host *h, struct sim_interface *i, unsigned network,
+                   const char *address)
+{
+    (void)h;
+    put_on(i, network, address);
 }
 
 void sim_host_move(struct sim_host *h, struct sim_interface *i, const char *address)

@@ -2,10 +2,10 @@
  * Hosts of a simulated world, each with an environment (gateway/base/env.h) of its own.
  *
  * A host has interfaces. Each is on a network, a number: INTERNET, or a LAN. Two interfaces on one
- * network reach each other; nobody routes between networks, so a host on a LAN alone has no
- * internet. Multicast and broadcast stay on their network and never work on INTERNET. What a host
- * sends goes through its uplink and the receiver's downlink, which delay, lose, repeat and reorder;
- * what it sends to itself does not.
+ * network reach each other; only routers (tests/sim/sim_router.h) lead from one network to another,
+ * so a host on a LAN without one has no internet. Multicast and broadcast stay on their network and
+ * never work on INTERNET. What a host sends goes through its uplink and the receiver's downlink,
+ * which delay, lose, repeat and reorder; what it sends to itself does not.
  *
  * TCP and unix sockets connect programs of one host: bounded buffers, edges, half-close and resets
  * as the kernel does them. Files are in memory.
@@ -18,6 +18,7 @@
 
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
+#include "tests/sim/sim_link.h"
 #include "tests/sim/sim_world.h"
 #include "tests/support/fake_files.h"
 
@@ -27,17 +28,6 @@
 #define SIM_SOCK_BUFFER     65536 /* bytes a direction of a TCP or unix connection holds */
 #define SIM_UDP_BUFFER      (208 << 10)
 #define SIM_UDP_BULK_BUFFER (4 << 20)
-
-/** One direction of a host's access line. Zeroed it is perfect. */
-struct sim_link {
-    instant delay, jitter;          /* jitter: up to so much more, order kept */
-    unsigned loss, repeat, reorder; /* per mille */
-    size_t mtu;                     /* bytes of an IP packet, 0: 1500 */
-    uint64_t bandwidth;             /* bytes/s, 0: unlimited */
-    size_t queue;                   /* bytes waiting at most, 0: 100 ms of bandwidth */
-    bool down;                      /* nothing passes */
-    instant free_at, last;          /* internal */
-};
 
 /** One address of one of a host's interfaces. */
 struct sim_interface {
@@ -77,6 +67,10 @@ struct sim_interface *sim_host_join(struct sim_host *h, unsigned network, const 
 /** Replaces an interface's address: what is under way to the old one is lost. The host's gateway
  *  is told by the caller (node_network_changed()), as netlink would. */
 void sim_host_move(struct sim_host *h, struct sim_interface *i, const char *address);
+/** Takes an interface to another network, as a telephone goes from Wi-Fi to mobile. As after
+ *  sim_host_move(), the caller tells the gateway. */
+void sim_host_roam(struct sim_host *h, struct sim_interface *i, unsigned network,
+                   const char *address);
 /** Both ways the same. Keeps nothing of the old links. */
 void sim_host_links(struct sim_host *h, const struct sim_link *both);
 
@@ -86,8 +80,8 @@ const struct sim_interface *sim_interface_of(const struct sim_host *h, const str
 /* For sim_env.c, from tests/sim/sim_udp.c and tests/sim/sim_sock.c. */
 void sim_udp_ops(struct env_ops *ops);
 void sim_sock_ops(struct env_ops *ops);
-/** Forgets the datagrams under way from or to a host that goes. */
-void sim_udp_forget(struct sim_host *h);
+/** From tests/sim/sim_wire.c: forgets the packets under way from or to a host that goes. */
+void sim_wire_forget(struct sim_host *h);
 /** Takes a descriptor. Returns 0 or -EMFILE. */
 int sim_take_socket(struct sim_host *h);
 /** A free local port. */

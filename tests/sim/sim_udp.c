@@ -1,4 +1,4 @@
-/* Datagrams between simulated hosts: uplink, network, downlink, receive queue. */
+/* UDP sockets of simulated hosts: which way a datagram leaves, who takes it, what is told. */
 #include "tests/sim/sim_env.h"
 
 #include <errno.h>
@@ -9,11 +9,13 @@
 
 #include <cmocka.h>
 
-#define GROUPS_MAX   16
-#define BATCH_MAX    64 /* datagrams told at once, as UDP_GRO does */
-#define DEFAULT_MTU  1500
-#define AGAIN_FOR    MSEC(1)
-#define REORDER_MORE 4 /* so many times the jitter (or 5 ms) late */
+#include "tests/sim/sim_router.h"
+#include "tests/sim/sim_wire.h"
+
+#define GROUPS_MAX  16
+#define BATCH_MAX   64 /* datagrams told at once, as UDP_GRO does */
+#define DEFAULT_TTL 64
+#define AGAIN_FOR   MSEC(1)
 
 struct udp_socket {
     struct list link; /* in host->udp */
@@ -28,114 +30,15 @@ struct udp_socket {
         unsigned ifindex;
     } joined[GROUPS_MAX];
     unsigned joined_count;
-    struct list arrived; /* of struct packet */
+    struct list arrived; /* of struct sim_packet */
     size_t arrived_bytes;
     struct deferred read;
     struct timer writable; /* after -EAGAIN */
 };
 
-struct packet {
-    struct list link;      /* in world->flying, then in socket->arrived */
-    struct timer timer;    /* its next stage */
-    struct sim_host *host; /* where it is: the sender, then the receiver */
-    struct sim_world *world;
-    unsigned network;
-    bool many; /* multicast or broadcast */
-    struct addr from, to;
-    size_t len;
-    uint8_t data[];
-};
-
-static void on_uplink_end(struct timer *timer);
-static void on_downlink_end(struct timer *timer);
-
-/* ---- lines ---- */
-
-static size_t ip_len(const struct packet *p)
-{
-    return p->len + 8 + (addr_is_v6(&p->to) ? 40 : 20);
-}
-
-/* When the packet leaves the line, or INSTANT_NEVER: it is lost there. */
-static instant through(struct sim_world *w, struct sim_link *l, const struct packet *p)
-{
-    instant out = w->now;
-    if (l->down || ip_len(p) > (l->mtu > 0 ? l->mtu : DEFAULT_MTU) || sim_happens(w, l->loss))
-        return INSTANT_NEVER;
-    if (l->bandwidth > 0) {
-        size_t queue = l->queue > 0 ? l->queue : l->bandwidth / 10;
-        out = l->free_at > out ? l->free_at : out;
-        if ((out - w->now) * l->bandwidth / SEC(1) > queue)
-            return INSTANT_NEVER;
-        out += SEC(ip_len(p)) / l->bandwidth;
-        l->free_at = out;
-    }
-    out += l->delay + (l->jitter > 0 ? sim_chance(w, l->jitter) : 0);
-    if (sim_happens(w, l->reorder))
-        return out + REORDER_MORE * (l->jitter > 0 ? l->jitter : MSEC(5));
-    /* Lines keep the order; the heap would not, for equal instants. */
-    out = out > l->last ? out : l->last + 1;
-    l->last = out;
-    return out;
-}
-
-static struct packet *copy_of(const struct packet *p)
-{
-    struct packet *copy = malloc(sizeof(*p) + p->len);
-    assert_non_null(copy);
-    memcpy(copy, p, sizeof(*p) + p->len);
-    copy->link = (struct list){0};
-    copy->timer = (struct timer){0};
-    return copy;
-}
-
-static void fly(struct packet *p, struct sim_link *line, void (*at_end)(struct timer *timer))
-{
-    instant out = through(p->world, line, p);
-    if (out == INSTANT_NEVER) {
-        p->host->lost++;
-        free(p);
-        return;
-    }
-    p->timer.fire = at_end;
-    list_append(&p->world->flying, &p->link);
-    sim_set_timer(p->world, &p->timer, out);
-}
-
-/* The packet that has come to the end of its line. */
-static struct packet *landed(struct timer *timer)
-{
-    struct packet *p = container_of(timer, struct packet, timer);
-    list_remove(&p->link);
-    return p;
-}
-
-void sim_udp_forget(struct sim_host *h)
-{
-    struct list *node = h->world->flying.next;
-    while (node != &h->world->flying) {
-        struct packet *p = list_entry(node, struct packet, link);
-        node = node->next;
-        if (p->host != h)
-            continue;
-        sim_stop_timer(h->world, &p->timer);
-        list_remove(&p->link);
-        free(p);
-    }
-}
-
-/* Sends a packet into a line, maybe twice, and takes it. */
-static void enter(struct packet *p, struct sim_link *line, void (*at_end)(struct timer *timer))
-{
-    struct sim_world *w = p->world;
-    if (sim_happens(w, line->repeat))
-        fly(copy_of(p), line, at_end);
-    fly(p, line, at_end);
-}
-
 /* ---- at the receiver ---- */
 
-static bool joined(const struct udp_socket *s, const struct packet *p)
+static bool joined(const struct udp_socket *s, const struct sim_packet *p)
 {
     for (unsigned i = 0; i < s->joined_count; i++)
         if (addr_same_ip(&s->joined[i].group, &p->to) && s->joined[i].ifindex == 2 + p->network)
@@ -143,7 +46,7 @@ static bool joined(const struct udp_socket *s, const struct packet *p)
     return false;
 }
 
-static bool takes(const struct udp_socket *s, const struct packet *p)
+static bool takes(const struct udp_socket *s, const struct sim_packet *p)
 {
     if (addr_is_v6(&s->local) != addr_is_v6(&p->to) || addr_port(&s->local) != addr_port(&p->to))
         return false;
@@ -158,12 +61,11 @@ static bool takes(const struct udp_socket *s, const struct packet *p)
            0;
 }
 
-static void queue_for(struct udp_socket *s, struct packet *p)
+static void queue_for(struct udp_socket *s, struct sim_packet *p)
 {
     size_t room = s->flags & UDP_BULK ? SIM_UDP_BULK_BUFFER : SIM_UDP_BUFFER;
     if (s->arrived_bytes + p->len > room) {
-        s->host->lost++;
-        free(p);
+        sim_wire_lose(p);
         return;
     }
     s->arrived_bytes += p->len;
@@ -172,7 +74,7 @@ static void queue_for(struct udp_socket *s, struct packet *p)
     sim_defer(p->world, &s->read);
 }
 
-static void note(const struct packet *p)
+static void note(const struct sim_packet *p)
 {
     sim_world_note(p->world, p->world->now);
     sim_world_note(p->world, (uint64_t)addr_port(&p->from) << 32 | addr_port(&p->to));
@@ -180,7 +82,7 @@ static void note(const struct packet *p)
 }
 
 /* Gives the packet to whoever listens, and takes it. A bound address beats a wildcard. */
-static void deliver(struct packet *p)
+static void deliver(struct sim_packet *p)
 {
     struct udp_socket *taker = NULL;
     note(p);
@@ -190,7 +92,7 @@ static void deliver(struct packet *p)
         if (!takes(s, p))
             continue;
         if (p->many)
-            queue_for(s, copy_of(p));
+            queue_for(s, sim_wire_copy(p));
         else if (!taker || addr_is_unspecified(&taker->local))
             taker = s;
     }
@@ -198,53 +100,6 @@ static void deliver(struct packet *p)
         queue_for(taker, p);
     else
         free(p);
-}
-
-static void on_downlink_end(struct timer *timer)
-{
-    struct packet *p = landed(timer);
-    /* It may have moved away meanwhile. */
-    if (!p->many && !sim_interface_of(p->host, &p->to)) {
-        p->host->lost++;
-        free(p);
-        return;
-    }
-    deliver(p);
-}
-
-/* ---- in the network ---- */
-
-static bool is_on(const struct sim_host *h, unsigned network, bool v6)
-{
-    for (unsigned i = 0; i < h->interface_count; i++)
-        if (h->interface[i].network == network && addr_is_v6(&h->interface[i].is.addr) == v6)
-            return true;
-    return false;
-}
-
-static void on_uplink_end(struct timer *timer)
-{
-    struct packet *p = landed(timer);
-    if (p->world->tap && !p->many)
-        p->world->tap(p->world->tap_arg, &p->from, &p->to, p->data, p->len);
-    list_each(node, &p->world->hosts)
-    {
-        struct sim_host *h = list_entry(node, struct sim_host, link);
-        if (p->many && is_on(h, p->network, addr_is_v6(&p->to))) {
-            struct packet *copy = copy_of(p);
-            copy->host = h;
-            enter(copy, &h->down, on_downlink_end);
-        }
-        const struct sim_interface *i = sim_interface_of(h, &p->to);
-        if (p->many || !i || i->network != p->network)
-            continue;
-        p->host = h;
-        enter(p, &h->down, on_downlink_end);
-        return;
-    }
-    if (!p->many)
-        p->host->lost++;
-    free(p);
 }
 
 /* ---- at the sender ---- */
@@ -279,7 +134,8 @@ static unsigned suits(const struct sim_host *h, const struct sim_interface *i,
         return 0;
     if (addr_prefix_contains(&prefix, to))
         return 3;
-    if (i->network == INTERNET)
+    if (i->network == INTERNET ||
+        (sim_router_serves(h->world, i->network) && !addr_is_multicast(to) && !is_broadcast(h, to)))
         return 2;
     return addr_is_multicast(to) || is_broadcast(h, to) ? 1 : 0;
 }
@@ -298,21 +154,23 @@ static const struct sim_interface *route(const struct sim_host *h, const struct 
     return best;
 }
 
-static struct packet *packet_of(struct udp_socket *s, const struct udp_tx *tx, size_t at,
-                                size_t len)
+static struct sim_packet *packet_of(struct udp_socket *s, const struct udp_tx *tx, size_t at,
+                                    size_t len)
 {
-    struct packet *p = calloc(1, sizeof(*p) + len);
+    struct sim_packet *p = calloc(1, sizeof(*p) + len);
     assert_non_null(p);
     p->host = s->host;
+    p->arrived = deliver;
     p->world = s->host->world;
     p->to = *tx->to;
+    p->ttl = tx->ttl > 0 ? (uint8_t)tx->ttl : DEFAULT_TTL;
     p->len = len;
     memcpy(p->data, tx->data + at, len);
     return p;
 }
 
 /* Sends one datagram that is ready but for its way. */
-static void send_one(struct udp_socket *s, const struct udp_tx *tx, struct packet *p)
+static void send_one(struct udp_socket *s, const struct udp_tx *tx, struct sim_packet *p)
 {
     struct sim_host *h = s->host;
     h->sent++;
@@ -320,13 +178,12 @@ static void send_one(struct udp_socket *s, const struct udp_tx *tx, struct packe
         /* To ourselves, from the address it is sent to unless bound otherwise. */
         p->from = addr_is_unspecified(&s->local) ? p->to : s->local;
         addr_set_port(&p->from, addr_port(&s->local));
-        enter(p, &h->lo, on_downlink_end);
+        sim_wire_send_here(p);
         return;
     }
     const struct sim_interface *out = route(h, tx);
     if (!out) {
-        h->lost++;
-        free(p);
+        sim_wire_lose(p);
         return;
     }
     p->network = out->network;
@@ -335,11 +192,10 @@ static void send_one(struct udp_socket *s, const struct udp_tx *tx, struct packe
     addr_set_port(&p->from, addr_port(&s->local));
     if (p->many &&
         (p->network == INTERNET || (!addr_is_multicast(&p->to) && !(s->flags & UDP_BROADCAST)))) {
-        h->lost++;
-        free(p);
+        sim_wire_lose(p);
         return;
     }
-    enter(p, &h->up, on_uplink_end);
+    sim_wire_send(p);
 }
 
 static int send_op(struct udp_socket *s, const struct udp_tx *tx)
@@ -368,7 +224,7 @@ static unsigned take_batch(struct udp_socket *s, uint8_t *data, struct udp_rx *r
 {
     unsigned count = 0;
     for (struct list *node; (node = list_first(&s->arrived)) && count < BATCH_MAX;) {
-        struct packet *p = list_entry(node, struct packet, link);
+        struct sim_packet *p = list_entry(node, struct sim_packet, link);
         if (count == 0) {
             *rx = (struct udp_rx){.data = data, .segment = p->len, .from = p->from, .to = p->to};
             rx->ifindex = p->many || !addr_is_loopback(&p->to) ? 2 + p->network : 1;
@@ -482,7 +338,7 @@ static void close_op(struct udp_socket *s)
 {
     for (struct list *node; (node = list_first(&s->arrived));) {
         list_remove(node);
-        free(list_entry(node, struct packet, link));
+        free(list_entry(node, struct sim_packet, link));
     }
     sim_undefer(s->host->world, &s->read);
     sim_stop_timer(s->host->world, &s->writable);

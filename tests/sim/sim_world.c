@@ -14,6 +14,7 @@
 #define START          SEC(3600)
 #define DEFAULT_SEED   20260101
 #define EVENTS_AT_ONCE 1000000
+#define INTERNET_HOPS  6
 
 static instant log_now(void *arg)
 {
@@ -39,9 +40,11 @@ void sim_world_init(struct sim_world *w, uint64_t seed)
         .wall_us = SIM_EPOCH_US,
         .seed = seed,
         .chance = seed,
+        .hops = INTERNET_HOPS,
     };
     w->deferred_end = &w->deferred;
     list_init(&w->hosts);
+    list_init(&w->routers);
     list_init(&w->flying);
     if (getenv("SIM_LOG"))
         log_set_sink(&(struct log_sink){LOG_LEVEL_DEBUG, log_line, log_now, w});
@@ -51,6 +54,7 @@ void sim_world_deinit(struct sim_world *w)
 {
     log_set_sink(NULL);
     assert_true(list_is_empty(&w->hosts));
+    assert_true(list_is_empty(&w->routers));
     assert_null(w->deferred);
     assert_int_equal(w->events.count, 0);
     heap_deinit(&w->events);

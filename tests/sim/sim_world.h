@@ -24,8 +24,9 @@ struct sim_world {
     uint64_t seed, chance;
     struct heap events;
     struct deferred *deferred, **deferred_end;
-    struct list hosts;
-    struct list flying;      /* datagrams under way, tests/sim/sim_udp.c */
+    struct list hosts, routers;
+    unsigned hops;           /* that a packet needs through the internet */
+    struct list flying;      /* packets under way, tests/sim/sim_wire.c */
     uint64_t trace;          /* see sim_world_trace() */
     struct fake_names names; /* what every host's look-ups find */
     /* Sees every unicast datagram in the network, between uplink and downlink. May send. */

@@ -1,0 +1,35 @@
+/**
+ * How packets get from host to host in a simulated world: uplink, networks with routers between
+ * them, downlink. For tests/sim alone.
+ */
+#pragma once
+
+#include "tests/sim/sim_env.h"
+
+struct sim_router;
+
+/** On the heap; owned by whoever has it. The sender fills it in from `host` on. */
+struct sim_packet {
+    struct list link;      /* in world->flying; the receiver's */
+    struct timer timer;    /* its next stage */
+    struct sim_host *host; /* where it is: the sender, then the receiver */
+    struct sim_world *world;
+    struct sim_router *router; /* in whose line it is, or NULL: in the host's */
+    unsigned network;
+    bool many; /* multicast or broadcast */
+    /* The receiver's host takes it. */
+    void (*arrived)(struct sim_packet *p);
+    uint8_t ttl;
+    struct addr from, to;
+    size_t len;
+    uint8_t data[];
+};
+
+/** Sends a packet from its host into its network (the sender found out which), and takes it. */
+void sim_wire_send(struct sim_packet *p);
+/** The same, to the host itself. */
+void sim_wire_send_here(struct sim_packet *p);
+/** Frees a packet that its host counts as lost. */
+void sim_wire_lose(struct sim_packet *p);
+/** On the heap, in no list. */
+struct sim_packet *sim_wire_copy(const struct sim_packet *p);
