@@ -118,7 +118,8 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
 # With what goes beside the program, so that `sudo make install` only copies.
 all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),docs)
-tests: $(UNIT_BIN) $(SCENARIO_BIN) $(NATLAB_BIN)
+tests: $(UNIT_BIN) $(SCENARIO_BIN) natlab
+natlab: $(NATLAB_BIN)
 
 have-libraries:
 ifneq ($(LIBS_MISSING),)
@@ -211,9 +212,10 @@ run-tests: $(UNIT_BIN) $(SCENARIO_BIN)
 	+$Q$(MAKE) --no-print-directory MODE=$(MODE) run-scenario
 
 check-asan:
-	$(sub) MODE=asan all run-tests
+	$(sub) MODE=asan all natlab run-tests
 	$(sub) MODE=asan run-replay
-	+$Q OVERLAY=$(CURDIR)/build/asan/overlay tests/netns/run.sh
+	+$Q OVERLAY=$(CURDIR)/build/asan/overlay NATLAB=$(CURDIR)/build/asan/tests/natlab/natlab \
+		tests/netns/run.sh
 # The gateway is one loop on one thread; as long as no source starts a thread or queues work on
 # libuv's pool there is no race to look for.
 check-tsan:
@@ -323,7 +325,7 @@ clean:
 	$Q$(RM) -r build
 
 FORCE:
-.PHONY: FORCE all docs lint-docs tests have-libraries deps deps-lint check check-fast run-unit run-scenario \
+.PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
         run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz demo bench \
         bench-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist clean

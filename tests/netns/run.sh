@@ -11,7 +11,7 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "$label: these tests make network namespaces: run them as root, or install sudo" >&2
     exit 1
   }
-  exec sudo --preserve-env=OVERLAY,TEST_RESULTS,RUN,TEST_TIMES "$here/run.sh" "$@"
+  exec sudo --preserve-env=OVERLAY,NATLAB,TEST_RESULTS,RUN,TEST_TIMES "$here/run.sh" "$@"
 fi
 probe=ov-probe-$$
 ip netns add $probe || {

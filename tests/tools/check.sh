@@ -16,7 +16,7 @@ run_make() {
 
 step() {
   case $1 in
-    build) run_make MODE=release all && run_make MODE=debug all tests ;;
+    build) run_make MODE=release all natlab && run_make MODE=debug all tests ;;
     build-fast) run_make MODE=debug all tests ;;
     layers) run_make layers ;;
     unit) run_make MODE=debug run-unit ;;

@@ -41,6 +41,7 @@ things() {
       things demo
       echo "library cmocka libcmocka-dev
             command ip iproute2
+            command nft nftables
             command ps procps
             command setpriv util-linux
             command dig bind9-dnsutils
