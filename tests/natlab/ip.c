@@ -214,6 +214,8 @@ void ip_set_ttl(struct ip_packet *p, uint8_t ttl)
         update_sum(p->data + 10, old, p->data + 8, 2);
     }
     p->ttl = ttl;
+    if (p->kind != IP_ERROR)
+        p->seen.ttl = ttl;
 }
 
 /* The checksum of what an IP packet carries, if it is there and used, or NULL. */
