@@ -1,5 +1,6 @@
 #include "tests/natlab/ip.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -249,6 +250,7 @@ static void set_end(struct ip_packet *p, bool is_from, const struct addr *a)
 {
     size_t len;
     const uint8_t *ip = addr_ip(a, &len);
+    assert(ip); /* callers looked */
     uint8_t *header = p->data + p->ip, *sum = payload_sum(p), *port = port_of(p, is_from);
     uint8_t *at = header + (p->v6 ? (is_from ? 8 : 24) : (is_from ? 12 : 16));
     uint8_t number[2];

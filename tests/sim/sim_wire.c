@@ -179,18 +179,25 @@ static void cross(struct sim_packet *p, struct sim_router *r, bool from_outside)
         enter(p, &r->up, on_router_up_end);
 }
 
+static bool cross_internet(struct sim_packet *p)
+{
+    const struct sim_world *w = p->world;
+    if (p->ttl <= w->hops || (w->cut && w->cut(w->cut_arg, &p->from, &p->to)))
+        return false;
+    p->ttl = (uint8_t)(p->ttl - w->hops);
+    return true;
+}
+
 /* A unicast packet is on its network: to the host that has the address, or a router. */
 static void travel(struct sim_packet *p)
 {
     bool from_outside;
-    unsigned hops = p->network == INTERNET ? p->world->hops : 0;
     if (p->world->tap)
         p->world->tap(p->world->tap_arg, &p->from, &p->to, p->data, p->len);
-    if (p->ttl <= hops) {
+    if (p->network == INTERNET && !cross_internet(p)) {
         sim_wire_lose(p);
         return;
     }
-    p->ttl = (uint8_t)(p->ttl - hops);
     list_each(node, &p->world->hosts)
     {
         struct sim_host *h = list_entry(node, struct sim_host, link);

@@ -33,6 +33,9 @@ struct sim_world {
     void (*tap)(void *arg, const struct addr *from, const struct addr *to, const uint8_t *data,
                 size_t len);
     void *tap_arg;
+    /* True: the internet loses a packet between these two, as routers outside see them. */
+    bool (*cut)(void *arg, const struct addr *from, const struct addr *to);
+    void *cut_arg;
 };
 
 /** Starts one hour after boot. `seed` 0: SIM_SEED, or else a fixed one. Prints the seed. */

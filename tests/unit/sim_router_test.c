@@ -268,6 +268,28 @@ static void the_lines_of_a_router_delay_and_lose(void **state)
     end(&s);
 }
 
+static bool between_a_and_server(void *arg, const struct addr *from, const struct addr *to)
+{
+    const struct addr a = at("203.0.113.1:0"), server = at(SERVER);
+    (void)arg;
+    return (addr_same_ip(from, &a) && addr_same_ip(to, &server)) ||
+           (addr_same_ip(from, &server) && addr_same_ip(to, &a));
+}
+
+static void a_way_through_the_internet_can_be_cut_while_others_stay(void **state)
+{
+    struct stage s;
+    (void)state;
+    begin(&s, 1, "full_cone", "public");
+    s.world.cut = between_a_and_server;
+    say(&s.a, SERVER, 0);
+    say(&s.a, "203.0.113.2:4433", 0);
+    run(&s, SEC(1));
+    assert_int_equal(s.server.heard, 0);
+    assert_int_equal(s.b.heard, 1);
+    end(&s);
+}
+
 static void a_router_that_goes_takes_its_packets_along(void **state)
 {
     struct stage s;
@@ -350,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_rebooted_router_has_another_address_and_no_mappings),
         cmocka_unit_test(a_host_roams_from_behind_one_router_to_another),
         cmocka_unit_test(the_lines_of_a_router_delay_and_lose),
+        cmocka_unit_test(a_way_through_the_internet_can_be_cut_while_others_stay),
         cmocka_unit_test(a_router_that_goes_takes_its_packets_along),
         cmocka_unit_test(plain_punching_opens_41_pairs_of_the_grid_and_low_hop_limits_43),
         cmocka_unit_test(equal_seeds_give_equal_worlds),
