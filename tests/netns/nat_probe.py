@@ -14,7 +14,7 @@ import socket
 import sys
 
 PORTS = 3478, 3479
-POSITIVE, NEGATIVE = 2.0, 0.3  # seconds to wait for what must come, for what must not
+POSITIVE, NEGATIVE = 5.0, 0.3  # seconds to wait for what must come, for what must not
 
 
 def udp(address):
