@@ -125,6 +125,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
     list_init(&h->udp);
     list_init(&h->listeners);
     list_init(&h->socks);
+    list_init(&h->tcp);
     list_append(&w->hosts, &h->link);
     (void)sim_host_join(h, UINT_MAX, "127.0.0.1/8");
     (void)sim_host_join(h, UINT_MAX, "::1/128");
@@ -136,6 +137,7 @@ void sim_host_deinit(struct sim_host *h)
     assert_true(list_is_empty(&h->listeners));
     assert_true(list_is_empty(&h->socks));
     assert_int_equal(h->sockets, 0);
+    sim_tcp_forget(h);
     sim_wire_forget(h);
     fake_files_free(h->file);
     list_remove(&h->link);

@@ -8,7 +8,8 @@
  * which delay, lose, repeat and reorder; what it sends to itself does not.
  *
  * TCP and unix sockets connect programs of one host: bounded buffers, edges, half-close and resets
- * as the kernel does them. Files are in memory.
+ * as the kernel does them; TCP to another host goes through the network as datagrams do
+ * (tests/sim/sim_tcp.h). Files are in memory.
  */
 #pragma once
 
@@ -52,7 +53,7 @@ struct sim_host {
     unsigned sockets;  /* open now */
     unsigned fd_limit; /* of them; 0: none */
     uint16_t next_port;
-    struct list udp, listeners, socks;
+    struct list udp, listeners, socks, tcp;
     unsigned send_again;           /* per mille of udp_send() calls that say -EAGAIN first */
     uint64_t sent, lost, received; /* datagrams */
 };
@@ -82,6 +83,8 @@ void sim_udp_ops(struct env_ops *ops);
 void sim_sock_ops(struct env_ops *ops);
 /** From tests/sim/sim_wire.c: forgets the packets under way from or to a host that goes. */
 void sim_wire_forget(struct sim_host *h);
+/** From tests/sim/sim_tcp.c: forgets the connections of a host that goes; all were given back. */
+void sim_tcp_forget(struct sim_host *h);
 /** Takes a descriptor. Returns 0 or -EMFILE. */
 int sim_take_socket(struct sim_host *h);
 /** A free local port. */

@@ -1,5 +1,5 @@
-/* TCP and unix sockets between the programs of one simulated host, as the Linux kernel does them:
- * a close with unread data is a reset, an error is told once, then the end of data. */
+/* TCP and unix sockets of a simulated host, to programs of its own or others', as the kernel does
+ * them: a close with unread data is a reset, an error is told once, then the end of data. */
 #include "tests/sim/sim_env.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/sim/sim_tcp.h"
 #include "tests/support/bytebuf.h"
 
 #define FIRST_FREE_PORT 1024 /* lower ones are root's */
@@ -29,7 +30,8 @@ struct sock_listener {
 struct sock {
     struct list link; /* in host->socks or listener->backlog */
     struct sim_host *host;
-    struct sock *peer; /* NULL: gone, or not there yet */
+    struct sock *peer;   /* NULL: gone, or not there yet */
+    struct sim_tcp *far; /* instead, of another host */
     struct addr local, remote;
     bool is_unix, connecting;
     uint32_t uid;
@@ -213,12 +215,57 @@ static struct addr listener_local_op(const struct sock_listener *l)
     return l->local;
 }
 
+/* ---- other hosts ---- */
+
+static void on_far_open(void *arg, int err)
+{
+    struct sock *s = arg;
+    s->result = err;
+    sim_defer(s->host->world, &s->report);
+}
+
+static void on_far_change(void *arg)
+{
+    struct sock *s = arg;
+    s->ended = sim_tcp_ended(s->far);
+    if (sim_tcp_error(s->far) < 0 && !s->broken)
+        s->error = sim_tcp_error(s->far);
+    wake(s);
+}
+
+static const struct sim_tcp_user far_user = {on_far_open, on_far_change};
+
+bool sim_sock_listens(struct sim_host *h, const struct addr *local)
+{
+    return listener_for(h, local) != NULL;
+}
+
+bool sim_sock_called(struct sim_host *h, struct sim_tcp *t)
+{
+    const struct addr local = sim_tcp_local(t);
+    struct sock_listener *l = listener_for(h, &local);
+    if (!l)
+        return false;
+    struct sock *s = new_sock(h);
+    s->far = t;
+    s->local = local;
+    s->remote = sim_tcp_remote(t);
+    sim_tcp_attach(t, &far_user, s);
+    list_append(&l->backlog, &s->link);
+    sim_defer(h->world, &l->accept);
+    return true;
+}
+
 /* ---- ending ---- */
 
 /* The other end is gone: it hears of it as an end of data or as an error. */
 static void leave(struct sock *s, int error)
 {
     struct sock *peer = s->peer;
+    if (s->far && error < 0)
+        sim_tcp_reset(s->far);
+    else if (s->far)
+        sim_tcp_close(s->far);
     if (!peer)
         return;
     s->peer = peer->peer = NULL;
@@ -302,6 +349,13 @@ static int connect_op(struct env *env, struct sock **out, const struct addr *rem
         return err;
     struct sock *s = *out;
     bool here = sim_interface_of(h, remote) != NULL;
+    s->far = here ? NULL : sim_tcp_connect(h, remote, &far_user, s);
+    if (s->far) {
+        s->connecting = true;
+        s->remote = *remote;
+        s->local = sim_tcp_local(s->far);
+        return 0;
+    }
     s->remote = s->local = *remote;
     addr_set_port(&s->local, sim_next_port(h));
     call(s, here ? listener_for(h, remote) : NULL, here ? -ECONNREFUSED : -EHOSTUNREACH);
@@ -346,7 +400,8 @@ static ssize_t readv_op(struct sock *s, const struct iovec *area, int count)
     size_t total = 0, room = 0;
     for (int i = 0; i < count; i++) {
         room += area[i].iov_len;
-        total += bytebuf_take(&s->in, area[i].iov_base, area[i].iov_len);
+        total += s->far ? sim_tcp_read(s->far, area[i].iov_base, area[i].iov_len)
+                        : bytebuf_take(&s->in, area[i].iov_base, area[i].iov_len);
     }
     if (s->peer && s->peer->want_room && s->in.len <= WRITER_WAKES_AT) {
         s->peer->want_room = false;
@@ -376,6 +431,14 @@ static ssize_t write_to_nobody(struct sock *s, const struct iovec *area, int cou
     return (ssize_t)total;
 }
 
+static size_t give(struct sock *peer, const struct iovec *area)
+{
+    size_t room = SIM_SOCK_BUFFER - peer->in.len;
+    size_t n = area->iov_len < room ? area->iov_len : room;
+    bytebuf_put(&peer->in, area->iov_base, n);
+    return n;
+}
+
 static ssize_t writev_op(struct sock *s, const struct iovec *area, int count)
 {
     size_t total = 0;
@@ -386,19 +449,18 @@ static ssize_t writev_op(struct sock *s, const struct iovec *area, int count)
         return end_of(s);
     if (s->broken)
         return -EPIPE;
-    if (!s->peer)
+    if (!s->peer && !s->far)
         return write_to_nobody(s, area, count);
     for (int i = 0; i < count; i++) {
-        size_t room = SIM_SOCK_BUFFER - s->peer->in.len;
-        size_t n = area[i].iov_len < room ? area[i].iov_len : room;
-        bytebuf_put(&s->peer->in, area[i].iov_base, n);
+        size_t n = s->far ? sim_tcp_write(s->far, area[i].iov_base, area[i].iov_len)
+                          : give(s->peer, &area[i]);
         total += n;
         if (n < area[i].iov_len) {
             s->want_room = true;
             break;
         }
     }
-    if (total > 0)
+    if (total > 0 && s->peer)
         wake(s->peer);
     return total == 0 && s->want_room ? -EAGAIN : (ssize_t)total;
 }
@@ -408,6 +470,8 @@ static void finish_op(struct sock *s)
     if (s->finished)
         return;
     s->finished = true;
+    if (s->far && s->error == 0 && !s->broken)
+        sim_tcp_finish(s->far);
     if (!s->peer)
         return;
     s->peer->ended = true;

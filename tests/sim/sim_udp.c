@@ -140,7 +140,7 @@ static unsigned suits(const struct sim_host *h, const struct sim_interface *i,
     return addr_is_multicast(to) || is_broadcast(h, to) ? 1 : 0;
 }
 
-static const struct sim_interface *route(const struct sim_host *h, const struct udp_tx *tx)
+const struct sim_interface *sim_udp_route(const struct sim_host *h, const struct udp_tx *tx)
 {
     const struct sim_interface *best = NULL;
     unsigned best_suits = 0;
@@ -181,7 +181,7 @@ static void send_one(struct udp_socket *s, const struct udp_tx *tx, struct sim_p
         sim_wire_send_here(p);
         return;
     }
-    const struct sim_interface *out = route(h, tx);
+    const struct sim_interface *out = sim_udp_route(h, tx);
     if (!out) {
         sim_wire_lose(p);
         return;

@@ -16,7 +16,7 @@ static void on_downlink_end(struct timer *timer);
 
 static size_t ip_len(const struct sim_packet *p)
 {
-    return p->len + 8 + (addr_is_v6(&p->to) ? 40 : 20);
+    return p->len + (p->proto == NAT_TCP ? 20 : 8) + (addr_is_v6(&p->to) ? 40 : 20);
 }
 
 struct sim_packet *sim_wire_copy(const struct sim_packet *p)
@@ -130,7 +130,8 @@ static enum nat_verdict judge(struct sim_packet *p, struct sim_router *r,
                               enum nat_verdict (*rule)(struct nat *n, instant now,
                                                        struct nat_packet *p))
 {
-    struct nat_packet seen = {.from = p->from, .to = p->to, .ttl = p->ttl};
+    struct nat_packet seen = {.proto = p->proto, .from = p->from, .to = p->to, .ttl = p->ttl};
+    seen.tcp_flags = p->tcp.flags;
     enum nat_verdict v = rule(&r->nat, p->world->now, &seen);
     p->from = seen.from;
     p->to = seen.to;
@@ -148,12 +149,28 @@ static void on_router_up_end(struct timer *timer)
     travel(p);
 }
 
+static void turn_into_reset(struct sim_packet *p)
+{
+    const struct addr from = p->from;
+    p->from = p->to;
+    p->to = from;
+    p->tcp.flags = NAT_TCP_RST;
+    p->ttl = 64;
+    p->len = 0;
+}
+
 static void on_router_down_end(struct timer *timer)
 {
     struct sim_packet *p = landed(timer);
     struct sim_router *r = p->router;
     p->router = NULL;
-    if (judge(p, r, nat_in) != NAT_PASS) {
+    enum nat_verdict v = judge(p, r, nat_in);
+    if (v == NAT_REFUSED && p->proto == NAT_TCP) {
+        turn_into_reset(p);
+        travel(p);
+        return;
+    }
+    if (v != NAT_PASS) {
         sim_wire_lose(p);
         return;
     }
@@ -192,7 +209,7 @@ static bool cross_internet(struct sim_packet *p)
 static void travel(struct sim_packet *p)
 {
     bool from_outside;
-    if (p->world->tap)
+    if (p->world->tap && p->proto == NAT_UDP)
         p->world->tap(p->world->tap_arg, &p->from, &p->to, p->data, p->len);
     if (p->network == INTERNET && !cross_internet(p)) {
         sim_wire_lose(p);

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "tests/natlab/nat_types.h"
 #include "tests/sim/sim_env.h"
 
 struct sim_router;
@@ -19,7 +20,12 @@ struct sim_packet {
     bool many; /* multicast or broadcast */
     /* The receiver's host takes it. */
     void (*arrived)(struct sim_packet *p);
+    enum nat_proto proto;
     uint8_t ttl;
+    struct {
+        uint8_t flags;
+        uint64_t seq, ack, window;
+    } tcp; /* as in the header, but that bytes are counted from 0 and never wrap */
     struct addr from, to;
     size_t len;
     uint8_t data[];
@@ -33,3 +39,6 @@ void sim_wire_send_here(struct sim_packet *p);
 void sim_wire_lose(struct sim_packet *p);
 /** On the heap, in no list. */
 struct sim_packet *sim_wire_copy(const struct sim_packet *p);
+
+/** From tests/sim/sim_udp.c: the interface by which something leaves, or NULL. */
+const struct sim_interface *sim_udp_route(const struct sim_host *h, const struct udp_tx *tx);
