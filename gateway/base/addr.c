@@ -142,6 +142,14 @@ const char *addr_print(const struct addr *a, char out[static ADDR_TEXT_MAX])
     return out;
 }
 
+const char *addr_print_ip(const struct addr *a, char out[static ADDR_TEXT_MAX])
+{
+    if (addr_is_none(a))
+        return memcpy(out, "none", sizeof("none"));
+    (void)print_ip(a, out, ADDR_TEXT_MAX);
+    return out;
+}
+
 uint16_t addr_port(const struct addr *a)
 {
     if (addr_is_none(a))
@@ -228,6 +236,12 @@ bool addr_is_multicast(const struct addr *a)
 bool addr_is_link_local(const struct addr *a)
 {
     return IN_V4(a, 16, 169, 254) || IN_V6(a, 10, 0xfe, 0x80);
+}
+
+bool addr_is_private(const struct addr *a)
+{
+    return IN_V4(a, 8, 10) || IN_V4(a, 12, 172, 16) || IN_V4(a, 16, 192, 168) ||
+           IN_V4(a, 10, 100, 64) || IN_V6(a, 7, 0xfc);
 }
 
 int addr_prefix_parse(struct addr_prefix *out, const char *text)

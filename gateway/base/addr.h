@@ -60,6 +60,8 @@ MUST_USE int addr_parse(struct addr *out, const char *text);
 MUST_USE int addr_parse_ip(struct addr *out, const char *text, uint16_t port);
 /** Writes "IP:PORT" (IPv6 in brackets), or "none". Returns `out`. */
 const char *addr_print(const struct addr *a, char out[static ADDR_TEXT_MAX]);
+/** Writes the address alone, without port or brackets. Returns `out`. */
+const char *addr_print_ip(const struct addr *a, char out[static ADDR_TEXT_MAX]);
 
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);
@@ -79,6 +81,8 @@ bool addr_is_unspecified(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);
 /** 169.254/16 or fe80::/10. */
 bool addr_is_link_local(const struct addr *a);
+/** RFC 1918, RFC 6598 (100.64/10) or RFC 4193 (fc00::/7). */
+bool addr_is_private(const struct addr *a);
 
 /** An address prefix, as in "192.0.2.0/24" or "2001:db8::/32". */
 struct addr_prefix {

@@ -5,6 +5,8 @@
 
 static const char HEX[] = "0123456789abcdef";
 static const char Z32[] = "ybndrfg8ejkmcpqxot1uwisza345h769";
+static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char BASE64_URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static char lower(char c)
 {
@@ -41,6 +43,57 @@ int text_hex_decode(uint8_t *out, size_t len, const char *text, size_t text_len)
         out[i] = (uint8_t)(high << 4 | low);
     }
     return 0;
+}
+
+size_t text_base64(char *out, enum text_base64 kind, const uint8_t *data, size_t len)
+{
+    const char *alphabet = kind == TEXT_BASE64 ? BASE64 : BASE64_URL;
+    char *at = out;
+    for (size_t i = 0; i < len; i += 3) {
+        size_t n = len - i < 3 ? len - i : 3;
+        uint32_t group = (uint32_t)data[i] << 16;
+        if (n > 1)
+            group |= (uint32_t)data[i + 1] << 8;
+        if (n > 2)
+            group |= data[i + 2];
+        for (size_t k = 0; k <= n; k++)
+            *at++ = alphabet[group >> (18 - 6 * k) & 63];
+        for (size_t k = n; k < 3 && kind == TEXT_BASE64; k++)
+            *at++ = '=';
+    }
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
+int text_base64_decode(uint8_t *out, size_t max, enum text_base64 kind, const char *text,
+                       size_t text_len)
+{
+    const char *alphabet = kind == TEXT_BASE64 ? BASE64 : BASE64_URL;
+    if (kind == TEXT_BASE64) {
+        if (text_len % 4 != 0)
+            return -EINVAL;
+        for (int pad = 0; pad < 2 && text_len > 0 && text[text_len - 1] == '='; pad++)
+            text_len--;
+    }
+    size_t len = text_len / 4 * 3 + text_len % 4 * 3 / 4;
+    if (text_len % 4 == 1 || len > max || len > INT32_MAX)
+        return -EINVAL;
+
+    uint32_t bits = 0;
+    unsigned have = 0;
+    for (size_t i = 0; i < text_len; i++) {
+        int value = value_of(alphabet, 64, text[i]);
+        if (value < 0)
+            return -EINVAL;
+        bits = bits << 6 | (uint32_t)value;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            *out++ = (uint8_t)(bits >> have);
+            bits &= (1u << have) - 1;
+        }
+    }
+    return bits == 0 ? (int)len : -EINVAL; /* spare bits are zero in the one canonical spelling */
 }
 
 char *text_z32(char *out, const uint8_t *data, size_t len)

@@ -20,9 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         if (addr_parse(&b, addr_print(&a, out)) < 0 || !addr_equal(&a, &b))
             abort();
     }
-    if (addr_parse_ip(&a, in, 7) == 0 &&
-        (addr_parse(&b, addr_print(&a, out)) < 0 || !addr_equal(&a, &b)))
-        abort();
+    if (addr_parse_ip(&a, in, 7) == 0) {
+        if (addr_parse_ip(&b, addr_print_ip(&a, out), 7) < 0 || !addr_equal(&a, &b))
+            abort();
+        (void)addr_is_private(&a);
+    }
     if (addr_prefix_parse(&prefix, in) == 0) {
         /* ::/0 and the like hold no IPv4 addresses, also not in their disguise. */
         struct addr plain = addr_unmapped(prefix.addr);

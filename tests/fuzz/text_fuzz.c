@@ -32,6 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         must_equal(text_hex(text, bytes, len / 2), in, len, 1);
     if (text_z32_decode(bytes, len * 5 / 8, in, len) == 0)
         must_equal(text_z32(text, bytes, len * 5 / 8), in, len, 1);
+    for (enum text_base64 kind = TEXT_BASE64; kind <= TEXT_BASE64_URL; kind++) {
+        int n = text_base64_decode(bytes, sizeof(bytes), kind, in, len);
+        if (n < 0)
+            continue;
+        (void)text_base64(text, kind, bytes, (size_t)n);
+        must_equal(text, in, len, 0);
+    }
     if (text_parse_u64(&number, in, len, UINT64_MAX) == 0 && (len == 0 || len > 20))
         abort();
     return 0;

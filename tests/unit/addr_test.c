@@ -30,8 +30,10 @@ static void prints_what_it_reads(void **state)
         assert_int_equal(addr_parse(&a, good[i]), 0);
         assert_string_equal(addr_print(&a, text), good[i]);
     }
+    assert_string_equal(addr_print_ip(&a, text), "fe80::%4294967295");
     memset(&a, 0, sizeof(a));
     assert_string_equal(addr_print(&a, text), "none");
+    assert_string_equal(addr_print_ip(&a, text), "none");
 }
 
 static void fits_the_longest_address_in_its_buffer(void **state)
@@ -151,7 +153,7 @@ static void tells_the_classes_apart(void **state)
 {
     static const struct {
         const char *text;
-        char class; /* l loopback, u unspecified, m multicast, k link local, - another */
+        char class; /* l loopback, u unspecified, m multicast, k link local, p private, - public */
     } known[] = {
         {"127.0.0.1", 'l'},
         {"127.255.0.9", 'l'},
@@ -164,14 +166,14 @@ static void tells_the_classes_apart(void **state)
         {"169.254.169.254", 'k'},
         {"fe80::1%2", 'k'},
         {"febf::1", 'k'},
-        {"10.1.2.3", '-'},
-        {"172.16.0.1", '-'},
-        {"172.31.255.255", '-'},
-        {"192.168.1.1", '-'},
-        {"100.64.0.1", '-'},
-        {"100.127.255.255", '-'},
-        {"fd00::1", '-'},
-        {"fc00::1", '-'},
+        {"10.1.2.3", 'p'},
+        {"172.16.0.1", 'p'},
+        {"172.31.255.255", 'p'},
+        {"192.168.1.1", 'p'},
+        {"100.64.0.1", 'p'},
+        {"100.127.255.255", 'p'},
+        {"fd00::1", 'p'},
+        {"fc00::1", 'p'},
         {"172.32.0.1", '-'},
         {"100.128.0.1", '-'},
         {"192.0.2.7", '-'},
@@ -182,7 +184,7 @@ static void tells_the_classes_apart(void **state)
         {"2001:db8::1", '-'},
         {"fec0::1", '-'},
         {"::2", '-'},
-        {"::ffff:10.0.0.1", '-'},
+        {"::ffff:10.0.0.1", 'p'},
     };
     (void)state;
 
@@ -192,6 +194,7 @@ static void tells_the_classes_apart(void **state)
         assert_int_equal(addr_is_unspecified(&a), known[i].class == 'u');
         assert_int_equal(addr_is_multicast(&a), known[i].class == 'm');
         assert_int_equal(addr_is_link_local(&a), known[i].class == 'k');
+        assert_int_equal(addr_is_private(&a), known[i].class == 'p');
     }
 }
 

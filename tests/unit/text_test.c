@@ -31,6 +31,53 @@ static void writes_and_reads_hexadecimal(void **state)
     assert_int_equal(text_hex_decode(data, 0, "", 0), 0);
 }
 
+static void writes_and_reads_the_vectors_of_rfc_4648(void **state)
+{
+    static const char *const vector[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                         "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    char text[16];
+    uint8_t data[8];
+    (void)state;
+
+    for (size_t len = 0; len <= 6; len++) {
+        size_t n = text_base64(text, TEXT_BASE64, (const uint8_t *)"foobar", len);
+        assert_string_equal(text, vector[len]);
+        assert_int_equal(n, TEXT_BASE64_LEN(len));
+        assert_int_equal(text_base64_decode(data, sizeof(data), TEXT_BASE64, text, n), len);
+        assert_memory_equal(data, "foobar", len);
+        for (size_t cut = n; cut > 0 && cut > n - 3; cut--)
+            assert_int_equal(text_base64_decode(data, sizeof(data), TEXT_BASE64, text, cut - 1),
+                             cut == 1 ? 0 : -EINVAL);
+    }
+}
+
+static void writes_url_base64_without_padding(void **state)
+{
+    const uint8_t bytes[] = {0xfb, 0xff, 0xbf, 0x3e};
+    char text[16];
+    uint8_t data[8];
+    (void)state;
+
+    assert_int_equal(text_base64(text, TEXT_BASE64_URL, bytes, 4), 6);
+    assert_string_equal(text, "-_-_Pg");
+    assert_int_equal(text_base64_decode(data, 4, TEXT_BASE64_URL, text, 6), 4);
+    assert_memory_equal(data, bytes, 4);
+    assert_int_equal(text_base64_decode(data, 3, TEXT_BASE64_URL, text, 6), -EINVAL);
+    assert_int_equal(text_base64_decode(data, 8, TEXT_BASE64_URL, "-_-_Pg==", 8), -EINVAL);
+    assert_int_equal(text_base64_decode(data, 8, TEXT_BASE64_URL, "+/+/Pg", 6), -EINVAL);
+}
+
+static void refuses_base64_that_is_not_canonical(void **state)
+{
+    static const char *const bad[] = {"Zh==",  "Zm9=", "Z===",     "====", "Zm=v",
+                                      "Zm9v=", "Zg=",  "Zg==Zg==", "Zm 9", "Zm9v\n"};
+    uint8_t data[8];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(text_base64_decode(data, 8, TEXT_BASE64, bad[i], strlen(bad[i])), -EINVAL);
+}
+
 static void names_a_key_as_other_pkarr_programs_do(void **state)
 {
     uint8_t key[32], again[32];
@@ -109,6 +156,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_and_reads_hexadecimal),
+        cmocka_unit_test(writes_and_reads_the_vectors_of_rfc_4648),
+        cmocka_unit_test(writes_url_base64_without_padding),
+        cmocka_unit_test(refuses_base64_that_is_not_canonical),
         cmocka_unit_test(names_a_key_as_other_pkarr_programs_do),
         cmocka_unit_test(gives_a_key_one_name_only),
         cmocka_unit_test(repeats_every_length_of_z_base_32),
