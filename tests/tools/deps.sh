@@ -47,6 +47,7 @@ things() {
             command dig bind9-dnsutils
             command kdig knot-dnsutils
             command ssh openssh-client
+            command turnserver coturn
             command dropbear dropbear-bin
             command iperf3 iperf3
             command node nodejs
@@ -203,7 +204,7 @@ command -v apt-get >/dev/null || {
   exit 1
 }
 new_services=
-for pair in openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
+for pair in coturn:coturn.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
   case " $packages " in *" ${pair%%:*} "*) new_services="$new_services ${pair##*:}" ;; esac
 done
 log=$(mktemp)
