@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "gateway/base/bytes.h"
 #include "gateway/wire/stun.h"
@@ -49,4 +50,37 @@ int turn_frame_len(const uint8_t *data, size_t len)
     if (len < TURN_CHANNEL_HEADER)
         return 0;
     return whole <= TURN_FRAME_MAX ? (int)whole : -EBADMSG;
+}
+
+uint8_t *turn_frames_area(struct turn_frames *f, size_t *room)
+{
+    if (f->told > 0) {
+        memmove(f->data, f->data + f->told, f->len - f->told);
+        f->len -= f->told;
+        f->told = 0;
+    }
+    *room = sizeof(f->data) - f->len;
+    return f->data + f->len;
+}
+
+void turn_frames_added(struct turn_frames *f, size_t n)
+{
+    assert(n <= sizeof(f->data) - f->len);
+    f->len += n;
+}
+
+int turn_frames_next(struct turn_frames *f, const uint8_t **frame, size_t *len)
+{
+    const uint8_t *data = f->data + f->told;
+    size_t left = f->len - f->told;
+    int whole = turn_frame_len(data, left);
+
+    if (whole < 0)
+        return -EBADMSG;
+    if (whole == 0 || (size_t)whole > left)
+        return 0;
+    *frame = data;
+    *len = (size_t)whole;
+    f->told += (size_t)whole;
+    return 1;
 }

@@ -46,3 +46,25 @@ MUST_USE int turn_channel_read(const uint8_t *frame, size_t len, uint16_t *chann
  * TURN_FRAME_MAX; then the stream is of no more use.
  */
 MUST_USE int turn_frame_len(const uint8_t *data, size_t len);
+
+/**
+ * Collects the bytes of a stream into frames (STUN messages and ChannelData). Zeroed it is empty.
+ *
+ *     uint8_t *area = turn_frames_area(&f, &room);       read at most `room` bytes there, then
+ *     turn_frames_added(&f, n);
+ *     while ((err = turn_frames_next(&f, &frame, &len)) > 0)
+ *         ...
+ */
+struct turn_frames {
+    uint8_t data[TURN_FRAME_MAX];
+    size_t len;
+    size_t told; /* bytes at the front that the caller has been handed */
+};
+
+/** Where to put the next bytes; the room is never 0 after turn_frames_next() said 0. Invalidates
+ *  the frame that was handed out. */
+uint8_t *turn_frames_area(struct turn_frames *f, size_t *room);
+void turn_frames_added(struct turn_frames *f, size_t n);
+/** Returns 1 and the next frame, borrowed until the next call; 0: none yet; -EBADMSG: the stream is
+ *  of no more use. */
+MUST_USE int turn_frames_next(struct turn_frames *f, const uint8_t **frame, size_t *len);

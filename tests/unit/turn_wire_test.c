@@ -82,6 +82,52 @@ static void pads_to_a_multiple_of_four(void **state)
     assert_int_equal(turn_padding(1200), 0);
 }
 
+/* Feeds a stream in pieces of `step` bytes; returns how many frames came, -1 if it broke. */
+static int count_frames(const uint8_t *stream, size_t len, size_t step)
+{
+    struct turn_frames f = {0};
+    const uint8_t *frame;
+    size_t room, frame_len, whole = 0;
+    int count = 0, err = 0;
+
+    for (size_t at = 0; at < len; at += step) {
+        size_t n = len - at < step ? len - at : step;
+        uint8_t *area = turn_frames_area(&f, &room);
+        assert_true(room >= n);
+        memcpy(area, stream + at, n);
+        turn_frames_added(&f, n);
+        while ((err = turn_frames_next(&f, &frame, &frame_len)) > 0) {
+            assert_memory_equal(frame, stream + whole, frame_len);
+            whole += frame_len;
+            count++;
+        }
+        if (err < 0)
+            return -1;
+    }
+    return count;
+}
+
+static void a_stream_falls_into_frames_however_it_is_cut(void **state)
+{
+    (void)state;
+    static const uint8_t STREAM[] = {
+        0x40, 0,    0, 3, 'a',  'b',  'c',  0, /* ChannelData, padded */
+        0x01, 0x01, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, /* STUN */
+        0x4f, 0xff, 0, 0,      /* ChannelData, empty */
+        0x40, 1,    0, 9, 'h', /* the beginning of one */
+    };
+    for (size_t step = 1; step <= sizeof(STREAM); step++)
+        assert_int_equal(count_frames(STREAM, sizeof(STREAM), step), 3);
+}
+
+static void a_stream_that_loses_its_step_is_broken(void **state)
+{
+    (void)state;
+    static const uint8_t STREAM[] = {0x40, 0, 0, 1, 'a', 0, 0, 0, 0xff, 0, 0, 0};
+    assert_int_equal(count_frames(STREAM, sizeof(STREAM), 1), -1);
+    assert_int_equal(count_frames(STREAM, sizeof(STREAM), sizeof(STREAM)), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +136,8 @@ int main(void)
         cmocka_unit_test(refuses_numbers_that_are_no_channels),
         cmocka_unit_test(tells_stun_messages_by_their_header),
         cmocka_unit_test(pads_to_a_multiple_of_four),
+        cmocka_unit_test(a_stream_falls_into_frames_however_it_is_cut),
+        cmocka_unit_test(a_stream_that_loses_its_step_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
