@@ -258,9 +258,28 @@ struct turn_peer *turn_find_peer(struct turn_client *c, const struct addr *addr)
 enum turn_peer_state turn_client_peer(const struct turn_client *c, const struct addr *peer)
 {
     for (unsigned i = 0; i < TURN_PEERS_MAX; i++)
-        if (addr_equal(&c->peer[i].addr, peer))
+        if (c->peer[i].state != TURN_PEER_NONE && addr_equal(&c->peer[i].addr, peer))
             return c->peer[i].state;
     return TURN_PEER_NONE;
+}
+
+/* A place for a new peer: the one it had before, for the server still knows that channel as its
+ * own, or an unused one, or that of somebody else who left. */
+static struct turn_peer *find_place(struct turn_client *c, const struct addr *peer)
+{
+    struct turn_peer *unused = NULL, *left = NULL;
+    for (unsigned i = 0; i < TURN_PEERS_MAX; i++) {
+        struct turn_peer *p = &c->peer[i];
+        if (p->state != TURN_PEER_NONE)
+            continue;
+        if (p->channel != 0 && addr_equal(&p->addr, peer))
+            return p;
+        if (p->channel == 0)
+            unused = unused ? unused : p;
+        else
+            left = left ? left : p;
+    }
+    return unused ? unused : left;
 }
 
 int turn_client_open(struct turn_client *c, instant now, const struct addr *peer)
@@ -271,17 +290,16 @@ int turn_client_open(struct turn_client *c, instant now, const struct addr *peer
         return -EADDRNOTAVAIL;
     if (p && p->state != TURN_PEER_REFUSED)
         return 0;
-    for (unsigned i = 0; i < TURN_PEERS_MAX && !p; i++) {
-        if (c->peer[i].state != TURN_PEER_NONE)
-            continue;
+    if (!p)
+        p = find_place(c, peer);
+    if (!p)
+        return -ENOSPC;
+    if (p->channel == 0 || !addr_equal(&p->addr, peer)) {
         /* Numbers are not used again: a channel may not get another peer for minutes (§12). */
         if (c->next_channel > TURN_CHANNEL_LAST)
             return -ENOSPC;
-        p = &c->peer[i];
         *p = (struct turn_peer){.addr = *peer, .channel = c->next_channel++};
     }
-    if (!p)
-        return -ENOSPC;
     p->state = TURN_PEER_OPENING;
     p->bind_at = now;
     p->permit_at = INSTANT_NEVER;
@@ -292,7 +310,7 @@ void turn_client_shut(struct turn_client *c, const struct addr *peer)
 {
     struct turn_peer *p = turn_find_peer(c, peer);
     if (p)
-        memset(p, 0, sizeof(*p));
+        *p = (struct turn_peer){.addr = p->addr, .channel = p->channel};
 }
 
 int turn_client_frame(const struct turn_client *c, const struct addr *peer, size_t len,
