@@ -18,6 +18,7 @@
 #include "gateway/io/machine.h"
 #include "gateway/io/process.h"
 #include "gateway/io/terminal.h"
+#include "gateway/stun_test.h"
 
 struct program {
     struct machine *machine;
@@ -223,6 +224,12 @@ static int browse(void *arg, const char *url)
     return process_browse(url);
 }
 
+static int stun_ask(void *arg, struct cli_stun *list, size_t count)
+{
+    (void)arg;
+    return stun_test_ask(list, count);
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {.edit = -1};
@@ -247,6 +254,7 @@ int main(int argc, char **argv)
         .join_stdio = join_stdio,
         .pac = write_pac,
         .is_user = is_user,
+        .stun_ask = stun_ask,
         .browse = browse,
     };
     if (crypto_start() < 0) {

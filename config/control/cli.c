@@ -11,6 +11,7 @@
 #include "config/control/front.h"
 #include "config/control/offline.h"
 #include "config/control/request.h"
+#include "config/control/stun_test.h"
 #include "config/control/tell.h"
 #include "config/control/watch.h"
 #include "config/settings/completion.h"
@@ -354,6 +355,8 @@ static int run_verb(struct front *f)
         return run_proxy(f);
     case VERB_DAEMON:
         return run_daemon(f);
+    case VERB_STUN_TEST:
+        return stun_test_run(f);
     case VERB_PIPE:
         if (args_value(&f->args, "config") && strcmp(args_value(&f->args, "config"), "-") == 0)
             return front_fail(f, CLI_USAGE, NULL, "standard input cannot be both");

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "config/settings/settings.h"
+#include "config/settings/stun_server.h"
 #include "gateway/base/addr.h"
 #include "gateway/base/env.h"
 
@@ -36,6 +37,14 @@ struct cli_spawn {
     const char *input;
     size_t input_len;
     int verbosity;
+};
+
+/** A STUN server to be asked, and what came of it. */
+struct cli_stun {
+    struct stun_server server;
+    int err; /* 0: `seen` is the address it sees */
+    struct addr seen;
+    char reason[128]; /* else what went wrong, for people */
 };
 
 struct cli_host {
@@ -98,6 +107,11 @@ struct cli_host {
     char *(*pac)(void *arg, const char *suffix, const struct addr *proxy);
     /** Is there such a user on this machine? */
     bool (*is_user)(void *arg, const char *name);
+    /**
+     * Asks all of these at once, over UDP from one socket, and waits until each has answered or
+     * failed (40 s at most). 0, or -errno: nothing was asked.
+     */
+    int (*stun_ask)(void *arg, struct cli_stun *list, size_t count);
     /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
     int (*browse)(void *arg, const char *url);
 };

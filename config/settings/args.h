@@ -12,7 +12,7 @@
 #include "config/settings/verbs.h"
 #include "gateway/base/attr.h"
 
-#define ARGS_POSITIONAL_MAX 4
+#define ARGS_POSITIONAL_MAX 32
 #define ARGS_GIVEN_MAX      64
 
 struct args {

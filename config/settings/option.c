@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/settings/stun_server.h"
 #include "config/settings/target.h"
 #include "gateway/base/text.h"
 
@@ -173,6 +174,20 @@ static int add_relay(void *field, const char *word, struct complaint *why)
     return 0;
 }
 
+static int add_server(void *field, const char *word, struct complaint *why)
+{
+    struct server_list *list = field;
+    struct stun_server server;
+
+    if (list->count == OPTION_SERVERS_MAX)
+        return bad(why, "more than %d servers", OPTION_SERVERS_MAX);
+    if (stun_server_parse(&server, word) < 0)
+        return bad(why, "'%.70s' is not a STUN server; write HOST:PORT", word);
+    memcpy(list->at[list->count], word, strlen(word) + 1);
+    list->count++;
+    return 0;
+}
+
 /* ---- single values ---- */
 
 static int set_text(char *field, size_t size, const char *text, struct complaint *why)
@@ -310,6 +325,8 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
         return each_word(field, text, add_name, &c);
     case OPTION_RELAYS:
         return each_word(field, text, add_relay, &c);
+    case OPTION_SERVERS:
+        return each_word(field, text, add_server, &c);
     case OPTION_TEXT:
         return set_text(field, OPTION_NAME_MAX + 1, text, &c);
     case OPTION_LABEL:
@@ -348,6 +365,8 @@ void option_clear(const struct option *o, void *base)
         ((struct addr_list *)field)->count = 0;
     } else if (o->type == OPTION_RELAYS) {
         ((struct relay_list *)field)->count = 0;
+    } else if (o->type == OPTION_SERVERS) {
+        ((struct server_list *)field)->count = 0;
     }
 }
 
@@ -381,6 +400,16 @@ static bool relays_equal(const struct relay_list *a, const struct relay_list *b)
     return true;
 }
 
+static bool servers_equal(const struct server_list *a, const struct server_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->at[i], b->at[i]) != 0)
+            return false;
+    return true;
+}
+
 bool option_equal(const struct option *o, const void *a, const void *b)
 {
     const void *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
@@ -392,6 +421,8 @@ bool option_equal(const struct option *o, const void *a, const void *b)
         return names_equal(x, y);
     case OPTION_RELAYS:
         return relays_equal(x, y);
+    case OPTION_SERVERS:
+        return servers_equal(x, y);
     case OPTION_TEXT:
     case OPTION_LABEL:
     case OPTION_DOMAIN:
@@ -412,7 +443,8 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 
 bool option_is_list(const struct option *o)
 {
-    return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_RELAYS;
+    return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_RELAYS ||
+           o->type == OPTION_SERVERS;
 }
 
 const char *option_form(const struct option *o)
@@ -424,6 +456,8 @@ const char *option_form(const struct option *o)
         return "NAME, ..";
     case OPTION_RELAYS:
         return "PEER_ID@HOST:PORT, ..";
+    case OPTION_SERVERS:
+        return "HOST:PORT, ..";
     case OPTION_TEXT:
         return "TEXT";
     case OPTION_LABEL:

@@ -14,6 +14,7 @@
 
 #define OPTION_ADDRS_MAX   8
 #define OPTION_RELAYS_MAX  2
+#define OPTION_SERVERS_MAX 8
 #define OPTION_NAMES_MAX   1024
 #define OPTION_NAME_MAX    63  /* characters of a word in a list, and of a text */
 #define OPTION_LABEL_MAX   32  /* characters of a service's name or an alias */
@@ -36,10 +37,17 @@ struct relay_list {
     size_t count;
 };
 
+/** STUN servers, each as config/settings/stun_server.h reads it. */
+struct server_list {
+    char at[OPTION_SERVERS_MAX][128];
+    size_t count;
+};
+
 enum option_type {
     OPTION_ADDRS,   /* list of IP:PORT */
     OPTION_NAMES,   /* list of words */
     OPTION_RELAYS,  /* list of PEER_ID@HOST:PORT */
+    OPTION_SERVERS, /* list of HOST:PORT, see config/settings/stun_server.h */
     OPTION_TEXT,    /* anything printable */
     OPTION_LABEL,   /* a-z 0-9 -, as in an alias */
     OPTION_DOMAIN,  /* labels with dots between */
@@ -56,6 +64,7 @@ enum option_type {
 typedef struct addr_list option_field_ADDRS;
 typedef struct name_list option_field_NAMES;
 typedef struct relay_list option_field_RELAYS;
+typedef struct server_list option_field_SERVERS;
 typedef char option_field_TEXT[OPTION_NAME_MAX + 1];
 typedef char option_field_LABEL[OPTION_LABEL_MAX + 1];
 typedef char option_field_DOMAIN[OPTION_NAME_MAX + 1];

@@ -58,6 +58,15 @@ static const struct verb_option PING_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option STUN_TEST_OPTIONS[] = {
+    {"udp", 0, VALUE_NONE, NULL, false, "Ask over UDP, which is the default; with --tcp both"},
+    {"tcp", 0, VALUE_NONE, NULL, false, "Ask over TCP"},
+    {"default", 0, VALUE_NONE, NULL, false, "Ask the servers of [stun] in the configuration too"},
+    {"print-servers", 0, VALUE_NONE, NULL, false, "Print each server before its address"},
+    {"no-check", 0, VALUE_NONE, NULL, false, "Do not fail when the servers saw different addresses"},
+    {.name = NULL},
+};
+
 static const struct verb_option PROXY_OPTIONS[] = {
     {"print-pac", 0, VALUE_NONE, NULL, false, "Print the proxy auto-configuration file"},
     {.name = NULL},
@@ -125,6 +134,13 @@ static const struct verb VERBS[] = {
     {"bench", VERB_BENCH, "PEER", NULL, VALUE_PEER, 1, 1, false,
      "Measure the throughput to a peer",
      "Five seconds each way. The peer must know us: `overlay peer add` there, with our id.", NO_OPTIONS},
+    {"stun-test", VERB_STUN_TEST, "[SERVER..]", NULL, VALUE_TEXT, 0, 32, false,
+     "Ask STUN servers which address they see us at",
+     "SERVER is HOST or HOST:PORT, with tcp:, stuns: or tls: in front for TCP or TLS over it. Prints one "
+     "address a server. The servers must agree: over UDP on address and port, over TCP on the address alone, "
+     "for every connection has its own port. Needs no running gateway.\n"
+     "Exit code 1 if a server failed or, without --no-check, if they disagree.",
+     STUN_TEST_OPTIONS},
     {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
      "Run the gateway in the foreground",
      "For service managers; `share`, `open`, `pipe`, `ping` and `bench` start one in the background. "

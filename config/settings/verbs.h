@@ -29,6 +29,7 @@ enum verb_id {
     VERB_PING,
     VERB_BENCH,
     VERB_PIPE,
+    VERB_STUN_TEST,
     VERB_ID,
     VERB_RESOLVE,
     VERB_PROXY,

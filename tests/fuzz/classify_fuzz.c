@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     total = 0;
     memset(kept, 0, sizeof(kept));
     classify_init(&c, &options, now);
-    while (r.left > 0) {
+    while (r.left > 0 && !r.failed) {
         speak(now);
         now += MSEC(100) * read_u8(&r);
         hear(now, &r);

@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     options.stream = read_u8(&r) & 1;
     if (turn_client_init(&client, &options, now) < 0)
         abort();
-    while (r.left > 0) {
+    while (r.left > 0 && !r.failed) {
         speak(now);
         now += MSEC(read_be16(&r));
         hear(now, &r);

@@ -47,6 +47,8 @@ things() {
             command dig bind9-dnsutils
             command kdig knot-dnsutils
             command ssh openssh-client
+            command nft nftables
+            command openssl openssl
             command turnserver coturn
             command dropbear dropbear-bin
             command iperf3 iperf3

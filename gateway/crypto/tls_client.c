@@ -1,0 +1,223 @@
+#include "gateway/crypto/tls_client.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+struct side {
+    uint8_t *data; /* TLS_CLIENT_BUFFER */
+    size_t at, len;
+};
+
+struct tls_client {
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t credentials;
+    struct side in, out;
+    bool ended;
+    char host[256];
+    char reason[160];
+};
+
+static void drop(struct side *s, size_t len)
+{
+    s->at += len;
+    if (s->at == s->len)
+        s->at = s->len = 0;
+}
+
+/* Room behind what is there, after moving that to the front. */
+static size_t make_room(struct side *s)
+{
+    if (s->at > 0) {
+        memmove(s->data, s->data + s->at, s->len - s->at);
+        s->len -= s->at;
+        s->at = 0;
+    }
+    return TLS_CLIENT_BUFFER - s->len;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t len)
+{
+    struct tls_client *t = arg;
+    size_t left = t->in.len - t->in.at;
+
+    if (left == 0) {
+        gnutls_transport_set_errno(t->session, EAGAIN);
+        return t->ended ? 0 : -1;
+    }
+    len = len < left ? len : left;
+    memcpy(data, t->in.data + t->in.at, len);
+    drop(&t->in, len);
+    return (ssize_t)len;
+}
+
+static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)
+{
+    struct tls_client *t = arg;
+    size_t room = make_room(&t->out);
+
+    if (room == 0) {
+        gnutls_transport_set_errno(t->session, EAGAIN);
+        return -1;
+    }
+    len = len < room ? len : room;
+    memcpy(t->out.data + t->out.len, data, len);
+    t->out.len += len;
+    return (ssize_t)len;
+}
+
+/* Only asked by GnuTLS's own timeouts, of which there are none. */
+static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
+{
+    const struct tls_client *t = arg;
+    (void)ms;
+    return t->ended || t->in.len > t->in.at;
+}
+
+static int prepare(struct tls_client *t)
+{
+    if (gnutls_certificate_allocate_credentials(&t->credentials) < 0)
+        return -ENOMEM;
+    if (gnutls_certificate_set_x509_system_trust(t->credentials) <= 0)
+        return -ENOENT;
+    if (gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
+        return -ENOMEM;
+    if (gnutls_set_default_priority(t->session) < 0 ||
+        gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0)
+        return -ENOMEM;
+    /* An address is not sent as SNI (RFC 6066 §3), but the certificate must have it. */
+    if (!strchr(t->host, ':') && strspn(t->host, "0123456789.") != strlen(t->host) &&
+        gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, t->host, strlen(t->host)) < 0)
+        return -ENOMEM;
+    gnutls_session_set_verify_cert(t->session, t->host, 0);
+    gnutls_transport_set_ptr(t->session, t);
+    gnutls_transport_set_pull_function(t->session, pull);
+    gnutls_transport_set_push_function(t->session, push);
+    gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
+    return 0;
+}
+
+int tls_client_new(struct tls_client **out, const char *host)
+{
+    struct tls_client *t = calloc(1, sizeof(*t));
+    int err = -ENOMEM;
+
+    if (!t)
+        return -ENOMEM;
+    (void)snprintf(t->host, sizeof(t->host), "%s", host);
+    t->in.data = malloc(TLS_CLIENT_BUFFER);
+    t->out.data = malloc(TLS_CLIENT_BUFFER);
+    if (t->in.data && t->out.data)
+        err = prepare(t);
+    if (err < 0) {
+        tls_client_free(t);
+        return err;
+    }
+    *out = t;
+    return 0;
+}
+
+void tls_client_free(struct tls_client *t)
+{
+    if (!t)
+        return;
+    if (t->session)
+        gnutls_deinit(t->session);
+    if (t->credentials)
+        gnutls_certificate_free_credentials(t->credentials);
+    free(t->in.data);
+    free(t->out.data);
+    free(t);
+}
+
+uint8_t *tls_client_area(struct tls_client *t, size_t *room)
+{
+    *room = make_room(&t->in);
+    return t->in.data + t->in.len;
+}
+
+void tls_client_input(struct tls_client *t, size_t len)
+{
+    t->in.len += len;
+}
+
+void tls_client_ended(struct tls_client *t)
+{
+    t->ended = true;
+}
+
+const uint8_t *tls_client_output(struct tls_client *t, size_t *len)
+{
+    *len = t->out.len - t->out.at;
+    return t->out.data + t->out.at;
+}
+
+void tls_client_sent(struct tls_client *t, size_t len)
+{
+    drop(&t->out, len);
+}
+
+/* Why the certificate was not taken, else what GnuTLS calls the error. */
+static void explain(struct tls_client *t, int err)
+{
+    gnutls_datum_t text;
+    unsigned status = gnutls_session_get_verify_cert_status(t->session);
+
+    if (err == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR &&
+        gnutls_certificate_verification_status_print(
+            status, gnutls_certificate_type_get(t->session), &text, 0) == 0) {
+        (void)snprintf(t->reason, sizeof(t->reason), "TLS: %s", (const char *)text.data);
+        gnutls_free(text.data);
+    } else {
+        (void)snprintf(t->reason, sizeof(t->reason), "TLS: %s", gnutls_strerror(err));
+    }
+    /* The sentences end in blanks and a full stop, which ours do not. */
+    for (size_t len = strlen(t->reason); len > 0 && strchr(" .", t->reason[len - 1]); len--)
+        t->reason[len - 1] = '\0';
+}
+
+static int judge(struct tls_client *t, ssize_t result)
+{
+    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
+        return -EAGAIN;
+    if (!gnutls_error_is_fatal((int)result)) /* a warning, a new session ticket */
+        return -EAGAIN;
+    explain(t, (int)result);
+    return -EPROTO;
+}
+
+int tls_client_handshake(struct tls_client *t)
+{
+    int err;
+    do {
+        err = gnutls_handshake(t->session);
+    } while (err < 0 && err != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(err));
+    return err == 0 ? 0 : judge(t, err);
+}
+
+ssize_t tls_client_read(struct tls_client *t, void *data, size_t len)
+{
+    ssize_t n;
+    do {
+        n = gnutls_record_recv(t->session, data, len);
+    } while (n < 0 && n != GNUTLS_E_AGAIN && !gnutls_error_is_fatal((int)n));
+    if (n == GNUTLS_E_PREMATURE_TERMINATION)
+        return 0;
+    return n >= 0 ? n : judge(t, n);
+}
+
+ssize_t tls_client_write(struct tls_client *t, const void *data, size_t len)
+{
+    ssize_t n = gnutls_record_send(t->session, data, len);
+    return n >= 0 ? n : judge(t, n);
+}
+
+const char *tls_client_reason(const struct tls_client *t)
+{
+    return t->reason;
+}
