@@ -204,28 +204,37 @@ static int write_tls(struct job *j)
     return flush_tls(j);
 }
 
-/* Reads into the frames, through TLS if need be. Bytes, 0 at the end, -EAGAIN or the error. */
-static ssize_t read_tls(struct job *j, uint8_t *area, size_t room)
+/* Bytes from the network into the TLS session: how many, 0 at the end, -EAGAIN or the error. */
+static ssize_t read_raw(struct job *j)
 {
-    size_t raw_room;
-    uint8_t *raw = tls_client_area(j->tls, &raw_room);
-    struct iovec iov = {raw, raw_room};
-    ssize_t n = raw_room > 0 ? sock_readv(j->test->env, j->sock, &iov, 1) : -EAGAIN;
+    size_t room;
+    uint8_t *area = tls_client_area(j->tls, &room);
+    struct iovec iov = {area, room};
+    ssize_t n = room > 0 ? sock_readv(j->test->env, j->sock, &iov, 1) : -EAGAIN;
 
     if (n > 0)
         tls_client_input(j->tls, (size_t)n);
     else if (n == 0)
         tls_client_ended(j->tls);
-    else if (n != -EAGAIN)
-        return n;
-    int err = write_tls(j);
-    if (err < 0 && err != -EAGAIN)
-        return err;
-    ssize_t plain = j->secure ? tls_client_read(j->tls, area, room) : -EAGAIN;
-    /* More may have come than the one read took. */
-    return plain == -EAGAIN && n > 0    ? read_tls(j, area, room)
-           : plain == -EAGAIN && n == 0 ? 0
-                                        : plain;
+    return n;
+}
+
+/* Plain bytes through TLS, as sock_readv(). */
+static ssize_t read_tls(struct job *j, uint8_t *area, size_t room)
+{
+    for (;;) {
+        ssize_t raw = read_raw(j);
+        if (raw < 0 && raw != -EAGAIN)
+            return raw;
+        int err = write_tls(j);
+        if (err < 0 && err != -EAGAIN)
+            return err;
+        ssize_t plain = j->secure ? tls_client_read(j->tls, area, room) : -EAGAIN;
+        if (plain != -EAGAIN || raw == -EAGAIN)
+            return plain;
+        if (raw == 0)
+            return 0;
+    }
 }
 
 static ssize_t read_some(struct job *j)

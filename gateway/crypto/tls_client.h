@@ -21,9 +21,11 @@
 
 struct tls_client;
 
-/** `host` is a name or an address. Returns 0, -ENOMEM, or -ENOENT: this system trusts nobody. */
+/** `host` is a name or an address. Returns 0 or -ENOMEM. */
 MUST_USE int tls_client_new(struct tls_client **out, const char *host);
 void tls_client_free(struct tls_client *t);
+/** Trusts these certificates (PEM) too. Returns 0 or -EINVAL. */
+MUST_USE int tls_client_trust(struct tls_client *t, const char *pem);
 
 /** Where to put bytes from the network, at most `*room` (0: read first), and how many came. */
 uint8_t *tls_client_area(struct tls_client *t, size_t *room);

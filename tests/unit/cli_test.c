@@ -27,6 +27,9 @@ static struct surroundings {
     struct fake_pipe *far; /* of the service that `pipe` asks for */
     struct sock *joined;
     int join_result;
+    const char *stun_sees[2];
+    unsigned stun_asked[3];
+    int stun_error;
     void (*while_daemon_runs)(void);
 } s;
 
@@ -275,6 +278,22 @@ static int host_browse(void *arg, const char *url)
     return s.no_browser ? -ENOENT : 0;
 }
 
+/* Every other server says the one or the other of s.stun_sees; a host called "dead" does not answer. */
+static int host_stun_ask(void *arg, struct cli_stun *list, size_t count)
+{
+    (void)arg;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].server.host, "dead") == 0) {
+            list[i].err = -ETIMEDOUT;
+            (void)snprintf(list[i].reason, sizeof(list[i].reason), "no answer");
+            continue;
+        }
+        assert_int_equal(addr_parse(&list[i].seen, s.stun_sees[i % 2]), 0);
+        s.stun_asked[list[i].server.transport]++;
+    }
+    return s.stun_error;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -299,6 +318,7 @@ static int set_up(void **state)
                                .join_stdio = host_join_stdio,
                                .pac = host_pac,
                                .is_user = host_is_user,
+                               .stun_ask = host_stun_ask,
                                .browse = host_browse};
     s.variable = "OVERLAY_HOME";
     s.value = STAGE_HOME;
@@ -712,6 +732,56 @@ static void open_in_the_foreground_gives_its_failure_as_exit_code(void **state)
 
 #define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void stun_test_prints_what_the_servers_see(void **state)
+{
+    (void)state;
+    s.stun_sees[0] = s.stun_sees[1] = "203.0.113.5:4000";
+    gives("stun-test one", CLI_OK, "203.0.113.5:4000\n", "");
+    gives("stun-test one two:99", CLI_OK, "203.0.113.5:4000\n203.0.113.5:4000\n", "");
+    gives("stun-test --print-servers one two:99", CLI_OK,
+          "one 203.0.113.5:4000\ntwo:99 203.0.113.5:4000\n", "");
+    assert_int_equal(s.stun_asked[STUN_OVER_UDP], 5);
+    gives("stun-test --tcp one stuns:two", CLI_OK, "", "");
+    assert_int_equal(s.stun_asked[STUN_OVER_TCP], 1);
+    assert_int_equal(s.stun_asked[STUN_OVER_TLS], 1);
+    gives("stun-test --tcp --udp one", CLI_OK, "203.0.113.5:4000\n203.0.113.5:4000\n", "");
+    gives("stun-test --json one dead", CLI_FAILED, "\"203.0.113.5:4000\"", "");
+    assert_non_null(strstr(s.out, "\"no answer\""));
+    gives("stun-test", CLI_USAGE, "", "which STUN server");
+    gives("stun-test a/b", CLI_USAGE, "", "not a STUN server");
+    s.stun_error = -EMFILE;
+    gives("stun-test one", CLI_FAILED, "", "cannot ask");
+}
+
+static void stun_test_fails_when_a_server_does_or_they_disagree(void **state)
+{
+    (void)state;
+    s.stun_sees[0] = "203.0.113.5:4000";
+    s.stun_sees[1] = "203.0.113.5:4001";
+    gives("stun-test dead one two", CLI_FAILED, "203.0.113.5:4001\n203.0.113.5:4000\n",
+          "ERROR While resolving {server=dead}: no answer\n");
+    gives("stun-test --no-check dead", CLI_FAILED, "", "ERROR While resolving {server=dead}");
+    gives("stun-test one two", CLI_FAILED, "", "different addresses");
+    gives("stun-test --no-check one two", CLI_OK, "203.0.113.5:4001\n", "");
+    gives("stun-test --tcp one two", CLI_OK, "", ""); /* connections have ports of their own */
+    s.stun_sees[1] = "203.0.113.6:4000";
+    gives("stun-test --tcp one two", CLI_FAILED, "", "different addresses");
+    s.stun_sees[1] = "[2001:db8::1]:4000"; /* another family is no contradiction */
+    gives("stun-test one two", CLI_OK, "", "");
+}
+
+static void stun_test_takes_the_configured_servers(void **state)
+{
+    (void)state;
+    s.stun_sees[0] = s.stun_sees[1] = "203.0.113.5:4000";
+    gives("stun-test --default", CLI_FAILED, "", "no STUN servers are configured");
+    s.config = "[stun]\nservers = one, tcp:two:99\n";
+    gives("stun-test --default --print-servers", CLI_OK,
+          "one 203.0.113.5:4000\ntcp:two:99 203.0.113.5:4000\n", "");
+    s.config = "[stun]\nservers = a b\n";
+    gives("stun-test --default", CLI_FAILED, "", "is not a STUN server");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -724,6 +794,9 @@ int main(void)
         WITH_STAGE(commands_for_a_running_gateway_say_that_there_is_none),
         WITH_STAGE(config_check_and_print_default),
         WITH_STAGE(proxy_prints_a_pac_file),
+        WITH_STAGE(stun_test_prints_what_the_servers_see),
+        WITH_STAGE(stun_test_fails_when_a_server_does_or_they_disagree),
+        WITH_STAGE(stun_test_takes_the_configured_servers),
         WITH_STAGE(share_and_ls_and_close),
         WITH_STAGE(open_prints_a_line_for_each_service),
         WITH_STAGE(watch_shows_the_status_once_a_second_until_the_gateway_ends),
