@@ -93,8 +93,9 @@ TEST_LIB := $(filter-out tests/natlab/natlab.c,$(wildcard tests/support/*.c test
 NATLAB := $(wildcard tests/natlab/natlab.c)
 FUZZ := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH := $(wildcard tests/bench/*.c)
+TOOLS := $(wildcard tests/netns/*.c)
 MAIN := $(wildcard gateway/main.c)
-ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) \
+ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) $(TOOLS) \
        tests/tools/fuzz_replay.c
 SCRIPTS := $(wildcard .ci/run tests/*/*.sh config/*/*.sh)
 
@@ -105,6 +106,7 @@ FUZZ_BIN := $(FUZZ:%.c=$B/%)
 REPLAY_BIN := $(FUZZ:%.c=$B/%_replay)
 BENCH_BIN := $(BENCH:%.c=$B/%)
 NATLAB_BIN := $(NATLAB:%.c=$B/%)
+TOOLS_BIN := $(TOOLS:%.c=$B/%)
 PROGRAM := $(if $(MAIN),$B/overlay)
 
 Q := $(if $(filter 1,$V),,@)
@@ -118,7 +120,7 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
 # With what goes beside the program, so that `sudo make install` only copies.
 all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),docs)
-tests: $(UNIT_BIN) $(SCENARIO_BIN) natlab
+tests: $(UNIT_BIN) $(SCENARIO_BIN) $(TOOLS_BIN) natlab
 natlab: $(NATLAB_BIN)
 
 have-libraries:
@@ -168,7 +170,7 @@ $(NATLAB_BIN): %: %.o $B/tests.a $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
-$(BENCH_BIN): %: %.o $B/gateway.a
+$(BENCH_BIN) $(TOOLS_BIN): %: %.o $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
