@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "gateway/base/env.h"
-#include "gateway/crypto/tls_client.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/resolve.h"
 #include "gateway/nat/stun_query.h"
-#include "gateway/wire/turn.h"
+#include "gateway/relay/turn_stream.h"
 
 #define CONNECT_WITHIN SEC(10)
 
@@ -26,12 +25,7 @@ struct job {
     struct stun_query query;
     bool asking, over;
     struct timer timer;
-    struct sock *sock;
-    struct tls_client *tls;
-    bool secure; /* the handshake is done */
-    struct turn_frames frames;
-    uint8_t request[EXCHANGE_MAX_DATAGRAM];
-    size_t request_len, request_sent;
+    struct turn_stream stream;
 };
 
 struct test {
@@ -43,17 +37,6 @@ struct test {
     size_t count, over;
 };
 
-static void close_stream(struct job *j)
-{
-    if (j->sock)
-        sock_close(j->test->env, j->sock);
-    j->sock = NULL;
-    tls_client_free(j->tls);
-    j->tls = NULL;
-    j->secure = false;
-    j->request_sent = 0;
-}
-
 static void end(struct job *j, int err, const char *reason)
 {
     if (j->over)
@@ -62,7 +45,7 @@ static void end(struct job *j, int err, const char *reason)
     j->entry->err = err;
     (void)snprintf(j->entry->reason, sizeof(j->entry->reason), "%s", reason);
     timer_stop(j->test->env, &j->timer);
-    close_stream(j);
+    turn_stream_close(&j->stream);
     if (++j->test->over == j->test->count)
         io_loop_stop(machine_loop(j->test->machine));
 }
@@ -114,7 +97,7 @@ static void on_datagrams(void *arg, const struct udp_rx *rx)
         size_t len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
         for (size_t i = 0; i < t->count; i++) {
             struct job *j = &t->jobs[i];
-            if (j->asking && !j->over && !j->sock &&
+            if (j->asking && !j->over && !turn_stream_is_open(&j->stream) &&
                 stun_query_input(&j->query, rx->now, &rx->from, rx->data + at, len) == 0)
                 conclude(j);
         }
@@ -154,98 +137,11 @@ static void ask_by_datagrams(struct job *j, const struct addr *server)
 
 static void connect_next(struct job *j);
 
-/* Writes what is there. 0, -EAGAIN or the error. */
-static int write_some(struct job *j, const uint8_t *data, size_t len, size_t *written)
+static void fail_stream(struct job *j, int err)
 {
-    ssize_t n = 0;
-    *written = 0;
-    while (*written < len) {
-        struct iovec area = {(void *)(data + *written), len - *written};
-        n = sock_writev(j->test->env, j->sock, &area, 1);
-        if (n < 0)
-            return (int)n;
-        *written += (size_t)n;
-    }
-    return 0;
-}
-
-static int write_plain(struct job *j)
-{
-    size_t n;
-    int err = write_some(j, j->request + j->request_sent, j->request_len - j->request_sent, &n);
-    j->request_sent += n;
-    return err;
-}
-
-static int flush_tls(struct job *j)
-{
-    size_t len, n;
-    const uint8_t *data = tls_client_output(j->tls, &len);
-    int err = write_some(j, data, len, &n);
-    tls_client_sent(j->tls, n);
-    return err;
-}
-
-static int write_tls(struct job *j)
-{
-    if (!j->secure) {
-        int err = tls_client_handshake(j->tls);
-        if (err < 0 && err != -EAGAIN)
-            return err;
-        j->secure = err == 0;
-    }
-    if (j->secure && j->request_sent < j->request_len) {
-        ssize_t n = tls_client_write(j->tls, j->request, j->request_len);
-        if (n > 0)
-            j->request_sent = (size_t)n;
-        else if (n != -EAGAIN)
-            return (int)n;
-    }
-    return flush_tls(j);
-}
-
-/* Bytes from the network into the TLS session: how many, 0 at the end, -EAGAIN or the error. */
-static ssize_t read_raw(struct job *j)
-{
-    size_t room;
-    uint8_t *area = tls_client_area(j->tls, &room);
-    struct iovec iov = {area, room};
-    ssize_t n = room > 0 ? sock_readv(j->test->env, j->sock, &iov, 1) : -EAGAIN;
-
-    if (n > 0)
-        tls_client_input(j->tls, (size_t)n);
-    else if (n == 0)
-        tls_client_ended(j->tls);
-    return n;
-}
-
-/* Plain bytes through TLS, as sock_readv(). */
-static ssize_t read_tls(struct job *j, uint8_t *area, size_t room)
-{
-    for (;;) {
-        ssize_t raw = read_raw(j);
-        if (raw < 0 && raw != -EAGAIN)
-            return raw;
-        int err = write_tls(j);
-        if (err < 0 && err != -EAGAIN)
-            return err;
-        ssize_t plain = j->secure ? tls_client_read(j->tls, area, room) : -EAGAIN;
-        if (plain != -EAGAIN || raw == -EAGAIN)
-            return plain;
-        if (raw == 0)
-            return 0;
-    }
-}
-
-static ssize_t read_some(struct job *j)
-{
-    size_t room;
-    uint8_t *area = turn_frames_area(&j->frames, &room);
-    struct iovec iov = {area, room};
-    ssize_t n = j->tls ? read_tls(j, area, room) : sock_readv(j->test->env, j->sock, &iov, 1);
-    if (n > 0)
-        turn_frames_added(&j->frames, (size_t)n);
-    return n;
+    char reason[128]; /* a copy: the TLS session goes away */
+    (void)snprintf(reason, sizeof(reason), "%s", turn_stream_reason(&j->stream, err));
+    end(j, err < 0 ? err : -ECONNRESET, reason);
 }
 
 static void take_frames(struct job *j)
@@ -254,77 +150,65 @@ static void take_frames(struct job *j)
     size_t len;
     int got;
 
-    while ((got = turn_frames_next(&j->frames, &frame, &len)) > 0) {
+    while ((got = turn_stream_next(&j->stream, &frame, &len)) > 0) {
         if (stun_query_input(&j->query, env_now(j->test->env), &j->query.origin, frame, len) == 0) {
             conclude(j);
             return;
         }
     }
     if (got < 0)
-        end(j, -EBADMSG, "the server does not speak STUN");
-}
-
-static void fail_stream(struct job *j, int err)
-{
-    const char *why = err == -EPROTO && j->tls ? tls_client_reason(j->tls) : strerror(-err);
-    char reason[128];
-    (void)snprintf(reason, sizeof(reason), "%s", why); /* the TLS session goes away */
-    end(j, err, reason);
+        fail_stream(j, got);
 }
 
 static void on_ready(void *arg)
 {
     struct job *j = arg;
-    int err = j->tls ? write_tls(j) : write_plain(j);
+    int err = turn_stream_flush(&j->stream);
     ssize_t n = 1;
 
-    if (err < 0 && err != -EAGAIN) {
+    if (err < 0) {
         fail_stream(j, err);
         return;
     }
-    while (!j->over && (n = read_some(j)) > 0)
+    while (!j->over && (n = turn_stream_read(&j->stream)) > 0)
         take_frames(j);
-    if (j->over || n == -EAGAIN)
-        return;
-    if (n == 0)
-        end(j, -ECONNRESET, "the server closed the connection");
-    else
+    if (!j->over && n != -EAGAIN)
         fail_stream(j, (int)n);
 }
 
 static void on_connect(void *arg, int err)
 {
     struct job *j = arg;
+    uint8_t request[EXCHANGE_MAX_DATAGRAM];
 
     if (err < 0) {
-        close_stream(j);
         j->entry->err = err;
         connect_next(j);
         return;
     }
+    j->stream.connected = true;
     fresh_query(j, &j->list[j->at - 1], &STUN_STREAM);
-    j->request_len = stun_query_output(&j->query, env_now(j->test->env), j->request);
+    size_t len = stun_query_output(&j->query, env_now(j->test->env), request);
     timer_set(j->test->env, &j->timer, j->query.due);
-    on_ready(j);
+    err = turn_stream_send(&j->stream, request, len);
+    if (err < 0)
+        fail_stream(j, err);
+    else
+        on_ready(j);
 }
 
 static const struct sock_handler STREAM = {on_connect, on_ready};
 
 static void connect_next(struct job *j)
 {
+    bool tls = j->entry->server.transport == STUN_OVER_TLS;
     int err = j->entry->err ? j->entry->err : -EHOSTUNREACH;
 
-    while (j->at < j->count && !j->sock) {
-        if (j->entry->server.transport == STUN_OVER_TLS && !j->tls) {
-            err = tls_client_new(&j->tls, j->entry->server.host);
-            if (err < 0)
-                break;
-        }
-        err = sock_connect(j->test->env, &j->sock, &j->list[j->at++], &STREAM, j);
-        if (err < 0)
-            j->sock = NULL;
-    }
-    if (!j->sock)
+    turn_stream_close(&j->stream);
+    while (j->at < j->count && !turn_stream_is_open(&j->stream))
+        err = turn_stream_connect(&j->stream, j->test->env, &j->list[j->at++],
+                                  tls ? j->entry->server.host : NULL, NULL, &STREAM, j);
+    if (err < 0)
         end(j, err, strerror(-err));
     else
         timer_set(j->test->env, &j->timer, env_now(j->test->env) + CONNECT_WITHIN);
@@ -336,12 +220,11 @@ static void on_timer(struct timer *timer)
 {
     struct job *j = container_of(timer, struct job, timer);
 
-    if (j->asking && !j->sock) {
+    if (j->asking && !turn_stream_is_open(&j->stream)) {
         send_due(j);
     } else if (j->asking) {
         end(j, -ETIMEDOUT, "no answer");
     } else { /* this address cannot be connected in time: the next */
-        close_stream(j);
         j->entry->err = -ETIMEDOUT;
         connect_next(j);
     }

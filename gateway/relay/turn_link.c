@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/crypto/tls_client.h"
 #include "gateway/relay/turn_client.h"
+#include "gateway/relay/turn_stream.h"
 
-#define BATCH_MAX      65000        /* bytes of one send */
-#define QUEUE_MAX      (256 * 1024) /* bytes that wait for a stream */
+#define BATCH_MAX      65000 /* bytes of one send */
 #define CONNECT_WITHIN SEC(10)
 
 struct turn_link {
@@ -21,14 +20,9 @@ struct turn_link {
     struct timer timer;
     struct deferred work; /* what changed is told later, not from inside a call */
     struct udp_socket *udp;
-    struct sock *sock;
-    bool connected, secure;
-    struct tls_client *tls;
+    struct turn_stream stream;
     char host[256];
     char *trust;
-    struct turn_frames frames;
-    uint8_t *queue; /* for a stream: plain bytes that have not gone yet */
-    size_t queue_at, queue_len;
     instant connect_by;
     struct addr told; /* the relayed address that on_ready told */
     enum turn_peer_state peer_told[TURN_PEERS_MAX];
@@ -45,22 +39,14 @@ static void close_sockets(struct turn_link *l)
 {
     if (l->udp)
         udp_close(l->env, l->udp);
-    if (l->sock)
-        sock_close(l->env, l->sock);
-    tls_client_free(l->tls);
     l->udp = NULL;
-    l->sock = NULL;
-    l->tls = NULL;
-    l->connected = l->secure = false;
-    l->queue_at = l->queue_len = 0;
-    memset(&l->frames, 0, sizeof(l->frames));
+    turn_stream_close(&l->stream);
 }
 
 static void destroy(struct turn_link *l)
 {
     turn_client_wipe(&l->client);
     free(l->trust);
-    free(l->queue);
     free(l);
 }
 
@@ -144,132 +130,6 @@ static void run_work(struct deferred *work)
     pump(l);
 }
 
-/* ---- streams ---- */
-
-/* Appends plain bytes for the stream; all or nothing. */
-static int enqueue(struct turn_link *l, const uint8_t *data, size_t len)
-{
-    if (l->queue_at > 0 && l->queue_len + len > QUEUE_MAX) {
-        memmove(l->queue, l->queue + l->queue_at, l->queue_len - l->queue_at);
-        l->queue_len -= l->queue_at;
-        l->queue_at = 0;
-    }
-    if (l->queue_len + len > QUEUE_MAX)
-        return -EAGAIN;
-    memcpy(l->queue + l->queue_len, data, len);
-    l->queue_len += len;
-    return 0;
-}
-
-static void dequeue(struct turn_link *l, size_t len)
-{
-    l->queue_at += len;
-    if (l->queue_at == l->queue_len)
-        l->queue_at = l->queue_len = 0;
-}
-
-static ssize_t write_sock(struct turn_link *l, const uint8_t *data, size_t len)
-{
-    struct iovec area = {(void *)data, len};
-    return len > 0 ? sock_writev(l->env, l->sock, &area, 1) : 0;
-}
-
-static int flush_plain(struct turn_link *l)
-{
-    while (l->queue_at < l->queue_len) {
-        ssize_t n = write_sock(l, l->queue + l->queue_at, l->queue_len - l->queue_at);
-        if (n < 0)
-            return (int)n;
-        dequeue(l, (size_t)n);
-    }
-    return 0;
-}
-
-/* Ciphered bytes to the network. */
-static int flush_cipher(struct turn_link *l)
-{
-    size_t len;
-    const uint8_t *data;
-    while ((data = tls_client_output(l->tls, &len)), len > 0) {
-        ssize_t n = write_sock(l, data, len);
-        if (n < 0)
-            return (int)n;
-        tls_client_sent(l->tls, (size_t)n);
-    }
-    return 0;
-}
-
-static int flush_tls(struct turn_link *l)
-{
-    if (!l->secure) {
-        int err = tls_client_handshake(l->tls);
-        if (err < 0 && err != -EAGAIN)
-            return err;
-        l->secure = err == 0;
-    }
-    int err = flush_cipher(l);
-    while (err == 0 && l->secure && l->queue_at < l->queue_len) {
-        ssize_t n = tls_client_write(l->tls, l->queue + l->queue_at, l->queue_len - l->queue_at);
-        if (n < 0 && n != -EAGAIN)
-            return (int)n;
-        if (n > 0)
-            dequeue(l, (size_t)n);
-        err = flush_cipher(l);
-    }
-    return err;
-}
-
-/* Writes what waits. 0 or the error that ends the stream. */
-static int flush(struct turn_link *l)
-{
-    int err = 0;
-    if (l->connected)
-        err = l->tls ? flush_tls(l) : flush_plain(l);
-    return err == -EAGAIN ? 0 : err;
-}
-
-static ssize_t read_raw(struct turn_link *l)
-{
-    size_t room;
-    uint8_t *area = tls_client_area(l->tls, &room);
-    struct iovec iov = {area, room};
-    ssize_t n = room > 0 ? sock_readv(l->env, l->sock, &iov, 1) : -EAGAIN;
-    if (n > 0)
-        tls_client_input(l->tls, (size_t)n);
-    else if (n == 0)
-        tls_client_ended(l->tls);
-    return n;
-}
-
-/* Plain bytes, as sock_readv(). */
-static ssize_t read_tls(struct turn_link *l, uint8_t *data, size_t room)
-{
-    for (;;) {
-        ssize_t plain = l->secure ? tls_client_read(l->tls, data, room) : -EAGAIN;
-        if (plain != -EAGAIN)
-            return plain;
-        ssize_t raw = read_raw(l);
-        if (raw < 0)
-            return raw;
-        int err = flush(l);
-        if (err < 0)
-            return err;
-        if (raw == 0 && !l->secure)
-            return 0;
-    }
-}
-
-static ssize_t read_some(struct turn_link *l)
-{
-    size_t room;
-    uint8_t *area = turn_frames_area(&l->frames, &room);
-    struct iovec iov = {area, room};
-    ssize_t n = l->tls ? read_tls(l, area, room) : sock_readv(l->env, l->sock, &iov, 1);
-    if (n > 0)
-        turn_frames_added(&l->frames, (size_t)n);
-    return n;
-}
-
 /* ---- hearing ---- */
 
 /* True when the link is gone. */
@@ -306,7 +166,7 @@ static int take_frames(struct turn_link *l)
     int got;
     struct addr server = l->client.server;
 
-    while ((got = turn_frames_next(&l->frames, &frame, &len)) > 0) {
+    while ((got = turn_stream_next(&l->stream, &frame, &len)) > 0) {
         if (hear(l, &server, frame, len, env_now(l->env)))
             return 1;
         if (l->client.state == TURN_MOVED)
@@ -317,12 +177,10 @@ static int take_frames(struct turn_link *l)
 
 static void break_stream(struct turn_link *l, int err)
 {
-    if (err == -EPROTO && l->tls)
-        fail(l, tls_client_reason(l->tls));
-    else if (err == -EBADMSG)
-        fail(l, "the TURN server does not speak TURN");
-    else
-        fail(l, err == 0 ? "the TURN server closed the connection" : strerror(-err));
+    char reason[TURN_REASON_MAX];
+    (void)snprintf(reason, sizeof(reason), "no way to the TURN server: %s",
+                   turn_stream_reason(&l->stream, err));
+    fail(l, reason);
     env_defer(l->env, &l->work);
 }
 
@@ -330,13 +188,13 @@ static void on_ready(void *arg)
 {
     struct turn_link *l = arg;
     ssize_t n;
-    int err = flush(l);
+    int err = turn_stream_flush(&l->stream);
 
     if (err < 0) {
         break_stream(l, err);
         return;
     }
-    while ((n = read_some(l)) > 0) {
+    while ((n = turn_stream_read(&l->stream)) > 0) {
         err = take_frames(l);
         if (err > 0)
             return;
@@ -360,19 +218,13 @@ static void on_connect(void *arg, int err)
         break_stream(l, err);
         return;
     }
-    l->connected = true;
+    l->stream.connected = true;
     on_ready(l);
 }
 
 static const struct sock_handler STREAM = {on_connect, on_ready};
 
 /* ---- speaking ---- */
-
-static int start_tls(struct turn_link *l)
-{
-    int err = tls_client_new(&l->tls, l->host);
-    return err == 0 && l->trust ? tls_client_trust(l->tls, l->trust) : err;
-}
 
 static int connect_server(struct turn_link *l)
 {
@@ -383,8 +235,9 @@ static int connect_server(struct turn_link *l)
     l->connect_by = env_now(l->env) + CONNECT_WITHIN;
     if (l->transport == TURN_LINK_UDP)
         return udp_open(l->env, &l->udp, &local, UDP_BULK, &DATAGRAMS, l);
-    int err = l->transport == TURN_LINK_TLS ? start_tls(l) : 0;
-    return err < 0 ? err : sock_connect(l->env, &l->sock, &l->client.server, &STREAM, l);
+    return turn_stream_connect(&l->stream, l->env, &l->client.server,
+                               l->transport == TURN_LINK_TLS ? l->host : NULL, l->trust, &STREAM,
+                               l);
 }
 
 /* The server sent us to another one. */
@@ -401,14 +254,14 @@ static void follow(struct turn_link *l)
 static int speak(struct turn_link *l, const uint8_t *pkt, size_t len)
 {
     if (!l->udp)
-        return enqueue(l, pkt, len);
+        return turn_stream_send(&l->stream, pkt, len);
     const struct udp_tx tx = {.to = &l->client.server, .data = pkt, .len = len};
     return udp_send(l->env, l->udp, &tx);
 }
 
 static bool is_connecting(const struct turn_link *l)
 {
-    return l->sock && (!l->connected || (l->tls && !l->secure));
+    return !l->udp && !turn_stream_is_up(&l->stream);
 }
 
 static bool has_news(const struct turn_link *l)
@@ -436,7 +289,7 @@ static void pump(struct turn_link *l)
         follow(l);
     while (!is_connecting(l) && (len = turn_client_output(&l->client, now, out)) > 0)
         (void)!speak(l, out, len); /* what found no room is as good as lost, and repeated */
-    int err = l->sock ? flush(l) : 0;
+    int err = l->udp ? 0 : turn_stream_flush(&l->stream);
     if (err < 0)
         break_stream(l, err);
     if (has_news(l))
@@ -474,8 +327,6 @@ static int prepare(struct turn_link *l, const struct turn_link_options *o)
     env_random(l->env, options.seed, sizeof(options.seed));
     (void)snprintf(l->host, sizeof(l->host), "%s", o->host ? o->host : "");
     if (o->trust && !(l->trust = strdup(o->trust)))
-        return -ENOMEM;
-    if (options.stream && !(l->queue = malloc(QUEUE_MAX)))
         return -ENOMEM;
     int err = turn_client_init(&l->client, &options, env_now(l->env));
     return err < 0 ? err : connect_server(l);
@@ -558,8 +409,8 @@ int turn_link_send(struct turn_link *l, const struct addr *peer, const uint8_t *
     ssize_t total = frame_all(l, peer, data, len, segment);
     if (total < 0)
         return (int)total;
-    if (l->sock) {
-        int err = enqueue(l, l->batch, (size_t)total);
+    if (!l->udp) {
+        int err = turn_stream_send(&l->stream, l->batch, (size_t)total);
         if (err == 0)
             env_defer(l->env, &l->work); /* many are written at once */
         return err;
