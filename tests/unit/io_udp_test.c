@@ -421,6 +421,62 @@ static void says_when_the_link_is_full_and_when_no_longer(void **state)
         fill_link(w, round);
 }
 
+/* The hop limit that a plain kernel socket sees on the next datagram. */
+static int hops_of_next(int fd)
+{
+    uint8_t data[2000];
+    _Alignas(struct cmsghdr) uint8_t control[64];
+    struct iovec area = {data, sizeof(data)};
+    struct msghdr msg = {
+        .msg_iov = &area,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control),
+    };
+    int hops = -1;
+    assert_true(recvmsg(fd, &msg, MSG_DONTWAIT) > 0);
+    const struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    assert_non_null(c);
+    memcpy(&hops, CMSG_DATA(c), sizeof(hops));
+    return hops;
+}
+
+/* A kernel socket on loopback that is told hop limits. */
+static int hop_socket(bool v6, struct addr *local)
+{
+    const int on = 1;
+    socklen_t len = sizeof(*local);
+    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, name = v6 ? IPV6_RECVHOPLIMIT : IP_RECVTTL;
+    *local = addr_loopback(v6, 0);
+    assert_int_equal(setsockopt(fd, level, name, &on, sizeof(on)), 0);
+    assert_int_equal(bind(fd, &local->sa, addr_len(local)), 0);
+    assert_int_equal(getsockname(fd, &local->sa, &len), 0);
+    return fd;
+}
+
+static void a_hop_limit_holds_for_one_send_and_all_its_segments(void **state)
+{
+    struct world *w = *state;
+    for (unsigned way = 0; way < 4; way++) {
+        struct addr to;
+        int fd = hop_socket(way % 2 == 1, &to);
+        open_end(w, &w->a, way % 2 == 1, UDP_BULK);
+        if (way >= 2)
+            io_udp_no_segments(w->a.socket);
+        struct udp_tx tx = {.to = &to, .data = pattern, .len = 2500, .segment = 1000, .ttl = 4};
+        assert_int_equal(udp_send(w->env, w->a.socket, &tx), 0);
+        tx.ttl = 0;
+        assert_int_equal(udp_send(w->env, w->a.socket, &tx), 0);
+        for (unsigned i = 0; i < 3; i++)
+            assert_int_equal(hops_of_next(fd), 4);
+        assert_true(hops_of_next(fd) >= 64);
+        udp_close(w->env, w->a.socket);
+        w->a.socket = NULL;
+        (void)close(fd);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build, end)
@@ -442,6 +498,7 @@ int main(void)
         TEST(receives_a_group_it_joined),
         TEST(refuses_a_port_that_is_taken),
         TEST(reports_no_writability_that_nobody_waits_for),
+        TEST(a_hop_limit_holds_for_one_send_and_all_its_segments),
         TEST(says_when_the_link_is_full_and_when_no_longer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
