@@ -214,7 +214,7 @@ run-tests: $(UNIT_BIN) $(SCENARIO_BIN)
 	+$Q$(MAKE) --no-print-directory MODE=$(MODE) run-scenario
 
 check-asan:
-	$(sub) MODE=asan all natlab run-tests
+	$(sub) MODE=asan all tests run-tests
 	$(sub) MODE=asan run-replay
 	+$Q OVERLAY=$(CURDIR)/build/asan/overlay NATLAB=$(CURDIR)/build/asan/tests/natlab/natlab \
 		tests/netns/run.sh

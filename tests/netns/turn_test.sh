@@ -4,7 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 TURNSERVER=$(PATH=$PATH:/usr/sbin command -v turnserver) || die "turnserver is missing: run make deps"
-TOOL=${TURN_TOOL:-$ROOT/build/debug/tests/netns/turn_tool}
+TOOL=$(dirname "$OVERLAY")/tests/netns/turn_tool # beside the program under test, if it is there
+[ -x "$TOOL" ] || TOOL=$ROOT/build/debug/tests/netns/turn_tool
 [ -x "$TOOL" ] || die "no program $TOOL: run make MODE=debug tests"
 
 hosts alice relay

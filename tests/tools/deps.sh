@@ -47,7 +47,6 @@ things() {
             command dig bind9-dnsutils
             command kdig knot-dnsutils
             command ssh openssh-client
-            command nft nftables
             command openssl openssl
             command turnserver coturn
             command dropbear dropbear-bin
