@@ -46,7 +46,8 @@ struct known_peer {
     bool blocked;
     bool from_config;
     struct addr address[PEER_ADDRESSES_MAX];         /* told by a person; none from the end on */
-    char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT */
+    char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT, told by a person */
+    char its_relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* told by the peer itself */
     struct addr last_good[PEER_ADDRESSES_MAX];       /* worked before, newest first */
 };
 
@@ -171,8 +172,7 @@ struct port_assignment *registry_port_owner(struct registry *r, uint16_t port);
 MUST_USE int registry_port_put(struct registry *r, const struct port_assignment *p);
 
 /** Remembers through which relays a known peer says that it can be reached: `count` of them, as
- *  registry_relay_ok() wants them; none keeps what was known. Returns true if that is news, which
- *  is never for a peer of the configuration file. */
+ *  registry_relay_ok() wants them; none keeps what was known. Returns true if that is news. */
 bool registry_peer_relays(struct registry *r, const struct peer_id *id,
                           char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1], size_t count);
 /** Remembers an address that worked, newest first; known peers only. */

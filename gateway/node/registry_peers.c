@@ -313,13 +313,13 @@ bool registry_peer_relays(struct registry *r, const struct peer_id *id,
     struct peer_entry *e = registry_entry(r, id);
     size_t same = 0;
 
-    if (!e || e->peer.from_config || count == 0)
+    if (!e || count == 0)
         return false;
-    while (same < PEER_RELAYS_MAX && strcmp(e->peer.relay[same], relay[same]) == 0)
+    while (same < PEER_RELAYS_MAX && strcmp(e->peer.its_relay[same], relay[same]) == 0)
         same++;
     if (same == PEER_RELAYS_MAX)
         return false;
-    memcpy(e->peer.relay, relay, sizeof(e->peer.relay));
+    memcpy(e->peer.its_relay, relay, sizeof(e->peer.its_relay));
     return true;
 }
 

@@ -160,17 +160,18 @@ static void end(struct entry *e)
         complain(e, "", "has a member that is not known here");
 }
 
-static void get_relays(struct entry *e, struct known_peer *p)
+static void get_relays(struct entry *e, const char *key,
+                       char out[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1])
 {
     size_t count;
-    const json_t *array = get_array(e, "relays", PEER_RELAYS_MAX, &count);
+    const json_t *array = get_array(e, key, PEER_RELAYS_MAX, &count);
     for (size_t i = 0; i < count; i++) {
         const json_t *value = json_array_get(array, i);
         if (!json_is_string(value) || !registry_relay_ok(json_string_value(value))) {
-            complain(e, "relays", "not a PEER_ID@HOST:PORT");
+            complain(e, key, "not a PEER_ID@HOST:PORT");
             return;
         }
-        memcpy(p->relay[i], json_string_value(value), json_string_length(value) + 1);
+        memcpy(out[i], json_string_value(value), json_string_length(value) + 1);
     }
 }
 
@@ -181,7 +182,8 @@ static void read_peer(struct registry *r, struct entry *e)
     get_text(e, "alias", p.alias, sizeof(p.alias));
     p.blocked = get_bool(e, "blocked");
     get_addresses(e, "addresses", p.address);
-    get_relays(e, &p);
+    get_relays(e, "relays", p.relay);
+    get_relays(e, "its_relays", p.its_relay);
     get_addresses(e, "last_good", p.last_good);
     end(e);
     if (e->err < 0)

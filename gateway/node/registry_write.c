@@ -108,6 +108,16 @@ static const char *proto_name(uint8_t proto)
     return proto == SERVICE_UDP ? "udp" : proto == SERVICE_BOTH ? "both" : "tcp";
 }
 
+static void set_relays(struct output *o, json_t *object, const char *key,
+                       const char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1])
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < PEER_RELAYS_MAX && relay[i][0]; i++)
+        append(o, list, relay[i]);
+    set_array(o, object, key, list);
+}
+
 static void write_peers(struct output *o, const struct registry *r)
 {
     begin(o, "peers");
@@ -116,14 +126,13 @@ static void write_peers(struct output *o, const struct registry *r)
         const struct known_peer *said = e->peer.from_config ? &e->hidden : &e->peer;
         if (!e->stored)
             continue;
-        json_t *object = json_object(), *relays = json_array();
+        json_t *object = json_object();
         set_id(o, object, "id", &e->peer.id);
         set_text(o, object, "alias", said->alias);
         set_true(o, object, "blocked", e->peer.blocked);
         set_addresses(o, object, "addresses", said->address);
-        for (size_t k = 0; k < PEER_RELAYS_MAX && said->relay[k][0]; k++)
-            append(o, relays, said->relay[k]);
-        set_array(o, object, "relays", relays);
+        set_relays(o, object, "relays", said->relay);
+        set_relays(o, object, "its_relays", e->peer.its_relay);
         set_addresses(o, object, "last_good", e->peer.last_good);
         put(o, object);
     }

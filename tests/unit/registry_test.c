@@ -112,6 +112,12 @@ static void keeps_everything_across_a_restart(void **state)
     p->address[1] = at("[fe80::1%2]:4433");
     snprintf(p->relay[0], sizeof(p->relay[0]), "%.52s@relay.example:443",
              peer_id_print(&h->bob, (char[PEER_ID_TEXT_MAX]){0}));
+    char its[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1] = {{0}};
+    snprintf(its[0], sizeof(its[0]), "%.52s@spare.example:443",
+             peer_id_print(&h->carol, (char[PEER_ID_TEXT_MAX]){0}));
+    assert_true(registry_peer_relays(h->r, &h->alice, its, 1));
+    assert_false(registry_peer_relays(h->r, &h->alice, its, 1));
+    assert_false(registry_peer_relays(h->r, &h->carol, its, 1));
     struct addr good = at("198.51.100.3:5");
     registry_good_address(h->r, &h->alice, &good);
     assert_int_equal(registry_block(h->r, &h->bob, true), 0);
@@ -141,6 +147,7 @@ static void keeps_everything_across_a_restart(void **state)
     assert_true(addr_is_none(&p->address[2]));
     assert_true(addr_equal(&p->last_good[0], &good));
     assert_string_equal(p->relay[0] + 52, "@relay.example:443");
+    assert_string_equal(p->its_relay[0], its[0]);
     assert_true(registry_is_blocked(h->r, &h->bob));
     struct service *kept = registry_service(h->r, "web");
     assert_int_equal(kept->proto, SERVICE_BOTH);
