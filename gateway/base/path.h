@@ -47,21 +47,22 @@ static inline bool path_is_direct(const struct path *p)
     return p->kind == PATH_UDP || p->kind == PATH_TCP;
 }
 
-/** The address that stands for circuit `via`: in fd6f:7665:726c::/48 (RFC 4193), which is ours. */
+/** The address that stands for circuit `via`: in fd6f:7665::/32 (RFC 4193), which is ours. Each has
+ *  a /64 of its own, as hosts of the internet have, for limits that go by that. */
 static inline struct addr path_synthetic(enum path_kind kind, uint32_t via)
 {
     const uint8_t ip[16] = {0xfd,
                             0x6f,
                             0x76,
                             0x65,
-                            0x72,
-                            0x6c,
-                            (uint8_t)kind,
-                            0,
                             (uint8_t)(via >> 24),
                             (uint8_t)(via >> 16),
                             (uint8_t)(via >> 8),
                             (uint8_t)via,
+                            (uint8_t)kind,
+                            0,
+                            0,
+                            0,
                             0,
                             0,
                             0,
