@@ -78,6 +78,7 @@ struct peer {
 
     bool dialling;
     bool waiting_for_more; /* candidates may still turn up */
+    bool awaited;          /* ... and somebody tells when that is over: peer_await() */
     bool wanted;           /* redial when the session is lost */
     bool failed;           /* the last attempt did */
     bool denied;           /* by the peer itself, or here: asking again is of no use */
@@ -103,10 +104,15 @@ void peer_deinit(struct peer *p);
 
 /** Begins to connect, unless connected or connecting; on_ready or on_failed follows. */
 void peer_connect(struct peer *p);
+/** As peer_connect(), and the attempt ends after `span`: for a peer that another one is waiting for. */
+void peer_connect_within(struct peer *p, instant span);
 /** Keeps a session alive from now on: redials with growing pauses when it is lost. */
 void peer_want(struct peer *p, bool wanted);
 /** One more place where the peer may be. */
 void peer_add_candidate(struct peer *p, const struct path *path);
+/** While this attempt lasts, somebody is still looking for paths (`more`), or does not any longer.
+ *  An attempt with nothing else left to try waits for that. */
+void peer_await(struct peer *p, bool more);
 /** Adds to what a person is told if this attempt to connect fails. */
 void peer_note(struct peer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 /** The peer dialled us and is connected. Returns 0 or -ENOMEM; then close the connection. */

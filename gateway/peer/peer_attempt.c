@@ -154,7 +154,7 @@ void peer_begin(struct peer *p)
     p->give_up = peer_now(p) + PEER_CONNECT_WITHIN;
     p->tried_count = 0;
     p->error = 0;
-    p->denied = false;
+    p->denied = p->awaited = false;
     p->why[0] = '\0';
     if (p->current) { /* connected, and about to be ready */
         peer_set_timer(p);
@@ -164,10 +164,22 @@ void peer_begin(struct peer *p)
     for (size_t i = 0; i < n; i++)
         peer_dial(p, &found[i]);
     /* Without any address the attempt ends as soon as the loop runs, never inside this call. */
-    p->waiting_for_more = more || p->tried_count == 0;
-    p->stop_waiting = peer_now(p) + (more ? WAIT_FOR_MORE : 0);
+    p->waiting_for_more = more || p->awaited || p->tried_count == 0;
+    p->stop_waiting = p->awaited ? p->give_up : peer_now(p) + (more ? WAIT_FOR_MORE : 0);
     peer_set_timer(p);
     peer_changed(p);
+}
+
+void peer_await(struct peer *p, bool more)
+{
+    instant usual = p->give_up - PEER_CONNECT_WITHIN + WAIT_FOR_MORE;
+
+    if (!p->dialling || p->awaited == more)
+        return;
+    p->awaited = more;
+    p->stop_waiting = more ? p->give_up : usual > peer_now(p) ? usual : peer_now(p);
+    p->waiting_for_more = true;
+    peer_set_timer(p);
 }
 
 static void stop_waiting(struct peer *p)
@@ -184,7 +196,7 @@ static void give_up(struct peer *p)
         struct link *l = list_entry(node, struct link, node);
         char text[ADDR_TEXT_MAX];
         if (!l->session && !l->closing)
-            peer_explain(p, "%s: no answer", addr_print(&l->dialled.remote, text));
+            peer_explain(p, "%s: no answer", peer_path_text(&l->dialled, text));
     }
     peer_fail(p, p->error ? p->error : -ETIMEDOUT);
 }

@@ -178,7 +178,8 @@ static void dial_beside(struct peer *p, const struct link *silent)
     log_debug(LOG_PEER, "%s: silent, dialling beside the session", peer_id_short(&p->id, id));
     p->tried_count = 0;
     quic_conn_info(silent->conn, &info);
-    peer_dial(p, &(struct path){.kind = info.path.kind, .remote = info.path.remote});
+    info.path.local = (struct addr){0};
+    peer_dial(p, &info.path);
     size_t n = p->host->events->candidates(p->host->arg, p, found, PEER_CANDIDATES_MAX, &more);
     for (size_t i = 0; i < n; i++)
         peer_dial(p, &found[i]);

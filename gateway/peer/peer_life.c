@@ -34,6 +34,17 @@ void peer_connect(struct peer *p)
         peer_begin(p);
 }
 
+void peer_connect_within(struct peer *p, instant span)
+{
+    bool was_dialling = p->dialling;
+
+    peer_connect(p);
+    if (!p->dialling || was_dialling)
+        return;
+    p->give_up = peer_now(p) + span;
+    peer_set_timer(p);
+}
+
 void peer_want(struct peer *p, bool wanted)
 {
     p->wanted = wanted;
@@ -44,12 +55,23 @@ void peer_want(struct peer *p, bool wanted)
     peer_set_timer(p);
 }
 
+/* It may belong to the session; but if that is silent, the peer may not have it any more. */
+static void use_candidate(struct peer *p, const struct path *path)
+{
+    struct quic_conn_info info;
+
+    quic_conn_info(p->current->conn, &info);
+    quic_conn_add_path(p->current->conn, path);
+    if (info.in_doubt)
+        peer_dial(p, path);
+}
+
 void peer_add_candidate(struct peer *p, const struct path *path)
 {
     if (p->dialling)
         peer_dial(p, path);
     else if (p->current)
-        quic_conn_add_path(p->current->conn, path);
+        use_candidate(p, path);
     else if (p->wanted)
         p->redial = peer_now(p);
     peer_set_timer(p);

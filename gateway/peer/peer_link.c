@@ -55,7 +55,7 @@ static void note_failed_dial(struct peer *p, const struct link *l, const struct 
         peer_lose_silent(p);
     if (!p->dialling)
         return;
-    peer_explain(p, "%s: %s", addr_print(&l->dialled.remote, text), text_of_end(ended));
+    peer_explain(p, "%s: %s", peer_path_text(&l->dialled, text), text_of_end(ended));
     if (p->error != -EACCES)
         p->error = err;
     /* Asking it elsewhere gives the same answer. */
@@ -119,8 +119,23 @@ static struct link *link_of_session(void *arg)
     return arg;
 }
 
+/* The first that is ready carries data. What else was dialled goes on as a path of that session,
+ * not as another session that would take over and keep no stream. */
+static void end_other_dials(struct peer *p)
+{
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (l->session || l->closing)
+            continue;
+        quic_conn_add_path(p->current->conn, &l->dialled);
+        link_close(l, QUIC_CLOSE_DUPLICATE);
+    }
+}
+
 static void be_ready(struct peer *p)
 {
+    end_other_dials(p);
     peer_settle(p);
     p->failed = false;
     p->failures = 0;
@@ -252,8 +267,8 @@ void link_on_connected(struct link *l)
         link_close(l, QUIC_CLOSE_DONE);
         return;
     }
-    log_info(LOG_PEER, "%s: connected to %s", peer_id_short(&p->id, id),
-             addr_print(&l->dialled.remote, text));
+    log_info(LOG_PEER, "%s: connected %s%s", peer_id_short(&p->id, id),
+             l->dialled.kind == PATH_RELAY ? "" : "to ", peer_path_text(&l->dialled, text));
     peer_set_timer(p);
     peer_changed(p);
 }

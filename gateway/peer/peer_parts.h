@@ -23,6 +23,12 @@ static inline instant peer_now(const struct peer *p)
     return env_now(p->host->env);
 }
 
+/** Where a path leads, in words: an address, if it has one. */
+static inline const char *peer_path_text(const struct path *path, char out[static ADDR_TEXT_MAX])
+{
+    return path->kind == PATH_RELAY ? "through the relay" : addr_print(&path->remote, out);
+}
+
 static inline void peer_changed(struct peer *p)
 {
     p->host->events->on_changed(p->host->arg, p);
