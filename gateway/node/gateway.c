@@ -78,9 +78,11 @@ static void on_path(void *arg, struct quic_conn *conn, const struct path *path)
 
 static void on_doubt(void *arg, struct quic_conn *conn)
 {
-    (void)arg;
-    if (quic_conn_app(conn))
-        link_on_doubt(quic_conn_app(conn));
+    struct node *n = arg;
+    if (!quic_conn_app(conn))
+        return;
+    link_on_doubt(quic_conn_app(conn));
+    relay_desk_on_doubt(&n->relay, conn);
 }
 
 static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended *ended)
@@ -115,7 +117,9 @@ static void wake(void *arg)
 static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
 {
     struct node *n = arg;
-    relay_desk_input(&n->relay, rx, via);
+    const struct path path = {
+        .kind = PATH_UDP, .via = via, .remote = rx->from, .local = rx->to};
+    relay_desk_input(&n->relay, &path, rx->data, rx->len, rx->segment);
 }
 
 static void on_room(void *arg)

@@ -102,8 +102,13 @@ static void turn(struct hub *h)
 {
     quic_dispatch(h->quic, env_now(h->env));
     send_all(h, env_now(h->env));
-    if (!h->holding)
-        timer_set(h->env, &h->timer, quic_deadline(h->quic));
+    if (h->holding)
+        return;
+    timer_set(h->env, &h->timer, quic_deadline(h->quic));
+    if (h->room) {
+        h->room = false;
+        h->handler->on_room(h->arg);
+    }
 }
 
 static void on_work(struct deferred *work)
@@ -224,7 +229,7 @@ static void on_writable(void *arg)
 {
     struct hub_socket *s = arg;
     s->full = false;
-    s->hub->handler->on_room(s->hub->arg);
+    s->hub->room = true;
     hub_wake(s->hub);
 }
 
@@ -368,6 +373,13 @@ void hub_send(struct hub *h, const struct udp_tx *tx)
 int hub_send_over(struct hub *h, const struct quic_tx *tx)
 {
     return transmit(h, tx, 0);
+}
+
+int hub_send_last(struct hub *h, const struct quic_tx *tx)
+{
+    if (h->holding)
+        h->room = true;
+    return h->holding ? -EAGAIN : transmit(h, tx, 0);
 }
 
 void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len, int ttl)

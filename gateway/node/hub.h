@@ -33,7 +33,7 @@ struct hub_handler {
     void (*on_stun)(void *arg, const struct udp_rx *rx, uint32_t via);
     /** Everything else, one at a time. */
     void (*on_other)(void *arg, const struct udp_rx *rx);
-    /** A socket that was full takes datagrams again. */
+    /** Sockets that were full take datagrams again, and those of our own sessions are through. */
     void (*on_room)(void *arg);
 };
 
@@ -82,6 +82,7 @@ struct hub {
     struct deferred work;
     struct quic_tx held; /* what a full socket did not take; goes first */
     bool holding;
+    bool room; /* on_room is due */
 };
 
 /** Starts without sockets. `other` takes what is not for the endpoint. */
@@ -121,6 +122,9 @@ void hub_send(struct hub *h, const struct udp_tx *tx);
 MUST_USE int hub_send_batch(struct hub *h, const struct udp_tx *tx);
 /** Sends a batch over a path, whatever carries it. Returns as hub_send_batch(). */
 MUST_USE int hub_send_over(struct hub *h, const struct quic_tx *tx);
+/** As hub_send_over(), for what is not ours: while datagrams of our own sessions wait for a socket,
+ *  -EAGAIN, and on_room follows. */
+MUST_USE int hub_send_last(struct hub *h, const struct quic_tx *tx);
 /** Sends one datagram over a path, with a hop limit (0: the default; only for PATH_UDP). Lost if
  *  it cannot be taken now. */
 void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len,

@@ -122,7 +122,7 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
     size_t count = relay_desk_addresses(&n->relay, &p->id, relay, PEER_ADDRESSES_MAX, more);
     for (size_t i = 0; i < count; i++)
         add_candidate(&c, &relay[i]);
-    *more = relay_desk_find(&n->relay, p) || *more;
+    relay_desk_find(&n->relay, p);
     return c.count;
 }
 
@@ -193,7 +193,7 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
     if (strcmp(m->last_error, why) != 0)
         log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
-    relay_desk_on_failed(&n->relay, p);
+    relay_desk_on_failed(&n->relay, p, why);
     member_answer(&m->waits, err, why);
     env_defer(n->env, &n->chores);
 }

@@ -28,7 +28,7 @@ enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 /** For whom we relay: nobody, the peers that have an entry in the registry, anybody. */
 enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 
-#define RELAY_USE_MAX 4
+#define RELAY_USE_MAX 2 /* a home and a spare */
 
 struct node_options {
     struct addr listen[4]; /* UDP, one a family or interface; none from the end on */
@@ -94,6 +94,16 @@ struct peer_view {
     size_t service_count;
 };
 
+/** What has to do with relays: those that we use, and the one that we are. */
+struct relay_view {
+    char home[PEER_RELAY_MAX + 1]; /* through which we are reached first; empty: none answers */
+    bool serving;                  /* we relay for others, and: */
+    unsigned registered, circuits; /* whom, and between how many pairs */
+    unsigned clients;              /* connections that have ever asked for something */
+    uint64_t bytes, datagrams;     /* that we have relayed */
+    uint64_t dropped;              /* datagrams: beyond a quota, or when a receiver was slow */
+};
+
 /** Callbacks for the server adapter: someone wants a service of ours, and may have it. */
 struct node_server {
     /** The preamble has been read; answer with node_answer() once the target is known to work. The
@@ -146,6 +156,8 @@ void node_network_changed(struct node *n);
 size_t node_peers(struct node *n, struct peer_view *out, size_t max);
 /** One peer. False if it has neither entry nor session. */
 bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out);
+
+void node_relay(const struct node *n, struct relay_view *out);
 
 /** Asks for a session with a peer. Embed one; zeroed before the first use. */
 struct node_wait {

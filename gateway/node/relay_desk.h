@@ -6,6 +6,7 @@
  * (gateway/wire/relay_message.h). Of the relays that a person configured, each is kept connected
  * and asked to let others reach us; our peers are told which those are. To reach a peer, every
  * relay of its is asked for a circuit, and each of ours too: a circuit is one more path to dial.
+ * While a session goes through a relay, circuits through all the others are kept beside it.
  */
 #pragma once
 
@@ -23,17 +24,18 @@ struct relay_desk {
     struct relay_server *server; /* NULL: we relay for nobody */
     struct relay_client *client;
     struct hub_carrier carrier;
-    struct list places; /* of struct place: relays that we know of */
+    struct list places; /* of struct relay_site: relays that we know of */
     struct timer timer;
+    instant look; /* at what is kept, next; INSTANT_NEVER: nothing is */
 };
 
 /** Begins: keeps the configured relays connected. Returns 0 or -ENOMEM. */
 MUST_USE int relay_desk_start(struct relay_desk *d, const struct desk *node);
 void relay_desk_stop(struct relay_desk *d);
 
-/** Asks every relay that may know a peer for a circuit to it. Returns true if a path may follow,
- *  by peer_add_candidate(). */
-bool relay_desk_find(struct relay_desk *d, struct peer *p);
+/** Asks every relay that may know a peer for a circuit to it. Paths follow by
+ *  peer_add_candidate(), and peer_await() says until when. */
+void relay_desk_find(struct relay_desk *d, struct peer *p);
 /** Where a peer that is a relay may be reached. Writes up to `max` addresses; `*more` is set if
  *  more may follow. */
 size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, struct addr *out,
@@ -47,12 +49,18 @@ bool relay_desk_admits(const struct relay_desk *d, const struct peer_id *id);
 void relay_desk_on_conn(struct relay_desk *d, struct peer *p, struct quic_conn *conn, bool ended);
 void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *conn,
                         const struct message_part *part);
-void relay_desk_on_failed(struct relay_desk *d, struct peer *p);
+void relay_desk_on_failed(struct relay_desk *d, struct peer *p, const char *why);
+/** A session has become silent. */
+void relay_desk_on_doubt(struct relay_desk *d, struct quic_conn *conn);
 
-/** Frames, as they came over `via` of our UDP sockets. */
-void relay_desk_input(struct relay_desk *d, const struct udp_rx *rx, uint32_t via);
-/** A socket takes datagrams again. */
+/** Frames, as they came over a path; scribbled on. */
+void relay_desk_input(struct relay_desk *d, const struct path *path, uint8_t *data, size_t len,
+                      size_t segment);
+/** Sockets take datagrams again. */
 void relay_desk_on_room(struct relay_desk *d);
 
 /** For `status`: the address that stands for a circuit, that of its relay; none if it is gone. */
 struct addr relay_desk_remote(const struct relay_desk *d, const struct path *path);
+/** The relay through which we are reached first, as PEER_ID@HOST:PORT; empty while there is none.
+ */
+void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1]);

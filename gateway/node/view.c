@@ -104,6 +104,23 @@ bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
     return true;
 }
 
+void node_relay(const struct node *n, struct relay_view *out)
+{
+    struct relay_server_counters c;
+
+    *out = (struct relay_view){.serving = n->relay.server != NULL};
+    relay_desk_home(&n->relay, out->home);
+    if (!out->serving)
+        return;
+    relay_server_counters(n->relay.server, &c);
+    out->registered = c.registered;
+    out->circuits = c.circuits;
+    out->clients = c.clients;
+    out->bytes = c.bytes;
+    out->datagrams = c.datagrams;
+    out->dropped = c.over_quota + c.over_full;
+}
+
 size_t node_peers(struct node *n, struct peer_view *out, size_t max)
 {
     size_t count = 0, known_count = registry_peer_count(n->registry);

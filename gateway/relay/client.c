@@ -7,8 +7,9 @@
 #include "gateway/base/list.h"
 #include "gateway/crypto/secret.h"
 
-#define BATCH_MAX 64 /* datagrams */
-#define FRAME_MAX (RELAY_FRAME_HEADER + 1200)
+#define BATCH_MAX   64 /* datagrams */
+#define IDLE_SWEEPS 3
+#define FRAME_MAX   (RELAY_FRAME_HEADER + 1200)
 
 /** A circuit, open or asked for. */
 struct circuit {
@@ -19,6 +20,7 @@ struct circuit {
     uint32_t via;  /* ours */
     bool open;     /* then `frame` is valid; else asked for as request number `via` */
     instant until; /* while asked for */
+    unsigned idle; /* sweeps in a row that found it of no use */
     struct relay_frame frame;
 };
 
@@ -73,10 +75,17 @@ static struct circuit *by_peer(const struct relay_client *c, const void *conn,
     return NULL;
 }
 
+/* One relay may fill its own share with callers, and no other's. */
+static bool has_room(const struct relay_client *c, const void *conn)
+{
+    return c->count < RELAY_CLIENT_CIRCUITS_MAX &&
+           relay_client_circuits(c, NULL, conn, NULL, 0) < RELAY_CLIENT_CIRCUITS_OF;
+}
+
 static struct circuit *add(struct relay_client *c, void *conn, const struct path *relay,
                            const struct peer_id *id)
 {
-    struct circuit *k = c->count < RELAY_CLIENT_CIRCUITS_MAX ? calloc(1, sizeof(*k)) : NULL;
+    struct circuit *k = has_room(c, conn) ? calloc(1, sizeof(*k)) : NULL;
     if (!k)
         return NULL;
     k->conn = conn;
@@ -275,7 +284,8 @@ int relay_client_send(struct relay_client *c, const struct path *path, const uin
     struct circuit *k = by_via(c, path->via);
     size_t used = 0;
 
-    if (!k || !k->open || segment == 0)
+    /* A relay that is itself reached through one would take frames within frames. */
+    if (!k || !k->open || k->relay.kind == PATH_RELAY || segment == 0)
         return 0;
     for (size_t at = 0; at < len; at += segment) {
         size_t n = len - at < segment ? len - at : segment;
@@ -373,6 +383,21 @@ void relay_client_tick(struct relay_client *c, instant now)
         end(c, k, -1);
 }
 
+void relay_client_sweep(struct relay_client *c)
+{
+    struct list *next;
+
+    for (struct list *node = c->circuits.next; node != &c->circuits; node = next) {
+        struct circuit *k = list_entry(node, struct circuit, link);
+        next = node->next;
+        k->idle = !k->open || c->events->is_used(c->arg, &k->id) ? 0 : k->idle + 1;
+        if (k->idle < IDLE_SWEEPS)
+            continue;
+        hang_up(c, k->conn, k->frame.circuit, RELAY_GONE);
+        drop(c, k);
+    }
+}
+
 /* ---- life ---- */
 
 int relay_client_new(struct relay_client **out, const struct relay_client_events *events, void *arg)
@@ -394,6 +419,23 @@ void relay_client_free(struct relay_client *c)
     for (struct list *node; (node = list_first(&c->circuits));)
         drop(c, list_entry(node, struct circuit, link));
     free(c);
+}
+
+size_t relay_client_circuits(const struct relay_client *c, const struct peer_id *id,
+                             const void *conn, struct relay_client_circuit *out, size_t max)
+{
+    size_t count = 0;
+
+    list_each(node, &c->circuits)
+    {
+        const struct circuit *k = list_entry(node, struct circuit, link);
+        if ((id && !peer_id_equal(&k->id, id)) || (conn && k->conn != conn))
+            continue;
+        if (count < max)
+            out[count] = (struct relay_client_circuit){k->id, path_of(k), k->conn, k->open};
+        count++;
+    }
+    return count;
 }
 
 void *relay_client_conn_of(const struct relay_client *c, const struct path *path)

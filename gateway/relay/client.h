@@ -20,6 +20,7 @@
 #include "gateway/wire/relay_message.h"
 
 #define RELAY_CLIENT_CIRCUITS_MAX 1024
+#define RELAY_CLIENT_CIRCUITS_OF  256 /* of them through one relay */
 #define RELAY_CLIENT_OPEN_WITHIN  SEC(5)
 
 struct relay_client;
@@ -40,6 +41,8 @@ struct relay_client_events {
     void (*on_circuit)(void *arg, const struct peer_id *id, const struct path *path, bool incoming);
     /** There will be none through this relay: what it said, or -1, nothing within 5 s. */
     void (*on_refused)(void *arg, const struct peer_id *id, void *conn, int status);
+    /** Does a session use the circuits to this peer, or may one soon? */
+    bool (*is_used)(void *arg, const struct peer_id *id);
     /** A circuit has ended; its path leads nowhere from now on. */
     void (*on_closed)(void *arg, const struct peer_id *id, const struct path *path);
 };
@@ -76,8 +79,22 @@ MUST_USE int relay_client_send(struct relay_client *c, const struct path *path, 
 size_t relay_client_input(struct relay_client *c, const struct path *path, uint8_t *data,
                           size_t len, size_t segment);
 
+/** Ends circuits that were of no use the last three times. To be called every few seconds. */
+void relay_client_sweep(struct relay_client *c);
 void relay_client_tick(struct relay_client *c, instant now);
 instant relay_client_deadline(const struct relay_client *c);
 
+/** One circuit as others may look at it. */
+struct relay_client_circuit {
+    struct peer_id id; /* of the peer at its other end */
+    struct path path;
+    void *conn; /* the relay's */
+    bool open;  /* else asked for */
+};
+
+/** Writes up to `max` circuits: those to a peer (NULL: to anybody) through the relay behind `conn`
+ *  (NULL: through any). Returns how many there are. */
+size_t relay_client_circuits(const struct relay_client *c, const struct peer_id *id,
+                             const void *conn, struct relay_client_circuit *out, size_t max);
 /** The relay's connection that a circuit goes over, or NULL: no such circuit. */
 void *relay_client_conn_of(const struct relay_client *c, const struct path *path);

@@ -40,8 +40,8 @@ struct relay_server_events {
 struct relay_server_options {
     const struct relay_server_events *events;
     void *arg;
-    unsigned max_clients;  /* connections that are registered or have circuits; 1024 when 0 */
-    unsigned max_circuits; /* of one of them; 64 when 0 */
+    unsigned max_clients;  /* connections that have ever asked for something; 1024 when 0 */
+    unsigned max_circuits; /* of one of them that is registered; 256 when 0 */
     uint64_t rate;         /* bytes/s that one registered client pays for; 0: no limit */
     uint64_t daily;        /* bytes of one registered client in 24 hours; 0: no limit */
 };
@@ -52,6 +52,7 @@ struct relay_server_counters {
     /* Datagrams dropped: of no circuit, tag or source of ours; beyond a quota; and those that
      * waited longest, when a receiver's queue was full. */
     uint64_t strange, over_quota, over_full;
+    uint64_t hasty; /* messages that came faster than ten a second, not answered */
 };
 
 MUST_USE int relay_server_new(struct relay_server **out,

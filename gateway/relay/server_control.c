@@ -11,9 +11,12 @@
 #include "gateway/relay/server_parts.h"
 
 #define CLIENTS_DEFAULT  1024
-#define CIRCUITS_DEFAULT 64
+#define CIRCUITS_DEFAULT 256
+#define CIRCUITS_GUEST   32 /* of a client that is not registered */
+#define CIRCUITS_OF_PAIR 4  /* between the same two connections */
+#define ASKS_RATE        10 /* registrations and calls a second of one client */
+#define ASKS_BURST       64
 #define CIRCUIT_IDLE     SEC(300)
-#define BURST_MIN        (256 << 10) /* bytes */
 
 /* ---- telling ---- */
 
@@ -41,7 +44,6 @@ static struct relay_client *add_client(struct relay_server *s, void *conn, const
                                        const struct path *path)
 {
     struct relay_client *c;
-    uint64_t rate = s->options.rate;
 
     if (s->counters.clients >= s->options.max_clients || !(c = calloc(1, sizeof(*c))))
         return NULL;
@@ -50,8 +52,7 @@ static struct relay_client *add_client(struct relay_server *s, void *conn, const
     c->path = *path;
     list_init(&c->sides);
     list_init(&c->queue);
-    if (rate > 0)
-        c->rate = bucket_of(rate, rate / 2 > BURST_MIN ? rate / 2 : BURST_MIN);
+    c->asks = bucket_of(ASKS_RATE, ASKS_BURST);
     if (map_insert(&s->by_conn, &c->conn, sizeof(void *), c) < 0) {
         free(c);
         return NULL;
@@ -73,18 +74,12 @@ static void end_registration(struct relay_server *s, struct relay_client *c)
 static void free_client(struct relay_server *s, struct relay_client *c)
 {
     end_registration(s, c);
+    relay_account_close(c->account);
     relay_queue_drop(s, c);
     (void)map_remove(&s->by_conn, &c->conn, sizeof(void *));
     list_remove(&c->link);
     s->counters.clients--;
     free(c);
-}
-
-/* A guest without circuits is of no interest. */
-static void let_go(struct relay_server *s, struct relay_client *c)
-{
-    if (!c->registered && c->circuits == 0)
-        free_client(s, c);
 }
 
 /* ---- circuits ---- */
@@ -139,7 +134,7 @@ static struct relay_circuit *add_circuit(struct relay_server *s, instant now,
     return c;
 }
 
-/* Takes a circuit apart. The clients stay, even if they have nothing left here. */
+/* Takes a circuit apart. */
 static void free_circuit(struct relay_server *s, struct relay_circuit *c)
 {
     (void)map_remove(&s->by_number, &c->number, sizeof(c->number));
@@ -161,7 +156,7 @@ static void tell_end(const struct relay_server *s, const struct relay_client *c,
 
 /* ---- what they ask for ---- */
 
-static enum relay_status admit(struct relay_server *s, struct relay_client *c)
+static enum relay_status admit(struct relay_server *s, instant now, struct relay_client *c)
 {
     struct relay_client *before = map_find(&s->by_id, c->id.key, sizeof(c->id.key));
 
@@ -169,15 +164,12 @@ static enum relay_status admit(struct relay_server *s, struct relay_client *c)
         return RELAY_DENIED;
     if (before == c)
         return RELAY_OK;
+    if (!c->account)
+        c->account = relay_account_open(s, now, &c->id);
     if (before) /* a newer session of the same peer takes its place; circuits stay where they are */
         end_registration(s, before);
-    if (map_insert(&s->by_id, c->id.key, sizeof(c->id.key), c) < 0)
+    if (!c->account || map_insert(&s->by_id, c->id.key, sizeof(c->id.key), c) < 0)
         return RELAY_TOO_MANY;
-    if (before) {
-        c->day = before->day;
-        c->day_bytes = before->day_bytes;
-        let_go(s, before);
-    }
     c->registered = true;
     s->counters.registered++;
     return RELAY_OK;
@@ -185,11 +177,9 @@ static enum relay_status admit(struct relay_server *s, struct relay_client *c)
 
 static void on_register(struct relay_server *s, instant now, struct relay_client *c)
 {
-    if (c->day == 0)
-        c->day = now;
     const struct relay_message answer = {
         .type = RELAY_REGISTERED,
-        .status = admit(s, c),
+        .status = admit(s, now, c),
         .rate = s->options.rate < UINT32_MAX ? (uint32_t)s->options.rate : UINT32_MAX,
         .circuits =
             (uint16_t)(s->options.max_circuits < UINT16_MAX ? s->options.max_circuits : UINT16_MAX),
@@ -199,7 +189,24 @@ static void on_register(struct relay_server *s, instant now, struct relay_client
 
 static bool is_full(const struct relay_server *s, const struct relay_client *c)
 {
-    return c->circuits >= s->options.max_circuits;
+    unsigned most = s->options.max_circuits;
+    if (!c->registered && most > CIRCUITS_GUEST)
+        most = CIRCUITS_GUEST;
+    return c->circuits >= most;
+}
+
+/* Nobody can take all places of another. */
+static bool is_pair_full(const struct relay_client *caller, const struct relay_client *called)
+{
+    unsigned count = 0;
+
+    list_each(node, &caller->sides)
+    {
+        const struct relay_side *side = list_entry(node, struct relay_side, link);
+        const struct relay_circuit *c = side->circuit;
+        count += c->side[side == &c->side[0]].client == called;
+    }
+    return count >= CIRCUITS_OF_PAIR;
 }
 
 static enum relay_status open_circuit(struct relay_server *s, instant now,
@@ -210,7 +217,7 @@ static enum relay_status open_circuit(struct relay_server *s, instant now,
 
     if (!called || called == caller || peer_id_equal(&called->id, &caller->id))
         return RELAY_NO_PEER;
-    if (is_full(s, caller) || is_full(s, called))
+    if (is_full(s, caller) || is_full(s, called) || is_pair_full(caller, called))
         return RELAY_TOO_MANY;
     *out = add_circuit(s, now, caller, called);
     return *out ? RELAY_OK : RELAY_TOO_MANY;
@@ -241,7 +248,6 @@ static void on_hang_up(struct relay_server *s, struct relay_client *asks,
     struct relay_client *other = c->side[c->side[0].client == asks].client;
     tell_end(s, other, c->number, m->status == RELAY_OK ? RELAY_GONE : m->status);
     free_circuit(s, c);
-    let_go(s, other);
 }
 
 void relay_server_message(struct relay_server *s, instant now, void *conn, const struct peer_id *id,
@@ -255,13 +261,14 @@ void relay_server_message(struct relay_server *s, instant now, void *conn, const
         c = add_client(s, conn, id, path);
     if (!c)
         return;
-    if (m->type == RELAY_REGISTER)
-        on_register(s, now, c);
-    else if (m->type == RELAY_OPEN)
-        on_open(s, now, c, m);
-    else
+    if (m->type == RELAY_HANG_UP)
         on_hang_up(s, c, m);
-    let_go(s, c);
+    else if (!bucket_take(&c->asks, now, 1))
+        s->counters.hasty++;
+    else if (m->type == RELAY_REGISTER)
+        on_register(s, now, c);
+    else
+        on_open(s, now, c, m);
 }
 
 /* ---- what happens to their sessions ---- */
@@ -293,7 +300,6 @@ void relay_server_left(struct relay_server *s, void *conn)
         struct relay_client *other = circuit->side[circuit->side[0].client == c].client;
         tell_end(s, other, circuit->number, RELAY_GONE);
         free_circuit(s, circuit);
-        let_go(s, other);
     }
     free_client(s, c);
 }
@@ -309,10 +315,8 @@ void relay_server_tick(struct relay_server *s, instant now)
         if (now < c->used + CIRCUIT_IDLE)
             return;
         free_circuit(s, c);
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 2; i++)
             tell_end(s, client[i], number, RELAY_GONE);
-            let_go(s, client[i]);
-        }
     }
 }
 
@@ -327,7 +331,7 @@ instant relay_server_deadline(const struct relay_server *s)
 
 int relay_server_new(struct relay_server **out, const struct relay_server_options *options)
 {
-    uint8_t secret[3][MAP_SECRET_LEN];
+    uint8_t secret[4][MAP_SECRET_LEN];
     struct relay_server *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
@@ -340,9 +344,11 @@ int relay_server_new(struct relay_server **out, const struct relay_server_option
     map_init(&s->by_conn, secret[0]);
     map_init(&s->by_id, secret[1]);
     map_init(&s->by_number, secret[2]);
+    map_init(&s->by_payer, secret[3]);
     options->events->random(options->arg, s->secret, sizeof(s->secret));
     list_init(&s->clients);
     list_init(&s->circuits);
+    list_init(&s->accounts);
     *out = s;
     return 0;
 }
@@ -355,9 +361,11 @@ void relay_server_free(struct relay_server *s)
         free_circuit(s, list_entry(node, struct relay_circuit, link));
     for (struct list *node; (node = list_first(&s->clients));)
         free_client(s, list_entry(node, struct relay_client, link));
+    relay_account_end(s);
     map_deinit(&s->by_conn);
     map_deinit(&s->by_id);
     map_deinit(&s->by_number);
+    map_deinit(&s->by_payer);
     secret_wipe(s->secret, sizeof(s->secret));
     free(s);
 }

@@ -6,8 +6,6 @@
 #include "gateway/crypto/secret.h"
 #include "gateway/relay/server_parts.h"
 
-#define DAY SEC(86400)
-
 /* Frames of one circuit that lie back to back. */
 struct run {
     uint8_t *data;
@@ -89,22 +87,6 @@ void relay_server_flush(struct relay_server *s)
     }
 }
 
-/* ---- quotas ---- */
-
-static bool may_pass(struct relay_server *s, instant now, struct relay_client *payer, size_t bytes)
-{
-    if (now - payer->day >= DAY) {
-        payer->day = now;
-        payer->day_bytes = 0;
-    }
-    if (s->options.daily > 0 && payer->day_bytes + bytes > s->options.daily)
-        return false;
-    if (payer->rate.rate > 0 && !bucket_take(&payer->rate, now, bytes))
-        return false;
-    payer->day_bytes += bytes;
-    return true;
-}
-
 /* ---- forwarding ---- */
 
 /* The side that these frames come from, or NULL: not one of ours, or not from where it is. */
@@ -137,7 +119,7 @@ static void forward(struct relay_server *s, instant now, struct relay_side *from
     c->used = now;
     list_remove(&c->link);
     list_append(&s->circuits, &c->link);
-    if (!may_pass(s, now, c->side[1].client, bytes)) {
+    if (!relay_account_pay(s, c->side[1].client->account, now, bytes)) {
         s->counters.over_quota += run->count;
         return;
     }

@@ -1,4 +1,7 @@
-/** The parts of struct relay_server, for the files that make it up (server_control.c, server_data.c). */
+/**
+ * The parts of struct relay_server, for the files that make it up (server_control.c, server_data.c,
+ * server_account.c).
+ */
 #pragma once
 
 #include "gateway/base/bucket.h"
@@ -9,6 +12,17 @@
 #define RELAY_QUEUE_MAX     (256 << 10) /* bytes that wait for one receiver */
 #define RELAY_QUEUE_ALL_MAX (8 << 20)   /* for all of them */
 
+/** What one peer may still have relayed. It outlives the peer's connections, so that nobody gets
+ *  another day by coming anew. */
+struct relay_account {
+    struct list link; /* in server->accounts, the oldest first */
+    struct peer_id id;
+    unsigned users;     /* clients */
+    struct bucket rate; /* bytes; unused when its rate is 0 */
+    uint64_t day_bytes; /* since `day` */
+    instant day;
+};
+
 /** One connection that has to do with the relay. */
 struct relay_client {
     struct list link; /* in server->clients */
@@ -18,11 +32,10 @@ struct relay_client {
     bool registered;
     struct list sides; /* of struct relay_side */
     unsigned circuits;
-    struct bucket rate; /* bytes; unused when its rate is 0 */
-    uint64_t day_bytes; /* since `day` */
-    instant day;
-    struct list queue; /* of struct relay_batch, oldest first */
-    size_t queued;     /* bytes */
+    struct relay_account *account; /* of who pays; NULL unless it has been registered */
+    struct bucket asks;            /* messages that cost us something */
+    struct list queue;             /* of struct relay_batch, oldest first */
+    size_t queued;                 /* bytes */
 };
 
 /** One end of a circuit. */
@@ -53,6 +66,8 @@ struct relay_server {
     struct map by_conn;   /* of clients, by conn */
     struct map by_id;     /* of those that are registered */
     struct map by_number; /* of circuits */
+    struct list accounts;
+    struct map by_payer; /* of accounts */
     uint32_t last_number;
     uint8_t secret[32];
     size_t queued; /* bytes, of all clients */
@@ -64,3 +79,16 @@ struct relay_client *relay_client_of(const struct relay_server *s, const void *c
 
 /** Forgets what waits for a client. */
 void relay_queue_drop(struct relay_server *s, struct relay_client *c);
+
+/* server_account.c */
+
+/** The account of a peer, made if need be, with one user more; NULL: no memory. */
+struct relay_account *relay_account_open(struct relay_server *s, instant now,
+                                         const struct peer_id *id);
+/** One user less. It stays for the rest of its day. Nothing for NULL. */
+void relay_account_close(struct relay_account *a);
+/** Takes what is relayed from the account, or nothing and returns false. */
+bool relay_account_pay(struct relay_server *s, struct relay_account *a, instant now,
+                       uint64_t bytes);
+/** Frees them all. */
+void relay_account_end(struct relay_server *s);

@@ -24,7 +24,7 @@ struct side {
     struct peer_id id;
     struct path seen;  /* where the relay sees it */
     struct path relay; /* where it sees the relay */
-    bool deaf, refuses;
+    bool deaf, refuses, lonely;
     unsigned registered, opened, incoming, refused, closed, delivered;
     int status;
     struct path circuit;
@@ -176,6 +176,12 @@ static void on_refused(void *arg, const struct peer_id *id, void *conn, int stat
     s->status = status;
 }
 
+static bool is_used(void *arg, const struct peer_id *id)
+{
+    (void)id;
+    return !((struct side *)arg)->lonely;
+}
+
 static void on_closed(void *arg, const struct peer_id *id, const struct path *path)
 {
     struct side *s = arg;
@@ -185,7 +191,8 @@ static void on_closed(void *arg, const struct peer_id *id, const struct path *pa
 }
 
 static const struct relay_client_events CLIENT = {
-    client_tells, client_sends, deliver, on_registered, may_call, on_circuit, on_refused, on_closed,
+    client_tells, client_sends, deliver, on_registered, may_call,
+    on_circuit,   on_refused,   is_used, on_closed,
 };
 
 static struct path at(const char *text)
@@ -390,6 +397,47 @@ static void a_full_socket_is_told_to_the_session(void **state)
     assert_int_equal(w->alice.bytes, 64 * SIZE - 100);
 }
 
+static void a_circuit_of_no_use_is_ended_at_the_third_look(void **state)
+{
+    struct world *w = *state;
+
+    join(w);
+    w->bob.lonely = true;
+    relay_client_sweep(w->bob.client);
+    relay_client_sweep(w->bob.client);
+    w->bob.lonely = false;
+    relay_client_sweep(w->bob.client);
+    w->bob.lonely = true;
+    relay_client_sweep(w->bob.client);
+    relay_client_sweep(w->bob.client);
+    assert_int_equal(relay_client_circuits(w->bob.client, &w->alice.id, &w->bob, NULL, 0), 1);
+    assert_int_equal(relay_client_circuits(w->bob.client, &w->bob.id, NULL, NULL, 0), 0);
+    assert_int_equal(relay_client_circuits(w->bob.client, NULL, &w->alice, NULL, 0), 0);
+    relay_client_sweep(w->bob.client);
+    assert_int_equal(relay_client_circuits(w->bob.client, NULL, NULL, NULL, 0), 0);
+    settle(w);
+    assert_int_equal(w->alice.closed, 1);
+}
+
+static void one_relay_cannot_fill_the_table_with_callers(void **state)
+{
+    struct world *w = *state;
+    struct relay_message m = {.type = RELAY_INCOMING};
+    struct peer_id carol = {{9}};
+
+    memcpy(m.id, w->bob.id.key, sizeof(m.id));
+    for (unsigned i = 0; i < 2 * RELAY_CLIENT_CIRCUITS_OF; i++) {
+        m.frame.circuit = i;
+        relay_client_message(w->alice.client, w->now, &w->alice, &w->alice.relay, &m);
+        w->letters = 0;
+    }
+    assert_int_equal(relay_client_circuits(w->alice.client, NULL, NULL, NULL, 0),
+                     RELAY_CLIENT_CIRCUITS_OF);
+    assert_int_equal(
+        relay_client_open(w->alice.client, w->now, &w->alice, &w->alice.relay, &carol, NULL),
+        -ENOMEM);
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_setup_teardown(f, build, finish)
@@ -403,6 +451,8 @@ int main(void)
         SENTENCE(a_move_of_ours_changes_the_tag_and_nothing_else),
         SENTENCE(a_circuit_ends_with_either_session),
         SENTENCE(closing_it_ourselves_tells_the_other_side),
+        SENTENCE(a_circuit_of_no_use_is_ended_at_the_third_look),
+        SENTENCE(one_relay_cannot_fill_the_table_with_callers),
         SENTENCE(a_full_socket_is_told_to_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

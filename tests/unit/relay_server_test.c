@@ -213,7 +213,7 @@ static void only_whom_it_serves_may_register(void **state)
     registers(w, &w->alice);
     assert_int_equal(last_of(&w->alice)->status, RELAY_DENIED);
     assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_NO_PEER);
-    assert_int_equal(counters(w).clients, 0);
+    assert_int_equal(counters(w).registered, 0);
 }
 
 static void a_frame_from_elsewhere_or_with_a_wrong_tag_goes_nowhere(void **state)
@@ -287,7 +287,7 @@ static void one_that_leaves_takes_its_circuits_along(void **state)
     assert_int_equal(last_of(&w->bob)->type, RELAY_CLOSE);
     assert_int_equal(last_of(&w->bob)->status, RELAY_GONE);
     assert_int_equal(last_of(&w->carol)->type, RELAY_CLOSE);
-    assert_int_equal(counters(w).clients, 0);
+    assert_int_equal(counters(w).clients, 2);
     assert_int_equal(counters(w).circuits, 0);
     assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_NO_PEER);
 }
@@ -306,7 +306,7 @@ static void either_side_may_close_a_circuit_and_nobody_else(void **state)
     assert_int_equal(last_of(&w->bob)->type, RELAY_CLOSE);
     assert_int_equal(last_of(&w->bob)->frame.circuit, number);
     says(w, &w->bob, bye);
-    assert_int_equal(counters(w).clients, 1);
+    assert_int_equal(counters(w).clients, 3);
 }
 
 static void a_newer_session_of_a_peer_takes_over_its_registration(void **state)
@@ -378,10 +378,46 @@ static void the_called_pays_by_the_day(void **state)
     assert_int_equal(w->sends, 1);
     registers(w, &w->alice); /* a new registration is no new day */
     sends(w, &w->bob, &w->bob.path, 60);
+    relay_server_left(w->server, &w->alice);
+    join(w); /* and a new session neither */
+    sends(w, &w->bob, &w->bob.path, 60);
     assert_int_equal(w->sends, 1);
     w->now += SEC(86400);
     sends(w, &w->bob, &w->bob.path, 60);
     assert_int_equal(w->sends, 2);
+}
+
+static void who_asks_too_fast_gets_no_answer(void **state)
+{
+    struct world *w = *state;
+
+    registers(w, &w->alice);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct relay_message m = {.type = i % 2 ? RELAY_OPEN : RELAY_REGISTER};
+        w->bob.tells = 0;
+        says(w, &w->bob, m);
+    }
+    assert_int_equal(counters(w).hasty, 1000 - 64);
+    assert_int_equal(w->bob.tells, 0);
+    w->now += SEC(1);
+    assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_OK);
+    const struct relay_message bye = {.type = RELAY_HANG_UP,
+                                      .frame.circuit = last_of(&w->bob)->frame.circuit};
+    for (unsigned i = 0; i < 9; i++)
+        registers(w, &w->bob);
+    says(w, &w->bob, bye); /* which costs nothing */
+    assert_int_equal(counters(w).circuits, 0);
+}
+
+static void nobody_takes_all_circuits_of_another(void **state)
+{
+    struct world *w = *state;
+
+    registers(w, &w->alice);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_OK);
+    assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_TOO_MANY);
+    assert_int_equal(calls(w, &w->carol, &w->alice), RELAY_OK);
 }
 
 static void a_full_socket_holds_256_kib_a_receiver_and_lets_the_oldest_go(void **state)
@@ -435,6 +471,8 @@ int main(void)
         SENTENCE(clients_and_circuits_are_limited),
         SENTENCE(the_called_pays_by_the_second),
         SENTENCE(the_called_pays_by_the_day),
+        SENTENCE(who_asks_too_fast_gets_no_answer),
+        SENTENCE(nobody_takes_all_circuits_of_another),
         SENTENCE(a_full_socket_holds_256_kib_a_receiver_and_lets_the_oldest_go),
         SENTENCE(a_circuit_that_carries_nothing_for_five_minutes_ends),
     };

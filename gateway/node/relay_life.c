@@ -1,0 +1,450 @@
+/* Relays: what happens to sessions, what is said, and what the cores of both roles want. */
+#include "gateway/node/relay_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+
+#define LOOK_EVERY SEC(5)
+
+static struct peer *find_peer(const struct relay_desk *d, const struct peer_id *id)
+{
+    return d->node->find(d->node->node, id);
+}
+
+static struct relay_site *place_of(const struct relay_desk *d, const struct peer_id *id)
+{
+    return relay_site_find(&d->places, id);
+}
+
+static struct relay_site *place_of_conn(const struct relay_desk *d, const struct quic_conn *conn)
+{
+    struct quic_conn_info info;
+    quic_conn_info(conn, &info);
+    return place_of(d, &info.id);
+}
+
+/* ---- time ---- */
+
+static void set_timer(struct relay_desk *d)
+{
+    instant due = relay_client_deadline(d->client), now = env_now(d->node->env);
+    instant server = d->server ? relay_server_deadline(d->server) : INSTANT_NEVER;
+
+    if (!relay_find_has_work(d))
+        d->look = INSTANT_NEVER;
+    else if (d->look == INSTANT_NEVER)
+        d->look = now + LOOK_EVERY;
+    due = server < due ? server : due;
+    timer_set(d->node->env, &d->timer, d->look < due ? d->look : due);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct relay_desk *d = container_of(timer, struct relay_desk, timer);
+    instant now = env_now(d->node->env);
+
+    relay_client_tick(d->client, now);
+    if (d->server)
+        relay_server_tick(d->server, now);
+    if (now >= d->look) {
+        d->look = INSTANT_NEVER;
+        relay_find_look(d);
+    }
+    set_timer(d);
+}
+
+/* ---- what peers tell one another about their relays ---- */
+
+static void tell_conn(void *arg, void *conn, const struct relay_message *m)
+{
+    uint8_t out[RELAY_MESSAGE_MAX];
+    const struct message_part part = relay_message_write(m, out);
+    (void)arg;
+    peer_tell_part(conn, &part);
+}
+
+static void tell_our_relays(void *arg, struct peer *p)
+{
+    struct relay_desk *d = arg;
+    struct relay_message m = {.type = RELAY_RELAYS};
+
+    /* A relay that is none of our peers has no use for the others. */
+    if (!peer_conn(p) || (place_of(d, &p->id) && !registry_peer(d->node->registry, &p->id)))
+        return;
+    list_each(node, &d->places)
+    {
+        const struct relay_site *place = list_entry(node, struct relay_site, link);
+        if (!place->ours || !place->registered || m.place_count == RELAY_MESSAGE_LIST_MAX ||
+            peer_id_equal(&place->id, &p->id))
+            continue;
+        struct relay_place *out = &m.place[m.place_count++];
+        memcpy(out->id, place->id.key, sizeof(out->id));
+        (void)snprintf(out->host, sizeof(out->host), "%s", place->host);
+    }
+    if (m.place_count > 0)
+        tell_conn(d, peer_conn(p), &m);
+}
+
+static void note_its_relays(struct relay_desk *d, const struct peer *p,
+                            const struct relay_message *m)
+{
+    char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1] = {{0}};
+    size_t count = 0;
+
+    for (size_t i = 0; i < m->place_count && count < PEER_RELAYS_MAX; i++) {
+        struct peer_id id;
+        char id_text[PEER_ID_TEXT_LEN + 1], text[PEER_ID_TEXT_LEN + 2 + RELAY_MESSAGE_HOST_MAX];
+        memcpy(id.key, m->place[i].id, sizeof(id.key));
+        (void)snprintf(text, sizeof(text), "%s@%s", peer_id_print(&id, id_text), m->place[i].host);
+        if (strlen(text) <= PEER_RELAY_MAX && registry_relay_ok(text))
+            memcpy(relay[count++], text, strlen(text) + 1);
+    }
+    if (registry_peer_relays(d->node->registry, &p->id, relay, count))
+        d->node->save(d->node->node);
+}
+
+/* ---- what the client's core wants ---- */
+
+static int send_over(void *arg, const struct path *to, const uint8_t *data, size_t len,
+                     size_t segment)
+{
+    struct relay_desk *d = arg;
+    const struct quic_tx tx = {.path = *to, .data = data, .len = len, .segment = segment};
+    return hub_send_over(d->node->hub, &tx);
+}
+
+static void deliver(void *arg, const struct path *path, uint8_t *data, size_t len, size_t segment)
+{
+    struct relay_desk *d = arg;
+    hub_deliver(d->node->hub, path, data, len, segment);
+}
+
+static void on_registered(void *arg, void *conn, enum relay_status status)
+{
+    struct relay_desk *d = arg;
+    struct relay_site *p = place_of_conn(d, conn);
+
+    if (!p || !p->ours)
+        return;
+    if (status != RELAY_OK && !p->told)
+        log_warn(LOG_RELAY, "relay %s: %s", p->host, relay_status_text(status));
+    p->told = status != RELAY_OK;
+    p->registered = status == RELAY_OK ? conn : NULL;
+    if (!p->registered)
+        return;
+    log_info(LOG_RELAY, "reachable through the relay %s", p->host);
+    d->node->each(d->node->node, tell_our_relays, d);
+}
+
+static bool may_call(void *arg, const struct peer_id *id)
+{
+    struct relay_desk *d = arg;
+    return registry_may_connect(d->node->registry, id, env_wall_us(d->node->env));
+}
+
+static void on_circuit(void *arg, const struct peer_id *id, const struct path *path, bool incoming)
+{
+    struct relay_desk *d = arg;
+    struct peer *m = find_peer(d, id);
+
+    if (!m || incoming)
+        return;
+    peer_add_candidate(m, path);
+    relay_find_await(d, m);
+}
+
+static void on_refused(void *arg, const struct peer_id *id, void *conn, int status)
+{
+    struct relay_desk *d = arg;
+    struct peer *m = find_peer(d, id);
+    const struct relay_site *p = place_of_conn(d, conn);
+
+    if (!m || !p)
+        return;
+    peer_note(m, "relay %s: %s", p->host,
+              status < 0 ? "no answer" : relay_status_text((enum relay_status)status));
+    relay_find_await(d, m);
+}
+
+static bool is_used(void *arg, const struct peer_id *id)
+{
+    const struct peer *m = find_peer(arg, id);
+    return m && (m->dialling || peer_connections(m) > 0);
+}
+
+/* A session that went this way looks for another at once. */
+static void on_closed(void *arg, const struct peer_id *id, const struct path *path)
+{
+    struct relay_desk *d = arg;
+    struct peer *m = find_peer(d, id);
+    struct quic_conn_info info;
+
+    if (!m || !peer_conn(m))
+        return;
+    quic_conn_info(peer_conn(m), &info);
+    if (!path_equal(&info.path, path))
+        return;
+    quic_conn_probe(peer_conn(m));
+    relay_desk_find(d, m);
+}
+
+static const struct relay_client_events CLIENT_EVENTS = {
+    .tell = tell_conn,
+    .send = send_over,
+    .deliver = deliver,
+    .on_registered = on_registered,
+    .may_call = may_call,
+    .on_circuit = on_circuit,
+    .on_refused = on_refused,
+    .is_used = is_used,
+    .on_closed = on_closed,
+};
+
+static int carry(struct hub_carrier *carrier, const struct quic_tx *tx)
+{
+    struct relay_desk *d = container_of(carrier, struct relay_desk, carrier);
+    return relay_client_send(d->client, &tx->path, tx->data, tx->len, tx->segment);
+}
+
+/* ---- what the server's core wants ---- */
+
+static bool may_register(void *arg, const struct peer_id *id)
+{
+    struct relay_desk *d = arg;
+    const struct known_peer *known = registry_peer(d->node->registry, id);
+
+    if (known && known->blocked)
+        return false;
+    return d->node->options->relay_serve == RELAY_SERVE_OPEN || known;
+}
+
+static int forward(void *arg, const struct path *to, const uint8_t *data, size_t len,
+                   size_t segment)
+{
+    struct relay_desk *d = arg;
+    const struct quic_tx tx = {.path = *to, .data = data, .len = len, .segment = segment};
+    return hub_send_last(d->node->hub, &tx);
+}
+
+static void fill_random(void *arg, void *out, size_t len)
+{
+    struct relay_desk *d = arg;
+    env_random(d->node->env, out, len);
+}
+
+static const struct relay_server_events SERVER_EVENTS = {
+    .may_register = may_register,
+    .tell = tell_conn,
+    .send = forward,
+    .random = fill_random,
+};
+
+/* ---- what the gateway asks ---- */
+
+size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, struct addr *out,
+                            size_t max, bool *more)
+{
+    struct relay_site *p = place_of(d, id);
+    size_t count = 0;
+
+    if (!p)
+        return 0;
+    relay_site_look_up(p);
+    *more = *more || p->lookup.query;
+    while (count < max && count < (size_t)p->found_count) {
+        out[count] = p->found[count];
+        count++;
+    }
+    return count;
+}
+
+bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id)
+{
+    const struct relay_site *p = place_of(d, id);
+    return p && p->ours;
+}
+
+bool relay_desk_admits(const struct relay_desk *d, const struct peer_id *id)
+{
+    return (d->server || place_of(d, id)) && !registry_is_blocked(d->node->registry, id);
+}
+
+struct addr relay_desk_remote(const struct relay_desk *d, const struct path *path)
+{
+    struct quic_conn *conn = relay_client_conn_of(d->client, path);
+    struct quic_conn_info info = {0};
+
+    if (conn)
+        quic_conn_info(conn, &info);
+    return info.path.remote;
+}
+
+void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1])
+{
+    char id[PEER_ID_TEXT_LEN + 1];
+
+    out[0] = '\0';
+    list_each(node, &d->places)
+    {
+        const struct relay_site *p = list_entry(node, struct relay_site, link);
+        if (!p->ours || !p->registered)
+            continue;
+        if (snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&p->id, id), p->host) >
+            PEER_RELAY_MAX)
+            out[0] = '\0'; /* cannot be: it was read from no more */
+        return;
+    }
+}
+
+/* ---- what happens to sessions ---- */
+
+static void on_moved(struct relay_desk *d, struct quic_conn *conn)
+{
+    struct quic_conn_info info;
+
+    quic_conn_info(conn, &info);
+    relay_client_moved(d->client, conn, &info.path);
+    if (d->server)
+        relay_server_moved(d->server, conn, &info.path);
+}
+
+static void on_left(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn)
+{
+    if (place && place->registered == conn)
+        place->registered = NULL;
+    if (place && place->asked == conn)
+        place->asked = NULL;
+    relay_client_left(d->client, conn);
+    if (d->server)
+        relay_server_left(d->server, conn);
+}
+
+static void on_ready(struct relay_desk *d, struct peer *p, struct quic_conn *conn)
+{
+    struct relay_site *place = place_of(d, &p->id);
+
+    relay_find_ready(d, p, conn);
+    if (place)
+        relay_find_register(d, place, conn);
+    if (place)
+        relay_find_quests(d, place, conn);
+    tell_our_relays(d, p);
+}
+
+void relay_desk_on_conn(struct relay_desk *d, struct peer *p, struct quic_conn *conn, bool ended)
+{
+    if (ended) {
+        on_left(d, place_of(d, &p->id), conn);
+    } else {
+        on_moved(d, conn);
+        if (peer_conn(p) == conn)
+            on_ready(d, p, conn);
+    }
+    set_timer(d);
+}
+
+/* To somebody who takes us for a relay. */
+static void decline(struct relay_desk *d, struct quic_conn *conn, const struct relay_message *m)
+{
+    struct relay_message answer = {.status = RELAY_DENIED, .request = m->request};
+
+    if (m->type == RELAY_HANG_UP)
+        return;
+    answer.type = m->type == RELAY_OPEN ? RELAY_OPENED : RELAY_REGISTERED;
+    tell_conn(d, conn, &answer);
+}
+
+void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *conn,
+                        const struct message_part *part)
+{
+    struct relay_message m;
+    struct quic_conn_info info;
+    instant now = env_now(d->node->env);
+
+    if (!relay_message_is(part) || relay_message_read(&m, part) < 0)
+        return;
+    quic_conn_info(conn, &info);
+    if (m.type == RELAY_RELAYS)
+        note_its_relays(d, p, &m);
+    else if (!relay_message_to_relay(&m))
+        relay_client_message(d->client, now, conn, &info.path, &m);
+    else if (d->server)
+        relay_server_message(d->server, now, conn, &p->id, &info.path, &m);
+    else
+        decline(d, conn, &m);
+    set_timer(d);
+}
+
+/* ---- frames ---- */
+
+void relay_desk_input(struct relay_desk *d, const struct path *path, uint8_t *data, size_t len,
+                      size_t segment)
+{
+    size_t taken = relay_client_input(d->client, path, data, len, segment);
+
+    if (d->server && taken < len)
+        relay_server_input(d->server, env_now(d->node->env), path, data + taken, len - taken,
+                           segment);
+}
+
+void relay_desk_on_room(struct relay_desk *d)
+{
+    if (d->server)
+        relay_server_flush(d->server);
+}
+
+/* ---- life ---- */
+
+static void keep_ours(struct relay_desk *d)
+{
+    for (size_t i = 0; i < RELAY_USE_MAX && d->node->options->relay_use[i][0]; i++) {
+        const char *text = d->node->options->relay_use[i];
+        struct relay_site *p = relay_site_get(&d->places, d->node, text, true);
+        if (!p) {
+            log_warn(LOG_RELAY, "[relay] use: %s: %s", text, "this gateway itself, or no relay");
+            continue;
+        }
+        p->ours = true;
+        relay_site_look_up(p);
+        (void)d->node->get(d->node->node, &p->id); /* node_registry_changed() wants it connected */
+    }
+}
+
+int relay_desk_start(struct relay_desk *d, const struct desk *node)
+{
+    *d = (struct relay_desk){
+        .node = node, .carrier.send = carry, .timer.fire = on_timer, .look = INSTANT_NEVER};
+    list_init(&d->places);
+    int err = relay_client_new(&d->client, &CLIENT_EVENTS, d);
+    if (err == 0 && node->options->relay_serve != RELAY_SERVE_OFF) {
+        const struct relay_server_options options = {
+            .events = &SERVER_EVENTS,
+            .arg = d,
+            .max_clients = node->options->max_peers,
+            .rate = node->options->relay_rate,
+            .daily = node->options->relay_daily,
+        };
+        err = relay_server_new(&d->server, &options);
+    }
+    if (err < 0)
+        return err;
+    hub_set_carrier(node->hub, PATH_RELAY, &d->carrier);
+    keep_ours(d);
+    return 0;
+}
+
+void relay_desk_stop(struct relay_desk *d)
+{
+    if (!d->node)
+        return;
+    timer_stop(d->node->env, &d->timer);
+    hub_set_carrier(d->node->hub, PATH_RELAY, NULL);
+    for (struct list *node; (node = list_first(&d->places));)
+        relay_site_free(list_entry(node, struct relay_site, link));
+    relay_client_free(d->client);
+    relay_server_free(d->server);
+    *d = (struct relay_desk){0};
+}

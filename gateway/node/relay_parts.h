@@ -1,0 +1,22 @@
+/**
+ * The parts of struct relay_desk, for the files that make it up: relay_life.c (what happens, and what
+ * the cores of both roles want) and relay_find.c (which relay is asked for whom, and what is kept).
+ */
+#pragma once
+
+#include "gateway/node/relay_desk.h"
+#include "gateway/node/relay_site.h"
+
+/** Asks for the peers that have waited for a relay to be connected. */
+void relay_find_quests(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn);
+/** A peer has a session: circuits to it are paths of that. */
+void relay_find_ready(struct relay_desk *d, const struct peer *p, struct quic_conn *conn);
+/** Tells a peer whether a path through a relay may still come. */
+void relay_find_await(struct relay_desk *d, struct peer *p);
+
+/** Looks at all that is kept: registrations, spare circuits, circuits and relays of no use. */
+void relay_find_look(struct relay_desk *d);
+/** Is there anything to look at? */
+bool relay_find_has_work(const struct relay_desk *d);
+/** Asks a relay of ours to let others reach us, once on each connection. */
+void relay_find_register(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn);

@@ -1,0 +1,191 @@
+#include "gateway/node/relay_site.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+
+#define PLACES_MAX     64
+#define LOOK_UP_AGAIN  SEC(300)
+#define INTERFACES_MAX 64
+
+struct relay_site *relay_site_find(const struct list *places, const struct peer_id *id)
+{
+    list_each(node, places)
+    {
+        struct relay_site *p = list_entry(node, struct relay_site, link);
+        if (peer_id_equal(&p->id, id))
+            return p;
+    }
+    return NULL;
+}
+
+void relay_site_free(struct relay_site *p)
+{
+    env_lookup_cancel(p->node->env, &p->lookup);
+    list_remove(&p->link);
+    free(p);
+}
+
+/* Relays of peers come and go; those of ours stay. */
+static bool make_room(const struct list *places)
+{
+    size_t count = 0;
+    struct relay_site *oldest = NULL;
+
+    list_each(node, places)
+    {
+        struct relay_site *p = list_entry(node, struct relay_site, link);
+        count++;
+        if (!p->ours && p->quests == 0 && !oldest)
+            oldest = p;
+    }
+    if (count < PLACES_MAX)
+        return true;
+    if (oldest)
+        relay_site_free(oldest);
+    return oldest != NULL;
+}
+
+static bool is_in(const struct addr *a, const char *const *prefixes)
+{
+    struct addr_prefix prefix;
+
+    for (; *prefixes; prefixes++)
+        if (addr_prefix_parse(&prefix, *prefixes) == 0 && addr_prefix_contains(&prefix, a))
+            return true;
+    return false;
+}
+
+/* Is this an address of a network that one of our interfaces is in, and none of our own? */
+static bool is_neighbour(struct env *env, const struct addr *a, bool *own)
+{
+    struct interface list[INTERFACES_MAX];
+    int count = env_interfaces(env, list, INTERFACES_MAX);
+    bool near = false;
+
+    for (int i = 0; i < count; i++) {
+        const struct addr_prefix net = {.addr = list[i].addr, .bits = list[i].prefix_bits};
+        near = near || (!list[i].loopback && addr_prefix_contains(&net, a));
+        *own = *own || addr_same_ip(&list[i].addr, a);
+    }
+    return near;
+}
+
+/* What a peer has named must not make us knock at doors in this machine or somebody's network. */
+static bool is_harmless(struct env *env, const struct addr *named)
+{
+    static const char *const PRIVATE[] = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
+                                          "100.64.0.0/10", "fc00::/7",      NULL};
+    static const char *const NOBODY[] = {"0.0.0.0/8", "127.0.0.0/8", "240.0.0.0/4", "64:ff9b::/96",
+                                         "2002::/16", "2001::/32",   "::/96",       NULL};
+    const struct addr a = addr_unmapped(*named);
+    uint16_t port = addr_port(&a);
+    bool own = false, near = is_neighbour(env, &a, &own);
+
+    if (own || addr_is_loopback(&a) || addr_is_unspecified(&a) || addr_is_multicast(&a) ||
+        addr_is_link_local(&a) || is_in(&a, NOBODY) || (port < 1024 && port != 443))
+        return false;
+    return near || !is_in(&a, PRIVATE);
+}
+
+static void on_looked_up(struct lookup *l, int err, const struct addr *list, int count)
+{
+    struct relay_site *p = container_of(l, struct relay_site, lookup);
+    struct peer *m = p->node->find(p->node->node, &p->id);
+
+    if (err < 0) {
+        log_info(LOG_RELAY, "relay %s: %s", p->host, strerror(-err));
+        if (m)
+            peer_note(m, "%s: no such host", p->host);
+        return;
+    }
+    p->found_count = 0;
+    for (int i = 0; i < count && p->found_count < RELAY_ADDRS_MAX; i++) {
+        const struct path path = {.kind = PATH_UDP, .remote = list[i]};
+        if (!p->named && !is_harmless(p->node->env, &list[i]))
+            continue;
+        p->found[p->found_count++] = list[i];
+        if (m)
+            peer_add_candidate(m, &path);
+    }
+    if (m && p->found_count == 0)
+        peer_note(m, "%s: no address that a peer may name", p->host);
+}
+
+/* HOST:PORT, [IPV6]:PORT. Returns false if it is neither. */
+static bool split(const char *text, char *host, size_t room, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    bool brackets = text[0] == '[' && colon && colon > text && colon[-1] == ']';
+    const char *from = brackets ? text + 1 : text;
+    size_t len = colon ? (size_t)(colon - from) - brackets : 0;
+
+    if (len == 0 || len >= room || text_parse_u16(port, colon + 1, strlen(colon + 1)) < 0)
+        return false;
+    memcpy(host, from, len);
+    host[len] = '\0';
+    return *port != 0;
+}
+
+void relay_site_look_up(struct relay_site *p)
+{
+    struct env *env = p->node->env;
+    char host[PEER_RELAY_MAX + 1];
+    uint16_t port;
+
+    if (p->lookup.query || (p->looked_up > 0 && env_now(env) < p->looked_up + LOOK_UP_AGAIN))
+        return;
+    p->looked_up = env_now(env);
+    if (!split(p->host, host, sizeof(host), &port) || env_lookup(env, &p->lookup, host, port) < 0)
+        log_warn(LOG_RELAY, "relay %s: not a HOST:PORT that can be looked up", p->host);
+}
+
+struct relay_site *relay_site_get(struct list *places, const struct desk *node, const char *text,
+                                  bool named)
+{
+    struct peer_id id;
+
+    if (!registry_relay_ok(text) || peer_id_parse(&id, text, PEER_ID_TEXT_LEN) < 0 ||
+        peer_id_equal(&id, node->self))
+        return NULL;
+    const char *host = text + PEER_ID_TEXT_LEN + 1;
+    struct relay_site *p = relay_site_find(places, &id);
+    if (!p) {
+        p = make_room(places) ? calloc(1, sizeof(*p)) : NULL;
+        if (!p)
+            return NULL;
+        p->node = node;
+        p->id = id;
+        p->lookup.done = on_looked_up;
+        list_append(places, &p->link);
+    }
+    if (strcmp(p->host, host) != 0 && !p->ours && (named || !p->named)) {
+        env_lookup_cancel(node->env, &p->lookup);
+        (void)snprintf(p->host, sizeof(p->host), "%s", host);
+        p->looked_up = 0;
+        p->found_count = 0;
+    }
+    p->named = p->named || named;
+    return p;
+}
+
+bool relay_site_is_asked_for(const struct relay_site *p, const struct peer_id *id)
+{
+    for (size_t i = 0; i < p->quests; i++)
+        if (peer_id_equal(&p->quest[i], id))
+            return true;
+    return false;
+}
+
+bool relay_site_remember(struct relay_site *p, const struct peer_id *id)
+{
+    if (relay_site_is_asked_for(p, id))
+        return true;
+    if (p->quests == RELAY_QUESTS_MAX)
+        return false;
+    p->quest[p->quests++] = *id;
+    return true;
+}

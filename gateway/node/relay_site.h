@@ -1,0 +1,53 @@
+/**
+ * Relays that we know of: where each is, what we have to do with it, and whom it is to be asked
+ * for.
+ *
+ * Those that a person configured for us stay; those of our peers come and go.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/base/env.h"
+#include "gateway/base/list.h"
+#include "gateway/node/desk.h"
+
+#define RELAY_QUESTS_MAX 64 /* peers that one relay is to be asked for */
+#define RELAY_ADDRS_MAX  4
+
+struct relay_site {
+    struct list link;
+    const struct desk *node;
+    struct peer_id id;
+    char host[PEER_RELAY_MAX + 1]; /* HOST:PORT */
+    bool ours;                     /* a person configured it for us */
+    bool named;                    /* a person has named it, for us or for a peer */
+    bool told;                     /* of the refusal, in the log */
+    struct quic_conn *asked;       /* we have asked it to let others reach us */
+    struct quic_conn *registered;  /* where it lets others reach us, or NULL */
+    struct lookup lookup;
+    struct addr found[RELAY_ADDRS_MAX];
+    int found_count;
+    instant looked_up;
+    struct peer_id quest[RELAY_QUESTS_MAX]; /* to be asked for once it is connected */
+    size_t quests;
+    unsigned failures; /* to reach it, in a row */
+    instant pause;     /* it is not dialled before, unless a person waits */
+    unsigned unused;   /* looks in a row that found no use for it */
+};
+
+/** The place of a relay, or NULL. */
+struct relay_site *relay_site_find(const struct list *places, const struct peer_id *id);
+/** The place of a relay written PEER_ID@HOST:PORT, made if need be; NULL: malformed, our own, or no
+ *  room. `named`: by a person; where other peers say that it is does not count then. */
+struct relay_site *relay_site_get(struct list *places, const struct desk *node, const char *text,
+                                  bool named);
+void relay_site_free(struct relay_site *p);
+
+/** Looks its name up, unless that was done lately. What is found is dialled. */
+void relay_site_look_up(struct relay_site *p);
+/** Remembers to ask it for a peer. Returns false if there are too many. */
+bool relay_site_remember(struct relay_site *p, const struct peer_id *id);
+/** Is it to be asked for this peer? */
+bool relay_site_is_asked_for(const struct relay_site *p, const struct peer_id *id);
