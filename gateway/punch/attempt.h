@@ -6,14 +6,19 @@
  * authenticated. What is a working path, and which one is used, is the path set's business.
  *
  *     punch_sockets()   how many sockets beside the main one it wants open now
+ *     punch_fresh()     which of them the other side must be told about, as a candidate
  *     punch_output()    while it returns true: probes to send
  *     punch_heard()     an authenticated probe of the peer came in
  *     punch_deadline()  when to call punch_output() again
  *     punch_state()     running, won (a path proved to work both ways), or lost: punch_why()
  *
  * Which strategies are tried, in what order, is a table (gateway/punch/plan.h) over what both NATs
- * do. Bounds, all together: 200 probes/s, 1,024 guesses, 20 probes to any one address that the peer
- * named and that never answered.
+ * do. Both sides run the same table by the clock, so that the one searches while the other is open.
+ *
+ * Bounds, all together: in any second PUNCH_RATE probes; PUNCH_GUESSES_MAX guesses, all to one IP
+ * address that the peer named, mass openings of our own NAT included; PUNCH_PER_ADDRESS probes to
+ * any one address and port. A probe with a hop limit is not counted there: it ends in our own
+ * network.
  */
 #pragma once
 
@@ -29,13 +34,15 @@
 #define PUNCH_SOCKETS_MAX 256 /* beside the main one */
 #define PUNCH_RATE        200 /* probes/s */
 #define PUNCH_GUESSES_MAX 1024
+#define PUNCH_PER_ADDRESS 20
 
 struct punch;
 
 enum punch_state { PUNCH_RUNNING, PUNCH_WON, PUNCH_LOST };
 
 struct punch_options {
-    bool controller; /* we began the round: acts half a round trip later (4.5) */
+    bool controller; /* we asked for the round; who answers waits half a round trip longer, so that
+                        both begin together */
     instant rtt;     /* of the session as it is, 0: not known */
     struct nat_facts ours, theirs;
     bool guessing; /* both agree to search by birthday and block scan */
@@ -61,26 +68,34 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate);
 void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
                  const struct nat_facts *theirs);
 
+/** How many sockets beside the main one are to be open now, IPv4; never fewer than before. At the
+ *  end the owner closes those over which no path works. */
 unsigned punch_sockets(const struct punch *p);
+/** The socket whose address, as a STUN server sees it, the other side needs now as a candidate;
+ *  0: none. Each socket is asked for once: do it when the answer changes. */
+unsigned punch_fresh(const struct punch *p);
 /** Writes the next probe that is due. */
 MUST_USE bool punch_output(struct punch *p, instant now, struct punch_send *out);
 instant punch_deadline(const struct punch *p);
 
 /** A probe of the peer, authenticated, came from `from` to socket `socket`. */
 void punch_heard(struct punch *p, instant now, unsigned socket, const struct addr *from);
-/** A path was proved to work both ways: the round is won. */
+/** A path was proved to work both ways: the round is won, after a moment in which candidates that
+ *  have not had a check yet get one, for theirs may be the better path. */
 void punch_proven(struct punch *p, instant now, unsigned socket, const struct addr *remote);
 
 enum punch_state punch_state(const struct punch *p);
-/** Why there is no direct path (yet), for people: "their NAT is symmetric with random ports". */
+/** Why there is no direct path (yet), for people: "their NAT is symmetric with random ports, and no
+ *  guess hit". A string that lasts. */
 const char *punch_why(const struct punch *p);
 /** Probes sent so far, and guesses among them. */
 void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses);
 
 /**
  * May we probe an address that a remote peer named? Not loopback, link-local, multicast, broadcast,
- * unspecified, a port below 1024, or IPv4 in any disguise of IPv6; not one of `own`; and a private
- * address only where `shares_network` says that we are on that network.
+ * unspecified or reserved, a port below 1024, or IPv4 in any disguise of IPv6; not one of `own`
+ * (one with port 0 stands for all of its ports); and a private address only where `shares_network`
+ * says that we are on that network.
  */
 bool punch_may_probe(const struct addr *a, const struct addr *own, size_t own_count,
                      bool shares_network);

@@ -1,0 +1,44 @@
+/**
+ * What is tried, in what order and for how long, between two NATs of known kinds.
+ *
+ * A table over both classes, the same seen from either side. A class never forbids anything: every
+ * list begins with the plain punch, and goes on to what may work if the class was told wrong.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/wire/candidate.h"
+
+enum punch_way {
+    PUNCH_OPEN,      /* openers, then checks of all candidates; goes on beside all that follow */
+    PUNCH_REROLL,    /* the same once more, both from a fresh socket */
+    PUNCH_TWO_STAGE, /* one side opens, the other, silent so far, comes through; then vice versa */
+    PUNCH_PREDICT,   /* the next ports of a sequential NAT */
+    PUNCH_BLOCK,     /* the ports near those that were seen */
+    PUNCH_BIRTHDAY,  /* random ports against many sockets */
+    PUNCH_MEET,      /* a predicted port against many sockets of a block */
+    PUNCH_TCP,       /* TCP simultaneous open: not a matter of struct punch */
+    PUNCH_ICMP,      /* pwnat: not a matter of struct punch */
+    PUNCH_WAYS,
+};
+
+struct punch_step {
+    enum punch_way way;
+    instant lasts;
+};
+
+struct punch_plan {
+    const struct punch_step *step;
+    size_t steps;
+};
+
+const struct punch_plan *punch_plan_of(enum nat_class ours, enum nat_class theirs);
+
+/** Is it a search among ports, to which both sides must have agreed? */
+static inline bool punch_way_guesses(enum punch_way way)
+{
+    return way == PUNCH_BLOCK || way == PUNCH_BIRTHDAY || way == PUNCH_MEET;
+}

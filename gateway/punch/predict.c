@@ -1,0 +1,88 @@
+/* Port prediction: a sequential NAT gives each destination the next port.
+ *
+ * One such NAT: it is shown a few new sockets, whose ports the other side reaches by sending to all
+ * that may come next. It shows them with a low hop limit only: a probe that came to the other
+ * router unasked might poison it (opener.c).
+ *
+ * Two of them: our n-th new mapping sends to their n-th port, and theirs likewise, so that each
+ * sends from where the other sends to. Nobody has to know how many mappings the other has spent. */
+#include "gateway/punch/strategy.h"
+
+#define PORTS        16 /* connectivity.md 4.6 */
+#define SHOWN        4  /* sockets */
+#define SHOWN_FOR    3  /* passes */
+#define SHOWN_EVERY  MSEC(700)
+#define SEARCH_AFTER MSEC(300) /* when they are surely shown */
+#define SEARCH_EVERY MSEC(1200)
+#define SEARCHES     2
+#define BOTH_PASSES  3
+#define BOTH_EVERY   MSEC(400)
+
+static void begin(struct punch *p)
+{
+    struct punch_run *r = &p->run;
+    switch (r->role) {
+    case PUNCH_SHOWS:
+        punch_take_sockets(p, SHOWN);
+        break;
+    case PUNCH_SEARCHES:
+        r->due += SEARCH_AFTER;
+        break;
+    case PUNCH_BOTH:
+        break;
+    case PUNCH_IDLE:
+        r->due = INSTANT_NEVER;
+        break;
+    }
+}
+
+/* The pass is through after `count` probes; there are `passes`, so far apart. */
+static void count_sent(struct punch_run *r, unsigned count, unsigned passes, instant every)
+{
+    if (++r->sent < count)
+        return;
+    r->sent = 0;
+    r->pass++;
+    r->due = r->pass < passes ? r->due + every : INSTANT_NEVER;
+}
+
+static bool show(struct punch *p, struct punch_send *out)
+{
+    struct punch_run *r = &p->run;
+    punch_send_opener(p, &p->around, r->first + r->sent, r->pass == 0, out);
+    count_sent(r, r->sockets, SHOWN_FOR, SHOWN_EVERY);
+    return true;
+}
+
+static bool search(struct punch *p, struct punch_send *out)
+{
+    struct punch_run *r = &p->run;
+    uint16_t port = punch_port_after(p, r->sent + 1);
+    bool fits = punch_guess_port(p, port) || r->pass > 0;
+    bool sent = fits && punch_send_guess(p, &(struct punch_send){.socket = 0}, port, out);
+    count_sent(r, PORTS, SEARCHES, SEARCH_EVERY);
+    return sent;
+}
+
+static bool both(struct punch *p, struct punch_send *out)
+{
+    struct punch_run *r = &p->run;
+    struct punch_send probe = {.socket = 0, .ttl = r->pass == 0 ? punch_ttl(p) : 0};
+    if (r->pass == 0) {
+        p->mappings++;
+        r->port[r->sent] = punch_port_after(p, p->mappings);
+    }
+    bool sent = punch_send_guess(p, &probe, r->port[r->sent], out);
+    count_sent(r, PORTS, BOTH_PASSES, BOTH_EVERY);
+    return sent;
+}
+
+static bool output(struct punch *p, instant now, struct punch_send *out)
+{
+    (void)now;
+    if (p->run.role == PUNCH_BOTH)
+        return both(p, out);
+    return p->run.role == PUNCH_SHOWS ? show(p, out) : search(p, out);
+}
+
+const struct punch_strategy punch_predict = {begin, output};

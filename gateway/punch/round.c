@@ -1,0 +1,260 @@
+#include "gateway/punch/attempt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gateway/punch/strategy.h"
+
+#define SAME_IP_MAX  8      /* candidates of one IP address: a peer has no more, an attacker may */
+#define HEARD_PAUSE  SEC(1) /* a search rests while what was heard is answered */
+#define BURST        6
+#define PROVEN_GRACE MSEC(200)
+
+/* In any second no more than PUNCH_RATE, the burst at its beginning included. */
+#define RATE (PUNCH_RATE - BURST)
+
+static const struct punch_strategy *const strategies[PUNCH_WAYS] = {
+    [PUNCH_REROLL] = &punch_reroll,     [PUNCH_TWO_STAGE] = &punch_two_stage,
+    [PUNCH_PREDICT] = &punch_predict,   [PUNCH_BLOCK] = &punch_block,
+    [PUNCH_BIRTHDAY] = &punch_birthday, [PUNCH_MEET] = &punch_meet,
+};
+
+/* ---- the plan ---- */
+
+static bool looks_at_ports(enum punch_way way)
+{
+    return way == PUNCH_PREDICT || punch_way_guesses(way);
+}
+
+static bool is_worth(struct punch *p, enum punch_way way)
+{
+    if (p->tried & 1u << way || !strategies[way])
+        return false;
+    if (punch_way_guesses(way) && !p->options.guessing)
+        return false;
+    return p->options.v4 && (!looks_at_ports(way) || punch_find_around(p));
+}
+
+static void begin_step(struct punch *p, const struct punch_step *step)
+{
+    p->way = step->way;
+    p->tried |= 1u << step->way;
+    p->strategy = strategies[step->way];
+    /* By the plan's clock, not by when we came to look at it: the peer keeps to the same. */
+    p->step_began = p->step_end;
+    p->step_end += step->lasts;
+    if (!p->strategy)
+        return;
+    p->run =
+        (struct punch_run){.began = p->step_began, .due = p->step_began, .role = punch_role_of(p)};
+    p->strategy->begin(p);
+}
+
+static void settle(struct punch *p, enum punch_state state)
+{
+    p->state = state;
+    p->strategy = NULL;
+    p->fresh = 0;
+}
+
+static void next_step(struct punch *p)
+{
+    p->fresh = 0;
+    if (p->proven) {
+        settle(p, PUNCH_WON);
+        return;
+    }
+    for (size_t i = 0; i < p->plan->steps; i++)
+        if (is_worth(p, p->plan->step[i].way)) {
+            begin_step(p, &p->plan->step[i]);
+            return;
+        }
+    settle(p, PUNCH_LOST);
+}
+
+static void advance(struct punch *p, instant now)
+{
+    while (p->state == PUNCH_RUNNING && now >= p->step_end)
+        next_step(p);
+}
+
+static instant open_lasts(const struct punch *p)
+{
+    return p->plan->step[0].lasts; /* each plan begins with PUNCH_OPEN */
+}
+
+/* ---- life ---- */
+
+int punch_new(struct punch **out, instant now, const struct punch_options *options)
+{
+    struct punch *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->options = *options;
+    p->began = now;
+    p->rate = bucket_of(RATE, BURST);
+    p->plan = punch_plan_of(options->ours.class, options->theirs.class);
+    p->way = PUNCH_OPEN;
+    p->tried = 1u << PUNCH_OPEN;
+    p->step_began = punch_checks_start(p, now);
+    p->step_end = p->step_began + open_lasts(p);
+    *out = p;
+    return 0;
+}
+
+void punch_free(struct punch *p)
+{
+    free(p);
+}
+
+static bool is_wanted(const struct punch *p, const struct addr *a)
+{
+    unsigned same_ip = 0;
+    bool family = addr_is_v6(a) ? p->options.v6 : p->options.v4;
+
+    /* Whether we share their network, and which addresses are our own, the caller knows. */
+    if (!family || !punch_may_probe(a, NULL, 0, true))
+        return false;
+    for (unsigned i = 0; i < p->candidates; i++) {
+        if (addr_equal(&p->candidate[i].addr, a))
+            return false;
+        same_ip += addr_same_ip(&p->candidate[i].addr, a);
+    }
+    return same_ip < SAME_IP_MAX;
+}
+
+void punch_add(struct punch *p, instant now, const struct candidate *candidate)
+{
+    if (p->candidates == CANDIDATES_MAX || !is_wanted(p, &candidate->addr))
+        return;
+    p->candidate[p->candidates++] = (struct punch_target){
+        .addr = candidate->addr, .type = candidate->type, .start = punch_checks_start(p, now)};
+}
+
+void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
+                 const struct nat_facts *theirs)
+{
+    if (ours->last_port != p->options.ours.last_port)
+        p->mappings = 0;
+    p->options.ours = *ours;
+    p->options.theirs = *theirs;
+    p->plan = punch_plan_of(ours->class, theirs->class);
+    if (p->way == PUNCH_OPEN && !p->proven)
+        p->step_end = p->step_began + open_lasts(p);
+    advance(p, now);
+}
+
+/* ---- probes ---- */
+
+unsigned punch_sockets(const struct punch *p)
+{
+    return p->sockets;
+}
+
+unsigned punch_fresh(const struct punch *p)
+{
+    return p->fresh;
+}
+
+static instant strategy_due(const struct punch *p)
+{
+    if (!p->strategy)
+        return INSTANT_NEVER;
+    instant rested = p->heard > 0 ? p->heard + HEARD_PAUSE : 0;
+    return p->run.due > rested ? p->run.due : rested;
+}
+
+static bool next_probe(struct punch *p, instant now, struct punch_send *out)
+{
+    if (punch_opener_due(p) <= now && punch_opener_output(p, out))
+        return true;
+    while (punch_checks_due(p) <= now)
+        if (punch_checks_output(p, now, out))
+            return true;
+    while (strategy_due(p) <= now)
+        if (p->strategy->output(p, now, out))
+            return true;
+    return false;
+}
+
+bool punch_output(struct punch *p, instant now, struct punch_send *out)
+{
+    advance(p, now);
+    if (p->state != PUNCH_RUNNING || bucket_ready(&p->rate, now, 1) > now ||
+        !next_probe(p, now, out))
+        return false;
+    (void)bucket_take(&p->rate, now, 1);
+    p->probes++;
+    return true;
+}
+
+static instant earlier(instant a, instant b)
+{
+    return a < b ? a : b;
+}
+
+instant punch_deadline(const struct punch *p)
+{
+    if (p->state != PUNCH_RUNNING)
+        return INSTANT_NEVER;
+    struct bucket rate = p->rate;
+    instant free = bucket_ready(&rate, rate.last, 1);
+    instant probe = earlier(punch_opener_due(p), earlier(punch_checks_due(p), strategy_due(p)));
+    return earlier(p->step_end, probe > free ? probe : free);
+}
+
+/* ---- what comes back ---- */
+
+static struct punch_target *find_learnt(struct punch *p, unsigned socket, const struct addr *from)
+{
+    for (unsigned i = 0; i < p->learnts; i++)
+        if (p->learnt[i].socket == socket && addr_equal(&p->learnt[i].addr, from))
+            return &p->learnt[i];
+    return NULL;
+}
+
+static bool is_opened(const struct punch *p, unsigned socket, const struct addr *a)
+{
+    for (unsigned i = 0; i < p->candidates; i++)
+        if (p->candidate[i].socket == socket && p->candidate[i].opened &&
+            addr_equal(&p->candidate[i].addr, a))
+            return true;
+    return false;
+}
+
+void punch_heard(struct punch *p, instant now, unsigned socket, const struct addr *from)
+{
+    if (p->state != PUNCH_RUNNING || addr_is_none(from))
+        return;
+    p->heard = now > 0 ? now : 1;
+    if (find_learnt(p, socket, from) || p->learnts == PUNCH_LEARNT_MAX)
+        return;
+    p->learnt[p->learnts++] = (struct punch_target){.addr = *from,
+                                                    .socket = socket,
+                                                    .type = CANDIDATE_PEER,
+                                                    .opened = is_opened(p, socket, from),
+                                                    .start = now};
+}
+
+void punch_proven(struct punch *p, instant now, unsigned socket, const struct addr *remote)
+{
+    (void)socket;
+    (void)remote;
+    if (p->state != PUNCH_RUNNING || p->proven)
+        return;
+    /* A nearer path may be among the candidates whose turn has not come yet. */
+    p->proven = true;
+    p->strategy = NULL;
+    p->step_end = now + PROVEN_GRACE;
+}
+
+enum punch_state punch_state(const struct punch *p)
+{
+    return p->state;
+}
+
+void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses)
+{
+    *probes = p->probes;
+    *guesses = p->guesses;
+}

@@ -1,0 +1,69 @@
+#include "gateway/punch/strategy.h"
+
+struct excuse {
+    const char *ours, *theirs;
+};
+
+/* What the other side's being a cone does not help against. */
+static const struct excuse EXCUSES[NAT_CLASSES] = {
+    [NAT_SEQUENTIAL] = {"our NAT is symmetric, and its next ports were not those expected",
+                        "their NAT is symmetric, and its next ports were not those expected"},
+    [NAT_BLOCK] = {"our NAT is symmetric, and none of the ports tried was open",
+                   "their NAT is symmetric, and none of the ports tried was open"},
+    [NAT_RANDOM] = {"our NAT is symmetric with random ports, and no guess hit",
+                    "their NAT is symmetric with random ports, and no guess hit"},
+    [NAT_BLOCKED] = {"UDP is blocked on our side", "UDP is blocked on their side"},
+};
+
+/* The same without a search. */
+static const struct excuse UNSEARCHED = {
+    "our NAT is symmetric, and guessing its ports is switched off on one side",
+    "their NAT is symmetric, and guessing its ports is switched off on one side"};
+
+static const char *why_ports(const struct punch *p)
+{
+    enum nat_class ours = p->options.ours.class, theirs = p->options.theirs.class;
+    bool searched = p->guesses > 0;
+
+    switch (punch_role_of(p)) {
+    case PUNCH_SHOWS:
+        return searched || p->options.guessing ? EXCUSES[ours].ours : UNSEARCHED.ours;
+    case PUNCH_SEARCHES:
+        return searched || p->options.guessing ? EXCUSES[theirs].theirs : UNSEARCHED.theirs;
+    case PUNCH_BOTH:
+        if (ours == NAT_SEQUENTIAL && theirs == NAT_SEQUENTIAL)
+            return "both NATs are symmetric, and their next ports were not those expected";
+        return "both NATs are symmetric, with ports that cannot be guessed";
+    case PUNCH_IDLE:
+        break;
+    }
+    return "nothing of theirs came through";
+}
+
+static const char *why_lost(const struct punch *p)
+{
+    enum nat_class ours = p->options.ours.class, theirs = p->options.theirs.class;
+
+    if (ours == NAT_BLOCKED)
+        return EXCUSES[ours].ours;
+    if (theirs == NAT_BLOCKED)
+        return EXCUSES[theirs].theirs;
+    if (p->candidates == 0)
+        return "they named no address that we may probe";
+    if (p->heard > 0)
+        return "their probes come through, but no answer to ours";
+    return why_ports(p);
+}
+
+const char *punch_why(const struct punch *p)
+{
+    switch (p->state) {
+    case PUNCH_RUNNING:
+        return "still looking for a direct path";
+    case PUNCH_WON:
+        return "there is a direct path";
+    case PUNCH_LOST:
+        break;
+    }
+    return why_lost(p);
+}
