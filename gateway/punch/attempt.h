@@ -68,11 +68,12 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate);
 void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
                  const struct nat_facts *theirs);
 
-/** How many sockets beside the main one are to be open now, IPv4; never fewer than before. At the
- *  end the owner closes those over which no path works. */
+/** How many sockets beside the main one are to be open now, IPv4; never fewer than before. Ask
+ * after punch_output() has returned false: a probe names no socket that was not wanted before. At
+ * the end the owner closes those over which no path works. */
 unsigned punch_sockets(const struct punch *p);
-/** The socket whose address, as a STUN server sees it, the other side needs now as a candidate;
- *  0: none. Each socket is asked for once: do it when the answer changes. */
+/** The socket whose address, as a STUN server sees it, the other side needs as one more candidate
+ *  (CANDIDATE_REFLEXIVE); 0: none. Find out and tell it once, whenever the answer changes. */
 unsigned punch_fresh(const struct punch *p);
 /** Writes the next probe that is due. */
 MUST_USE bool punch_output(struct punch *p, instant now, struct punch_send *out);

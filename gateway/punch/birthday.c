@@ -50,7 +50,7 @@ static bool search(struct punch *p, instant now, struct punch_send *out)
     while (!punch_guess_port(p, port)) /* there are many more ports than guesses */
         port = port == UINT16_MAX ? FIRST_PORT : (uint16_t)(port + 1);
     p->run.due = now + SEARCH_EVERY;
-    if (punch_send_guess(p, &(struct punch_send){.socket = 0}, port, out))
+    if (punch_send_guess(p, &(struct punch_send){.socket = p->told}, port, out))
         return true;
     p->run.due = INSTANT_NEVER;
     return false;

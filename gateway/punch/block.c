@@ -53,12 +53,15 @@ static bool search(struct punch *p, instant now, struct punch_send *out)
     struct punch_run *r = &p->run;
     uint16_t port = r->sent < GUESSES ? next_port(p) : 0;
     if (port == 0) {
+        /* One of them may have poisoned our router: what follows goes from another socket. */
+        punch_take_sockets(p, 1);
+        punch_tell(p);
         r->due = INSTANT_NEVER;
         return false;
     }
     r->sent++;
     r->due = now + SEARCH_EVERY;
-    return punch_send_guess(p, &(struct punch_send){.socket = 0}, port, out);
+    return punch_send_guess(p, &(struct punch_send){.socket = p->told}, port, out);
 }
 
 static bool output(struct punch *p, instant now, struct punch_send *out)

@@ -13,16 +13,6 @@ static bool is_symmetric(enum nat_class class)
 static const enum candidate_type BY_TYPE[] = {CANDIDATE_REFLEXIVE, CANDIDATE_PEER, CANDIDATE_MAPPED,
                                               CANDIDATE_CONFIGURED};
 
-static const struct addr *find_type(const struct punch *p, enum candidate_type type)
-{
-    for (unsigned i = 0; i < p->candidates; i++) {
-        const struct punch_target *t = &p->candidate[i];
-        if (t->type == type && !addr_is_v6(&t->addr))
-            return &t->addr;
-    }
-    return NULL;
-}
-
 enum punch_role punch_role_of(const struct punch *p)
 {
     bool ours = is_symmetric(p->options.ours.class);
@@ -32,14 +22,28 @@ enum punch_role punch_role_of(const struct punch *p)
     return theirs ? PUNCH_SEARCHES : PUNCH_IDLE;
 }
 
+/* The newest: of several sockets it is the one that the peer sends from now. */
+static const struct addr *newest_of_type(const struct punch *p, enum candidate_type type)
+{
+    for (unsigned i = p->candidates; i-- > 0;) {
+        const struct addr *a = &p->candidate[i].addr;
+        if (p->candidate[i].type == type && !addr_is_v6(a) &&
+            (addr_is_none(&p->around) || addr_same_ip(&p->around, a)))
+            return a;
+    }
+    return NULL;
+}
+
 bool punch_find_around(struct punch *p)
 {
-    for (unsigned i = 0; addr_is_none(&p->around) && i < sizeof(BY_TYPE) / sizeof(*BY_TYPE); i++) {
-        const struct addr *a = find_type(p, BY_TYPE[i]);
-        if (a)
-            p->around = *a;
+    for (unsigned i = 0; i < sizeof(BY_TYPE) / sizeof(BY_TYPE[0]); i++) {
+        const struct addr *a = newest_of_type(p, BY_TYPE[i]);
+        if (!a)
+            continue;
+        p->around = *a;
+        return true;
     }
-    return !addr_is_none(&p->around);
+    return false;
 }
 
 uint16_t punch_last_port(const struct punch *p)

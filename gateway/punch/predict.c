@@ -57,9 +57,11 @@ static bool show(struct punch *p, struct punch_send *out)
 static bool search(struct punch *p, struct punch_send *out)
 {
     struct punch_run *r = &p->run;
-    uint16_t port = punch_port_after(p, r->sent + 1);
+    /* From the farthest on: the nearest were spent on checks, and may have poisoned our router. To
+     * touch such a port would move all that we send from then on to another one. */
+    uint16_t port = punch_port_after(p, PORTS - r->sent);
     bool fits = punch_guess_port(p, port) || r->pass > 0;
-    bool sent = fits && punch_send_guess(p, &(struct punch_send){.socket = 0}, port, out);
+    bool sent = fits && punch_send_guess(p, &(struct punch_send){.socket = p->told}, port, out);
     count_sent(r, PORTS, SEARCHES, SEARCH_EVERY);
     return sent;
 }

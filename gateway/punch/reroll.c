@@ -10,7 +10,7 @@
 static void begin(struct punch *p)
 {
     punch_take_sockets(p, 1);
-    p->fresh = p->run.first;
+    punch_tell(p);
     p->run.targets = p->candidates;
 }
 

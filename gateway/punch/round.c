@@ -54,12 +54,10 @@ static void settle(struct punch *p, enum punch_state state)
 {
     p->state = state;
     p->strategy = NULL;
-    p->fresh = 0;
 }
 
 static void next_step(struct punch *p)
 {
-    p->fresh = 0;
     if (p->proven) {
         settle(p, PUNCH_WON);
         return;
@@ -153,7 +151,7 @@ unsigned punch_sockets(const struct punch *p)
 
 unsigned punch_fresh(const struct punch *p)
 {
-    return p->fresh;
+    return p->told;
 }
 
 static instant strategy_due(const struct punch *p)
@@ -179,7 +177,10 @@ static bool next_probe(struct punch *p, instant now, struct punch_send *out)
 
 bool punch_output(struct punch *p, instant now, struct punch_send *out)
 {
+    unsigned open = p->sockets;
     advance(p, now);
+    if (p->sockets != open) /* the owner opens them first */
+        return false;
     if (p->state != PUNCH_RUNNING || bucket_ready(&p->rate, now, 1) > now ||
         !next_probe(p, now, out))
         return false;

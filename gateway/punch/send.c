@@ -44,6 +44,12 @@ void punch_take_sockets(struct punch *p, unsigned count)
         p->run.due = INSTANT_NEVER;
 }
 
+void punch_tell(struct punch *p)
+{
+    if (p->run.sockets > 0)
+        p->told = p->run.first;
+}
+
 bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t port,
                       struct punch_send *out)
 {

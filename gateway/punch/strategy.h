@@ -15,8 +15,9 @@
 #define PUNCH_LEARNT_SENDS    4  /* answers to one source; */
 #define PUNCH_GUESS_SENDS     4  /* and guesses: together PUNCH_PER_ADDRESS */
 
-#define PUNCH_CHECKS_AFTER MSEC(120) /* openers; up to so much skew of the two sides does no harm  \
-                                      */
+#define PUNCH_CHECKS_AFTER                                                                         \
+    MSEC(120) /* openers; up to so much skew of the two sides does no harm                         \
+               */
 
 /** Where the peer may be. */
 struct punch_target {
@@ -62,7 +63,8 @@ struct punch {
     instant began;
     struct bucket rate;
     unsigned probes, guesses;
-    unsigned sockets, fresh;
+    unsigned sockets;
+    unsigned told;      /* the newest socket of which the peer was told the address */
     unsigned mappings;  /* that our NAT has made for us since options.ours.last_port */
     struct addr around; /* the peer's address in the internet, IPv4: all guesses go there */
 
@@ -108,6 +110,9 @@ void punch_send_opener(struct punch *p, const struct addr *to, unsigned socket, 
 /** Takes `count` fresh sockets, or fewer when there are no more: run.first, run.sockets. With none
  *  left the strategy has nothing to do. */
 void punch_take_sockets(struct punch *p, unsigned count);
+/** The peer is to be told the public address of the socket just taken, if there was one left; the
+ *  search that follows goes from there. */
+void punch_tell(struct punch *p);
 
 /** Writes a guess, or (`ttl` > 0) one of many openers, for a port of the peer's address. False:
  *  there are to be no more. */
@@ -118,7 +123,8 @@ bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t 
 
 /** Which side shows its ports, and which searches; PUNCH_BOTH: either NAT is symmetric. */
 enum punch_role punch_role_of(const struct punch *p);
-/** Settles p->around. False: the peer has named no such address. */
+/** Settles p->around; a newer one of the same IP address replaces it. False: the peer has named no
+ *  such address. */
 bool punch_find_around(struct punch *p);
 /** The port that their NAT gave last, as far as we know. */
 uint16_t punch_last_port(const struct punch *p);

@@ -20,7 +20,7 @@ static bool output(struct punch *p, instant now, struct punch_send *out)
     struct punch_run *r = &p->run;
     if (r->sockets == 0) {
         punch_take_sockets(p, 1);
-        p->fresh = r->first;
+        punch_tell(p);
         r->targets = p->candidates;
         if (r->due != INSTANT_NEVER)
             r->due += SILENT_FOR;
