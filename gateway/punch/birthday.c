@@ -8,6 +8,7 @@
 #define REFRESH_EVERY MSEC(40)   /* one socket: each about every ten seconds */
 #define SEARCH_AFTER  MSEC(1600) /* when they are all shown: a port is not tried twice */
 #define SEARCH_EVERY  MSEC(6)
+#define MARGIN        512 /* ports beside the span of a block */
 
 static void begin(struct punch *p)
 {
@@ -37,11 +38,19 @@ static bool show(struct punch *p, instant now, struct punch_send *out)
     return false;
 }
 
+/* Every other one, if their NAT is said to keep to a block, from around there: what was tried there
+ * before may have been in vain for another reason. */
 static uint16_t random_port(struct punch *p)
 {
-    uint32_t chance;
-    p->options.random(p->options.arg, &chance, sizeof(chance));
-    return (uint16_t)(FIRST_PORT + chance % (65536 - FIRST_PORT));
+    uint32_t chance[2];
+    int reach = p->options.theirs.span + MARGIN;
+    p->options.random(p->options.arg, chance, sizeof(chance));
+    if (p->options.theirs.class != NAT_RANDOM && chance[0] % 2 == 0) {
+        int port = punch_last_port(p) - reach + (int)(chance[1] % (2 * (unsigned)reach));
+        if (port >= FIRST_PORT && port <= UINT16_MAX)
+            return (uint16_t)port;
+    }
+    return (uint16_t)(FIRST_PORT + chance[1] % (65536 - FIRST_PORT));
 }
 
 static bool search(struct punch *p, instant now, struct punch_send *out)

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "gateway/punch/strategy.h"
 
 /* connectivity.md 4.3: where it could not be measured. */
@@ -46,8 +48,10 @@ void punch_take_sockets(struct punch *p, unsigned count)
 
 void punch_tell(struct punch *p)
 {
-    if (p->run.sockets > 0)
-        p->told = p->run.first;
+    if (p->run.sockets == 0)
+        return;
+    p->told = p->run.first;
+    memset(p->guessed, 0, sizeof(p->guessed)); /* to their NAT each port is a new guess */
 }
 
 bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t port,
