@@ -637,7 +637,7 @@ static void pipe_needs_a_service_and_standard_input(void **state)
 
 static void pipe_to_web(int code, const char *err)
 {
-    struct fake_pipe far;
+    static struct fake_pipe far; /* too large for a stack */
 
     serve_in();
     stage_alice_offers(&s.stage, OFFERS, 2);
