@@ -25,11 +25,23 @@ static json_t *listens_json(struct command_context *c,
     return addrs_json(at, count);
 }
 
-/** NAT, DHT and relays are not known to this version. */
+/** NAT and DHT are not known to this version. */
 static json_t *nat_json(void)
 {
     return json_pack("{s:s, s:s, s:s, s:n, s:n, s:n}", "class", "unknown", "mapping", "unknown",
                      "filtering", "unknown", "hairpin", "port_mapping", "public");
+}
+
+static json_t *relay_json(struct command_context *c)
+{
+    struct relay_view view;
+
+    node_relay(c->node, &view);
+    return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:I}", "home",
+                     protocol_text(*view.home ? view.home : NULL), "serving", view.serving,
+                     "registered", (json_int_t)view.registered, "circuits",
+                     (json_int_t)view.circuits, "bytes", (json_int_t)view.bytes, "datagrams",
+                     (json_int_t)view.datagrams, "dropped", (json_int_t)view.dropped);
 }
 
 static json_t *service_json(const struct service *s)
@@ -139,7 +151,7 @@ json_t *command_status(struct command_context *c, const json_t *request)
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
     (void)json_object_set_new(status, "dht",
                               json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
-    (void)json_object_set_new(status, "relay", json_pack("{s:n, s:n}", "home", "serving"));
+    (void)json_object_set_new(status, "relay", relay_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return protocol_ok(status);
