@@ -23,10 +23,11 @@ void sim_gateway_init(struct sim_gateway *g, struct sim_world *w, const char *na
     char why[256];
     memset(g, 0, sizeof(*g));
     sim_host_init(&g->host, w, name);
-    (void)sim_host_join(&g->host, network, address);
+    if (address)
+        (void)sim_host_join(&g->host, network, address);
     keys_from_seed(&g->keys, seed);
     g->options = (struct node_options){
-        .listen = {at(strchr(address, ':') ? "[::]:4433" : "0.0.0.0:4433")},
+        .listen = {at(address && strchr(address, ':') ? "[::]:4433" : "0.0.0.0:4433")},
         .version = "sim",
         .lan = LAN_OFF,
     };

@@ -26,8 +26,8 @@ struct sim_gateway {
     char wait_why[256];
 };
 
-/** A host with an identity made from `number` and an address as sim_host_join() takes it. LAN
- *  discovery is off; it listens on SIM_GATEWAY_PORT. */
+/** A host with an identity made from `number` and an address as sim_host_join() takes it (NULL:
+ *  the caller lets it join). LAN discovery is off; it listens on SIM_GATEWAY_PORT. */
 void sim_gateway_init(struct sim_gateway *g, struct sim_world *w, const char *name, uint8_t number,
                       unsigned network, const char *address);
 void sim_gateway_start(struct sim_gateway *g);

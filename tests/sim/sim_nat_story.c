@@ -1,0 +1,121 @@
+#include "tests/sim/sim_nat_story.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ALICE_LAN = 11, BOB_LAN = 12 };
+
+static const char *const PUBLIC[] = {"203.0.113.1", "203.0.113.2"};
+
+static struct sim_access *begin_home(struct sim_nat_story *s, const char *preset)
+{
+    size_t at = s->home_count++;
+    sim_access_init(&s->homes[at], &s->world, preset, at == 0 ? ALICE_LAN : BOB_LAN, PUBLIC[at]);
+    return &s->homes[at];
+}
+
+static void begin_gateway(struct sim_nat_story *s, struct sim_gateway *g, const char *name,
+                          uint8_t number, struct sim_access *home)
+{
+    const struct sim_link line = {.delay = MSEC(5)};
+    char address[ADDR_TEXT_MAX];
+    sim_gateway_init(g, &s->world, name, number, 0, NULL);
+    (void)snprintf(address, sizeof(address), "192.168.1.%u/24", number + 1U);
+    (void)sim_access_join(home, &g->host, address);
+    sim_host_links(&g->host, &line);
+}
+
+void sim_nat_story_begin(struct sim_nat_story *s, const char *alice_home, const char *bob_home)
+{
+    uint64_t seed = s->seed;
+    memset(s, 0, sizeof(*s));
+    sim_world_init(&s->world, seed);
+    struct sim_access *home = begin_home(s, alice_home);
+    begin_gateway(s, &s->alice, "alice", 1, home);
+    begin_gateway(s, &s->bob, "bob", 2, bob_home ? begin_home(s, bob_home) : home);
+    sim_gateway_init(&s->relay, &s->world, "relay", 9, INTERNET, "198.51.100.9/24");
+    s->relay.options.relay_serve = RELAY_SERVE_OPEN;
+    sim_host_links(&s->relay.host, &(struct sim_link){.delay = MSEC(10)});
+    sim_gateway_start(&s->relay);
+    sim_echo_init(&s->echo, &s->alice.host.env, "127.0.0.1:7000");
+}
+
+static void use_relay(const struct sim_nat_story *s, char out[static PEER_RELAY_MAX + 1])
+{
+    char id[PEER_ID_TEXT_LEN + 1];
+    (void)snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&s->relay.keys.id, id),
+                   RELAY_ADDRESS);
+}
+
+void sim_nat_story_start(struct sim_nat_story *s)
+{
+    int err;
+    use_relay(s, s->alice.options.relay_use[0]);
+    sim_gateway_start(&s->alice);
+    sim_gateway_start(&s->bob);
+    sim_gateway_shares(&s->alice, "echo", SERVICE_BOTH, 7, "127.0.0.1:7000");
+    sim_gateway_knows(&s->alice, &s->bob, "bob", NULL);
+    sim_gateway_knows(&s->bob, &s->alice, "alice", NULL);
+    use_relay(s, registry_peer_add(s->bob.registry, &s->alice.keys.id, &err)->relay[0]);
+    sim_nat_story_wait(s, SEC(1));
+    assert_int_equal(sim_gateway_view(&s->alice, &s->relay).state, PEER_DIRECT);
+}
+
+void sim_nat_story_end(struct sim_nat_story *s)
+{
+    sim_caller_deinit(&s->caller);
+    sim_echo_deinit(&s->echo);
+    sim_gateway_deinit(&s->relay);
+    sim_gateway_deinit(&s->bob);
+    sim_gateway_deinit(&s->alice);
+    while (s->home_count > 0)
+        sim_access_deinit(&s->homes[--s->home_count]);
+    sim_world_deinit(&s->world);
+}
+
+void sim_nat_story_connect(struct sim_nat_story *s)
+{
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(2));
+}
+
+struct hope {
+    struct sim_nat_story *story;
+    enum peer_state state;
+};
+
+static bool is_fulfilled(void *arg)
+{
+    const struct hope *h = arg;
+    return sim_gateway_view(&h->story->alice, &h->story->bob).state == h->state &&
+           sim_gateway_view(&h->story->bob, &h->story->alice).state == h->state;
+}
+
+bool sim_nat_story_both_become(struct sim_nat_story *s, enum peer_state state, instant span)
+{
+    struct hope h = {s, state};
+    return sim_world_run(&s->world, span, is_fulfilled, &h);
+}
+
+void sim_nat_story_call(struct sim_nat_story *s, uint64_t bytes)
+{
+    struct addr port = sim_gateway_opens(&s->bob, &s->alice, "echo", SERVICE_TCP);
+    sim_caller_start(&s->caller, &s->bob.host.env, &port, bytes);
+}
+
+void sim_nat_story_call_ends_well(struct sim_nat_story *s, instant span)
+{
+    if (!sim_world_run(&s->world, span, sim_caller_over, &s->caller))
+        fail_msg("the call hangs: came back %llu", (unsigned long long)s->caller.received);
+    assert_int_equal(s->caller.error, 0);
+    assert_true(sim_caller_is_right(&s->caller));
+}
+
+void sim_nat_story_wait(struct sim_nat_story *s, instant span)
+{
+    (void)sim_world_run(&s->world, span, NULL, NULL);
+}
