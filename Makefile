@@ -4,6 +4,8 @@
 # make check-asan     unit tests and stories under ASan and UBSan    make check-valgrind, check-tsan
 # make lint           format, tidy, cppcheck, headers, layers, words make format   apply .clang-format
 # make fuzz           FUZZ_SECONDS=60 for every parser               make coverage build/cover/html
+# make grid           every pair of NATs, simulated and real: SEEDS=20
+# make sim            one scenario with one seed: SCENARIO=roam SEED=7, SIM_LOG=1 for its log
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
 # make deps           install what is missing with apt               make clean, uninstall
 #
@@ -87,26 +89,28 @@ SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/*/*.c dns/*.c 
                                               config/*/*.c))
 HDR := $(wildcard gateway/*/*.h dns/*.h adapters/*.h config/*/*.h tests/*/*.h)
 UNIT := $(wildcard tests/unit/*_test.c)
-SCENARIO := $(wildcard tests/scenario/*_test.c)
+SCENARIOS := $(wildcard tests/scenario/*_test.c)
 TEST_LIB := $(filter-out tests/natlab/natlab.c,$(wildcard tests/support/*.c tests/sim/*.c \
                                                          tests/natlab/*.c))
 NATLAB := $(wildcard tests/natlab/natlab.c)
 FUZZ := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH := $(wildcard tests/bench/*.c)
 TOOLS := $(wildcard tests/netns/*.c)
+GRID := $(wildcard tests/grid/*.c)
 MAIN := $(wildcard gateway/main.c)
-ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIO) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) $(TOOLS) \
+ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIOS) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) $(TOOLS) $(GRID) \
        tests/tools/fuzz_replay.c
 SCRIPTS := $(wildcard .ci/run tests/*/*.sh config/*/*.sh)
 
 OBJ := $(SRC:%.c=$B/%.o)
 UNIT_BIN := $(UNIT:%.c=$B/%)
-SCENARIO_BIN := $(SCENARIO:%.c=$B/%)
+SCENARIO_BIN := $(SCENARIOS:%.c=$B/%)
 FUZZ_BIN := $(FUZZ:%.c=$B/%)
 REPLAY_BIN := $(FUZZ:%.c=$B/%_replay)
 BENCH_BIN := $(BENCH:%.c=$B/%)
 NATLAB_BIN := $(NATLAB:%.c=$B/%)
 TOOLS_BIN := $(TOOLS:%.c=$B/%)
+GRID_BIN := $(GRID:%.c=$B/%)
 PROGRAM := $(if $(MAIN),$B/overlay)
 
 Q := $(if $(filter 1,$V),,@)
@@ -120,7 +124,7 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
 # With what goes beside the program, so that `sudo make install` only copies.
 all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),docs)
-tests: $(UNIT_BIN) $(SCENARIO_BIN) $(TOOLS_BIN) natlab
+tests: $(UNIT_BIN) $(SCENARIO_BIN) $(TOOLS_BIN) $(GRID_BIN) natlab
 natlab: $(NATLAB_BIN)
 
 have-libraries:
@@ -153,7 +157,7 @@ $B/overlay: $B/gateway/main.o $B/gateway.a
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
 # A test may define functions of a module that it stands in for: its own come first and win.
-$(UNIT_BIN) $(SCENARIO_BIN): %: %.o $B/tests.a $B/gateway.a
+$(UNIT_BIN) $(SCENARIO_BIN) $(GRID_BIN): %: %.o $B/tests.a $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) -Wl,-z,muldefs $^ $(LIB_LIBS) $(TEST_LIB_LIBS) $(LDLIBS)
 
@@ -245,6 +249,20 @@ fuzz:
 run-fuzz: $(FUZZ_BIN)
 	$Qtests/tools/run-fuzz.sh $(FUZZ_SECONDS) $(filter %$(FUZZ_ONLY)_fuzz,$^)
 
+# Two tables: the gateways in the simulator, and the real program in network namespaces.
+SEEDS ?= 20
+grid:
+	$(sub) MODE=release all grid-tools
+	$QSEEDS=$(SEEDS) build/release/tests/grid/grid
+	$Qtests/netns/grid.sh
+grid-tools: $(GRID_BIN) natlab
+# Replays one scenario.
+SEED ?=
+SCENARIO ?=
+sim: $(if $(SCENARIO),$B/tests/scenario/$(SCENARIO)_test)
+	$(if $<,$Q$(if $(SEED),SIM_SEED=$(SEED)) $<,@echo 'SCENARIO= is one of: \
+		$(SCENARIOS:tests/scenario/%_test.c=%)')
+
 demo:
 	$Qtests/tools/deps.sh build demo
 	$(sub) MODE=release all
@@ -328,8 +346,8 @@ clean:
 
 FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
-        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz demo bench \
-        bench-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
+        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid sim demo bench \
+        bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -30,38 +30,52 @@ static void begin_gateway(struct sim_nat_story *s, struct sim_gateway *g, const 
     sim_host_links(&g->host, &line);
 }
 
+static void begin_relay(struct sim_nat_story *s, struct sim_gateway *g, const char *name,
+                        uint8_t number, const char *address)
+{
+    sim_gateway_init(g, &s->world, name, number, INTERNET, address);
+    g->options.relay_serve = RELAY_SERVE_OPEN;
+    sim_host_links(&g->host, &(struct sim_link){.delay = MSEC(10)});
+    sim_gateway_start(g);
+}
+
 void sim_nat_story_begin(struct sim_nat_story *s, const char *alice_home, const char *bob_home)
 {
-    uint64_t seed = s->seed;
-    memset(s, 0, sizeof(*s));
-    sim_world_init(&s->world, seed);
+    const struct sim_nat_story wish = {
+        .seed = s->seed, .has_spare = s->has_spare, .both_use = s->both_use};
+    *s = wish;
+    sim_world_init(&s->world, s->seed);
     struct sim_access *home = begin_home(s, alice_home);
     begin_gateway(s, &s->alice, "alice", 1, home);
     begin_gateway(s, &s->bob, "bob", 2, bob_home ? begin_home(s, bob_home) : home);
-    sim_gateway_init(&s->relay, &s->world, "relay", 9, INTERNET, "198.51.100.9/24");
-    s->relay.options.relay_serve = RELAY_SERVE_OPEN;
-    sim_host_links(&s->relay.host, &(struct sim_link){.delay = MSEC(10)});
-    sim_gateway_start(&s->relay);
+    begin_relay(s, &s->relay, "relay", 9, "198.51.100.9/24");
+    if (s->has_spare)
+        begin_relay(s, &s->spare, "spare", 10, "192.0.2.10/24");
     sim_echo_init(&s->echo, &s->alice.host.env, "127.0.0.1:7000");
 }
 
-static void use_relay(const struct sim_nat_story *s, char out[static PEER_RELAY_MAX + 1])
+static void use_relays(const struct sim_nat_story *s, char out[][PEER_RELAY_MAX + 1])
 {
     char id[PEER_ID_TEXT_LEN + 1];
-    (void)snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&s->relay.keys.id, id),
+    (void)snprintf(out[0], PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&s->relay.keys.id, id),
                    RELAY_ADDRESS);
+    if (s->has_spare)
+        (void)snprintf(out[1], PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&s->spare.keys.id, id),
+                       SPARE_ADDRESS);
 }
 
 void sim_nat_story_start(struct sim_nat_story *s)
 {
     int err;
-    use_relay(s, s->alice.options.relay_use[0]);
+    use_relays(s, s->alice.options.relay_use);
+    if (s->both_use)
+        use_relays(s, s->bob.options.relay_use);
     sim_gateway_start(&s->alice);
     sim_gateway_start(&s->bob);
     sim_gateway_shares(&s->alice, "echo", SERVICE_BOTH, 7, "127.0.0.1:7000");
     sim_gateway_knows(&s->alice, &s->bob, "bob", NULL);
     sim_gateway_knows(&s->bob, &s->alice, "alice", NULL);
-    use_relay(s, registry_peer_add(s->bob.registry, &s->alice.keys.id, &err)->relay[0]);
+    use_relays(s, registry_peer_add(s->bob.registry, &s->alice.keys.id, &err)->relay);
     sim_nat_story_wait(s, SEC(1));
     assert_int_equal(sim_gateway_view(&s->alice, &s->relay).state, PEER_DIRECT);
 }
@@ -70,6 +84,8 @@ void sim_nat_story_end(struct sim_nat_story *s)
 {
     sim_caller_deinit(&s->caller);
     sim_echo_deinit(&s->echo);
+    if (s->has_spare)
+        sim_gateway_deinit(&s->spare);
     sim_gateway_deinit(&s->relay);
     sim_gateway_deinit(&s->bob);
     sim_gateway_deinit(&s->alice);

@@ -9,15 +9,19 @@
 #include "tests/sim/sim_router.h"
 
 #define RELAY_ADDRESS "198.51.100.9:4433"
+#define SPARE_ADDRESS "192.0.2.10:4433"
 
 struct sim_nat_story {
     struct sim_world world;
     struct sim_access homes[2]; /* alice's and bob's, unless they share the first */
     size_t home_count;
-    struct sim_gateway alice, bob, relay;
+    struct sim_gateway alice, bob, relay, spare;
     struct sim_echo echo;     /* alice's, shared as `echo` on port 7 */
     struct sim_caller caller; /* bob's */
-    uint64_t seed;            /* set before sim_nat_story_begin(); 0: the usual */
+    /* Set before sim_nat_story_begin(): */
+    uint64_t seed;  /* 0: the usual */
+    bool has_spare; /* there is a second relay, and who uses the first uses it too */
+    bool both_use;  /* bob is reached through them too, so he has a session with them already */
 };
 
 /** Sets the stage, with presets of tests/natlab/nat.h. `bob_home` NULL: bob is on alice's LAN. The

@@ -119,8 +119,7 @@ void sim_echo_deinit(struct sim_echo *e)
 
 /* ---- the caller ---- */
 
-/* A byte for each place, without a period that a lost or repeated packet could hide in. */
-static uint8_t byte_at(uint64_t place)
+uint8_t sim_program_byte(uint64_t place)
 {
     uint64_t z = (place >> 3) * UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -140,7 +139,7 @@ static void write_on(struct sim_caller *c)
     while (c->sock && !c->hold && c->sent < c->total) {
         size_t n = c->total - c->sent < sizeof(data) ? (size_t)(c->total - c->sent) : sizeof(data);
         for (size_t i = 0; i < n; i++)
-            data[i] = byte_at(c->sent + i);
+            data[i] = sim_program_byte(c->sent + i);
         struct iovec area = {data, n};
         ssize_t wrote = sock_writev(c->env, c->sock, &area, 1);
         if (wrote == -EAGAIN)
@@ -159,7 +158,7 @@ static void check(struct sim_caller *c, const uint8_t *data, size_t len)
 {
     instant now = env_now(c->env);
     for (size_t i = 0; i < len; i++)
-        c->corrupt |= data[i] != byte_at(c->received + i);
+        c->corrupt |= data[i] != sim_program_byte(c->received + i);
     c->received += len;
     c->silence = c->heard > 0 && now - c->heard > c->silence ? now - c->heard : c->silence;
     c->heard = now;

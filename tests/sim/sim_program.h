@@ -9,6 +9,10 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 
+/** A byte for each place of a stream, without a period that a lost or repeated packet could hide
+ *  in. */
+uint8_t sim_program_byte(uint64_t place);
+
 /** Echoes every connection until its end of data, and every datagram. */
 struct sim_echo {
     struct env *env;
