@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/settings/stun_server.h"
 #include "config/settings/target.h"
 
 struct applying {
@@ -43,9 +44,6 @@ static enum lan_mode lan_of(const struct settings *s)
     return LAN_PRIVATE;
 }
 
-/* Who comes to an open relay is a stranger, and those get three quarters of the places. */
-#define OPEN_RELAY_PEERS 4096
-
 static enum relay_serve serve_of(const struct settings *s)
 {
     switch (s->relay_serve) {
@@ -55,6 +53,21 @@ static enum relay_serve serve_of(const struct settings *s)
         return RELAY_SERVE_OPEN;
     default:
         return RELAY_SERVE_OFF;
+    }
+}
+
+/* What a NAT does to UDP is asked by UDP; the others are for `overlay stun-test`. */
+static void set_stun(const struct settings *s, struct node_options *out)
+{
+    struct stun_server server;
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->stun_servers.count && count < NODE_STUN_MAX; i++) {
+        if (stun_server_parse(&server, s->stun_servers.at[i]) < 0 ||
+            server.transport != STUN_OVER_UDP)
+            continue;
+        (void)snprintf(out->stun[count].host, sizeof(out->stun[count].host), "%s", server.host);
+        out->stun[count++].port = server.port;
     }
 }
 
@@ -75,12 +88,11 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->udp_idle_s = (unsigned)s->limits_udp_idle_s;
     out->max_peers = (unsigned)s->limits_max_peers;
     out->relay_serve = serve_of(s);
-    if (out->relay_serve == RELAY_SERVE_OPEN && !settings_is_set(s, SET_limits_max_peers))
-        out->max_peers = OPEN_RELAY_PEERS;
     out->relay_rate = s->relay_rate;
     out->relay_daily = s->relay_daily;
     for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)
         (void)snprintf(out->relay_use[i], sizeof(out->relay_use[i]), "%s", s->relay_use.at[i]);
+    set_stun(s, out);
 }
 
 /* ---- check ---- */

@@ -151,6 +151,30 @@ static void print_service(FILE *out, const json_t *service)
     (void)fprintf(out, "  %d connection%s\n", connections, connections == 1 ? "" : "s");
 }
 
+static const char *yes_no(const json_t *nat, const char *key)
+{
+    const json_t *value = json_object_get(nat, key);
+    return !json_is_boolean(value) ? "unknown" : json_is_true(value) ? "yes" : "no";
+}
+
+static void print_nat(FILE *out, const json_t *nat)
+{
+    size_t i;
+    json_t *server;
+
+    if (!json_is_string(json_object_get(nat, "public")))
+        return;
+    (void)fprintf(out, "nat    %s, seen at %s, mapping %s, filtering %s, hairpin %s\n",
+                  field_text(nat, "class"), field_text(nat, "public"), field_text(nat, "mapping"),
+                  field_text(nat, "filtering"), yes_no(nat, "hairpin"));
+    json_array_foreach(json_object_get(nat, "stun"), i, server)
+    {
+        if (field_flag(server, "disagrees"))
+            (void)fprintf(out, "       the STUN server %s disagrees: it says %s\n",
+                          field_text(server, "server"), field_text(server, "seen"));
+    }
+}
+
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
@@ -165,23 +189,7 @@ static void print_head(FILE *out, const json_t *status)
     (void)fprintf(out, "id     %s\nhome   %s\nudp    %s\ndns    %s for .%s\nproxy  %s\n",
                   field_text(status, "id"), field_text(status, "home"), udp_list, dns_list,
                   field_text(dns, "suffix"), proxy_list);
-}
-
-static void print_relay(FILE *out, const json_t *relay)
-{
-    const char *home = field_text(relay, "home"), *at = strchr(home, '@');
-    bool serving = field_flag(relay, "serving");
-
-    if (!at && !serving)
-        return;
-    (void)fprintf(out, "relay  %s", at ? at + 1 : "");
-    if (serving) {
-        (void)fprintf(out, "%sfor %.0f peers, %.0f circuits, ",
-                      at ? "; this is one " : "this is one ", field_number(relay, "registered"),
-                      field_number(relay, "circuits"));
-        print_bytes(out, field_number(relay, "bytes"));
-    }
-    (void)fputc('\n', out);
+    print_nat(out, json_object_get(status, "nat"));
 }
 
 static void print_status(const struct look *l, const json_t *status)
@@ -192,7 +200,6 @@ static void print_status(const struct look *l, const json_t *status)
     json_t *item;
 
     print_head(l->out, status);
-    print_relay(l->out, json_object_get(status, "relay"));
     (void)fprintf(l->out, "services%s\n", json_array_size(services) == 0 ? " none" : "");
     json_array_foreach(services, i, item)
     {

@@ -4,6 +4,7 @@
 #include "config/control/commands.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
+#include "gateway/wire/candidate.h"
 
 #define LISTEN_MAX 16
 
@@ -25,23 +26,38 @@ static json_t *listens_json(struct command_context *c,
     return addrs_json(at, count);
 }
 
-/** NAT and DHT are not known to this version. */
-static json_t *nat_json(void)
+static json_t *answer_json(enum nat_answer answer)
 {
-    return json_pack("{s:s, s:s, s:s, s:n, s:n, s:n}", "class", "unknown", "mapping", "unknown",
-                     "filtering", "unknown", "hairpin", "port_mapping", "public");
+    return answer == NAT_NOT_KNOWN ? json_null() : json_boolean(answer == NAT_YES);
 }
 
-static json_t *relay_json(struct command_context *c)
+static json_t *seen_json(const struct addr *a)
 {
-    struct relay_view view;
+    return addr_is_none(a) ? json_null() : addr_json(a);
+}
 
-    node_relay(c->node, &view);
-    return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:I}", "home",
-                     protocol_text(*view.home ? view.home : NULL), "serving", view.serving,
-                     "registered", (json_int_t)view.registered, "circuits",
-                     (json_int_t)view.circuits, "bytes", (json_int_t)view.bytes, "datagrams",
-                     (json_int_t)view.datagrams, "dropped", (json_int_t)view.dropped);
+static json_t *stun_json(const struct node_nat *nat)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < nat->servers; i++)
+        (void)json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "server",
+                                                    addr_json(&nat->server[i].at), "seen",
+                                                    seen_json(&nat->server[i].seen), "disagrees",
+                                                    nat->server[i].disagrees));
+    return list;
+}
+
+static json_t *nat_json(struct command_context *c)
+{
+    struct node_nat nat;
+
+    node_nat(c->node, &nat);
+    return json_pack("{s:s, s:s, s:s, s:o, s:n, s:o, s:o, s:o}", "class", nat_class_text(nat.class),
+                     "mapping", nat_rule_name(nat.mapping), "filtering",
+                     nat_rule_name(nat.filtering), "hairpin", answer_json(nat.hairpin),
+                     "port_mapping", "public", seen_json(&nat.public), "public_v6",
+                     seen_json(&nat.public_v6), "stun", stun_json(&nat));
 }
 
 static json_t *service_json(const struct service *s)
@@ -142,7 +158,7 @@ json_t *command_status(struct command_context *c, const json_t *request)
     json_t *status =
         json_pack("{s:o, s:s, s:i, s:I, s:o, s:o, s:o}", "id", id_json(c->id), "version",
                   c->version, "pid", c->pid, "uptime_s", (json_int_t)(uptime / SEC(1)), "home",
-                  protocol_text(c->home), "udp", addrs_json(udp, udp_count), "nat", nat_json());
+                  protocol_text(c->home), "udp", addrs_json(udp, udp_count), "nat", nat_json(c));
     (void)json_object_set_new(status, "dns",
                               json_pack("{s:o, s:s}", "listen",
                                         listens_json(c, c->services->dns_listens), "suffix",
@@ -151,7 +167,7 @@ json_t *command_status(struct command_context *c, const json_t *request)
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
     (void)json_object_set_new(status, "dht",
                               json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
-    (void)json_object_set_new(status, "relay", relay_json(c));
+    (void)json_object_set_new(status, "relay", json_pack("{s:n, s:n}", "home", "serving"));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return protocol_ok(status);

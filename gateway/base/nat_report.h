@@ -10,14 +10,16 @@
 
 #include "gateway/base/addr.h"
 
+/** Chooses strategies, never forbids one. */
 enum nat_class {
     NAT_UNKNOWN,
-    NAT_PUBLIC,          /* P: no translation, or one that lets everybody in */
-    NAT_CONE,            /* E: one port for all destinations, with filtering; or a firewall alone */
-    NAT_SYMMETRIC,       /* S: a port per destination, in steps of at most four */
-    NAT_SYMMETRIC_BLOCK, /* B: a port per destination, all near to one another */
-    NAT_SYMMETRIC_RANDOM, /* R: a port per destination, anywhere */
-    NAT_UDP_BLOCKED,      /* U */
+    NAT_PUBLIC,     /* P: no translation, or one that lets everybody in */
+    NAT_CONE,       /* E: one port for all destinations, with filtering; or a firewall alone */
+    NAT_SEQUENTIAL, /* S: a port per destination, in steps of at most four */
+    NAT_BLOCK,      /* B: a port per destination, all near to one another */
+    NAT_RANDOM,     /* R: a port per destination, anywhere */
+    NAT_BLOCKED,    /* U: no UDP passes */
+    NAT_CLASSES,
 };
 
 /** What mapping or filtering depends on (RFC 4787 §4.1 and §5). */
@@ -43,33 +45,12 @@ struct nat_report {
     bool opener_measured;       /* else that is a guess */
     struct addr public;         /* of socket 0, as the majority of servers saw it; or none */
     uint16_t port_min, port_max; /* of the mappings that were seen, 0: none */
+    uint16_t last_port;          /* of the newest of them, 0: none */
     /* Bits by the order in which the servers were given. */
     unsigned answered, refused;
     unsigned disagreeing; /* those that saw another address than the majority; all, without one */
     struct addr seen[NAT_SERVERS_MAX]; /* what each said; none for the others */
 };
-
-/** The word that `status` uses. */
-static inline const char *nat_class_name(enum nat_class class)
-{
-    switch (class) {
-    case NAT_UNKNOWN:
-        return "unknown";
-    case NAT_PUBLIC:
-        return "public";
-    case NAT_CONE:
-        return "cone";
-    case NAT_SYMMETRIC:
-        return "symmetric";
-    case NAT_SYMMETRIC_BLOCK:
-        return "symmetric_block";
-    case NAT_SYMMETRIC_RANDOM:
-        return "symmetric_random";
-    case NAT_UDP_BLOCKED:
-        return "udp_blocked";
-    }
-    return "unknown";
-}
 
 /** "EI", "AD", "APD" or "unknown". */
 static inline const char *nat_rule_name(enum nat_rule rule)

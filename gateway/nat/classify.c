@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "gateway/crypto/hash.h"
@@ -161,7 +162,17 @@ static void judge(struct classify *c)
             .server = a->server,
         };
     }
+    for (unsigned i = 0; i < c->options.observed_count && count < JUDGE_SAMPLES_MAX; i++)
+        samples[count++] = (struct nat_sample){
+            .local = c->options.local[SOCKET_MAIN],
+            .to = c->options.observed[i].to,
+            .mapped = c->options.observed[i].mapped,
+            .batch = UINT_MAX - i,
+            .main = true,
+            .server = -1,
+        };
     nat_judge(&c->report, samples, count);
+    c->judged = true;
 }
 
 static void collect_servers(struct classify *c)
@@ -275,7 +286,7 @@ static void finish(struct classify *c)
 {
     judge(c);
     if (c->report.answered == 0 && c->report.refused == 0)
-        c->report.class = NAT_UDP_BLOCKED;
+        c->report.class = NAT_BLOCKED;
     c->phase = CLASSIFY_DONE;
 }
 
@@ -291,6 +302,18 @@ static void end_servers(struct classify *c, instant now)
     start_details(c, now);
 }
 
+/* Nobody needs to wait for the details to know the class. */
+static void judge_early(struct classify *c)
+{
+    for (unsigned i = 0; i < c->ask_count; i++) {
+        enum classify_kind kind = c->ask[i].kind;
+        if ((kind == CLASSIFY_ALTERNATE || kind == CLASSIFY_FRESH) &&
+            c->ask[i].query.state == STUN_ASKING)
+            return;
+    }
+    judge(c);
+}
+
 static bool phase_is_over(const struct classify *c, instant now)
 {
     if (c->phase == CLASSIFY_SERVERS && answers(c) >= 2 && now >= c->started + PATIENCE)
@@ -300,6 +323,8 @@ static bool phase_is_over(const struct classify *c, instant now)
 
 static void advance(struct classify *c, instant now)
 {
+    if (c->phase == CLASSIFY_DETAILS && !c->judged)
+        judge_early(c);
     while (c->phase != CLASSIFY_DONE && phase_is_over(c, now)) {
         switch (c->phase) {
         case CLASSIFY_SERVERS:
@@ -326,6 +351,18 @@ static void advance(struct classify *c, instant now)
 }
 
 /* ---- driving ---- */
+
+void classify_learn_local(struct classify *c, const struct addr *ip)
+{
+    for (unsigned i = 0; i < CLASSIFY_SOCKETS; i++) {
+        uint16_t port = addr_port(&c->options.local[i]);
+        if (!addr_is_unspecified(&c->options.local[i]) ||
+            c->options.local[i].sa.sa_family != ip->sa.sa_family)
+            continue;
+        c->options.local[i] = *ip;
+        addr_set_port(&c->options.local[i], port);
+    }
+}
 
 /* A packet that no one answers, to die beyond our own NAT. */
 static void write_opener(struct classify *c, struct classify_datagram *out)

@@ -21,10 +21,11 @@
 #include "gateway/base/nat_report.h"
 #include "gateway/nat/stun_query.h"
 
-#define CLASSIFY_SOCKETS  4 /* 0 is the one that carries sessions, the others are new */
-#define CLASSIFY_ASKS_MAX (NAT_SERVERS_MAX + 10)
-#define CLASSIFY_SEED_LEN 32
-#define OPENER_TTL_GUESS  4 /* where it cannot be measured */
+#define CLASSIFY_SOCKETS      4 /* 0 is the one that carries sessions, the others are new */
+#define CLASSIFY_ASKS_MAX     (NAT_SERVERS_MAX + 10)
+#define CLASSIFY_SEED_LEN     32
+#define CLASSIFY_OBSERVED_MAX 4
+#define OPENER_TTL_GUESS      4 /* where it cannot be measured */
 
 struct classify_options {
     struct addr server[NAT_SERVERS_MAX]; /* all of one family, that of the sockets */
@@ -33,6 +34,11 @@ struct classify_options {
      *  is not recognised. */
     struct addr local[CLASSIFY_SOCKETS];
     uint8_t seed[CLASSIFY_SEED_LEN]; /* random: transaction ids come from it */
+    /** What others than STUN servers told already about the mappings of socket 0. */
+    struct classify_observed {
+        struct addr to, mapped;
+    } observed[CLASSIFY_OBSERVED_MAX];
+    unsigned observed_count;
 };
 
 struct classify_datagram {
@@ -75,10 +81,13 @@ struct classify {
     struct addr other; /* that address */
     unsigned opener;   /* index into the TTLs that are tried */
     bool opener_due;
+    bool judged; /* the report tells class, mapping and ports; the rest may follow */
     struct nat_report report;
 };
 
 void classify_init(struct classify *c, const struct classify_options *options, instant now);
+/** Socket 0 is bound to any address, and this is the one that its datagrams leave from. */
+void classify_learn_local(struct classify *c, const struct addr *ip);
 /** The next datagram that is due, if any. */
 bool classify_output(struct classify *c, instant now, struct classify_datagram *out);
 /** Takes a datagram that one of the sockets received. Returns 0, or -EBADMSG if it is none of ours.

@@ -202,17 +202,29 @@ static enum nat_class class_of(const struct nat_report *report, const struct ben
         return NAT_UNKNOWN;
     if (report->mapping == NAT_RULE_AD || report->mapping == NAT_RULE_APD) {
         if (report->delta != 0)
-            return NAT_SYMMETRIC;
-        return chosen >= BLOCK_EVIDENCE && report->span < BLOCK_SPAN ? NAT_SYMMETRIC_BLOCK
-                                                                     : NAT_SYMMETRIC_RANDOM;
+            return NAT_SEQUENTIAL;
+        return chosen >= BLOCK_EVIDENCE && report->span < BLOCK_SPAN ? NAT_BLOCK : NAT_RANDOM;
     }
     bool plain = is_untranslated(b->main[0]);
-    if (report->mapping == NAT_RULE_UNKNOWN && !plain)
+    /* With one server the mapping is anybody's guess; but few NATs that keep the ports of several
+     * sockets have one for each destination. */
+    bool likely = b->freshes >= 2 && report->preserving == NAT_YES;
+    if (report->mapping == NAT_RULE_UNKNOWN && !plain && !likely)
         return NAT_UNKNOWN;
     /* Where filtering is not known: home routers guard IPv6, few guard a public IPv4 address. */
     bool open = report->filtering == NAT_RULE_EI ||
                 (plain && report->filtering == NAT_RULE_UNKNOWN && !addr_is_v6(&report->public));
     return open ? NAT_PUBLIC : NAT_CONE;
+}
+
+static uint16_t last_port(const struct nat_sample *samples, unsigned count)
+{
+    const struct nat_sample *last = NULL;
+
+    for (unsigned i = 0; i < count; i++)
+        if (!last || samples[i].order > last->order)
+            last = &samples[i];
+    return last ? addr_port(&last->mapped) : 0;
 }
 
 void nat_judge(struct nat_report *report, const struct nat_sample *samples, unsigned count)
@@ -229,5 +241,18 @@ void nat_judge(struct nat_report *report, const struct nat_sample *samples, unsi
     }
     judge_mapping(report, &b);
     judge_preserving(report, &b);
+    report->last_port = last_port(samples, count);
     report->class = class_of(report, &b, judge_ports(report, &b));
+}
+
+enum nat_class nat_class_filtered(const struct nat_report *report)
+{
+    enum nat_class class = report->class;
+
+    if (report->filtering == NAT_RULE_UNKNOWN ||
+        (class != NAT_UNKNOWN && class != NAT_PUBLIC && class != NAT_CONE))
+        return class;
+    if (report->filtering == NAT_RULE_EI)
+        return NAT_PUBLIC;
+    return class == NAT_PUBLIC ? NAT_CONE : class;
 }

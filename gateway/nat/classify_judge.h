@@ -7,7 +7,7 @@
 #include "gateway/base/addr.h"
 #include "gateway/base/nat_report.h"
 
-#define JUDGE_SAMPLES_MAX 16
+#define JUDGE_SAMPLES_MAX 20
 
 /** One answer: the mapping that a packet from one of our sockets to one server got. */
 struct nat_sample {
@@ -21,5 +21,7 @@ struct nat_sample {
 };
 
 /** Reads `report->filtering` (what was found, or unknown) and sets class, mapping, preserving,
- *  delta, span, ports, public and disagreeing. */
+ *  delta, span, ports, last port, public and disagreeing. */
 void nat_judge(struct nat_report *report, const struct nat_sample *samples, unsigned count);
+/** The class when filtering was learnt, or changed, after the judgement. */
+enum nat_class nat_class_filtered(const struct nat_report *report);

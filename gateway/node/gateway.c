@@ -114,10 +114,11 @@ static void wake(void *arg)
     hub_wake(&n->hub);
 }
 
-static void on_relay(void *arg, const struct path *path, uint8_t *data, size_t len, size_t segment)
+static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
 {
     struct node *n = arg;
-    relay_desk_input(&n->relay, path, data, len, segment);
+    const struct path path = {.kind = PATH_UDP, .via = via, .remote = rx->from, .local = rx->to};
+    relay_desk_input(&n->relay, &path, rx->data, rx->len, rx->segment);
 }
 
 static void on_room(void *arg)
@@ -128,9 +129,8 @@ static void on_room(void *arg)
 
 static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
 {
-    (void)arg;
-    (void)rx;
-    (void)via;
+    struct node *n = arg;
+    stun_desk_input(&n->stun, rx, via);
 }
 
 static void on_other(void *arg, const struct udp_rx *rx)
@@ -412,6 +412,19 @@ static void desk_save(void *node)
     env_defer(n->env, &n->chores);
 }
 
+static size_t list_relays(void *arg, struct addr *out, size_t max)
+{
+    const struct node *n = arg;
+    return relay_desk_servers(&n->relay, out, max);
+}
+
+static void on_nat_changed(void *arg)
+{
+    node_tell(arg, NULL);
+}
+
+static const struct stun_desk_events STUN_EVENTS = {list_relays, on_nat_changed};
+
 static void start_desk(struct node *n)
 {
     n->desk = (struct desk){
@@ -458,6 +471,11 @@ int node_start(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "relays: %s", strerror(-err));
         return err;
     }
+    err = stun_desk_start(&n->stun, &n->desk, &STUN_EVENTS, n);
+    if (err < 0) {
+        (void)snprintf(why, why_len, "STUN: %s", strerror(-err));
+        return err;
+    }
     node_registry_changed(n);
     return 0;
 }
@@ -499,6 +517,7 @@ void node_free(struct node *n)
     member_answer(&n->finished, -ECANCELED, "the gateway stops");
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
+    stun_desk_stop(&n->stun);
     relay_desk_stop(&n->relay);
     if (n->quic)
         hub_close(&n->hub);

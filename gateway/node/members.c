@@ -248,6 +248,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
 {
     struct node *n = arg;
     relay_desk_on_conn(&n->relay, p, conn, ended);
+    stun_desk_on_conn(&n->stun);
 }
 
 const struct peer_events MEMBER_EVENTS = {

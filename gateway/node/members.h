@@ -15,6 +15,7 @@
 #include "gateway/node/lan_link.h"
 #include "gateway/node/node.h"
 #include "gateway/node/relay_desk.h"
+#include "gateway/node/stun_desk.h"
 #include "gateway/peer/peer.h"
 
 #define MEMBER_LAN_MAX 4 /* addresses that LAN discovery gave, newest first */
@@ -44,6 +45,7 @@ struct node {
     struct lan_link lan;
     struct desk desk;
     struct relay_desk relay;
+    struct stun_desk stun;
     struct peer_host host;
 
     struct map by_id;

@@ -15,6 +15,7 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
+#include "gateway/base/nat_report.h"
 #include "gateway/base/pipe.h"
 #include "gateway/identity/keys.h"
 #include "gateway/node/registry.h"
@@ -29,6 +30,13 @@ enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 
 #define RELAY_USE_MAX 2 /* a home and a spare */
+#define NODE_STUN_MAX 8
+
+/** A STUN server that is asked over UDP; port 0: none. */
+struct node_stun {
+    char host[128];
+    uint16_t port;
+};
 
 struct node_options {
     struct addr listen[4]; /* UDP, one a family or interface; none from the end on */
@@ -46,8 +54,9 @@ struct node_options {
     uint64_t relay_rate;  /* bytes/s that we relay for one peer; 0: no limit */
     uint64_t relay_daily; /* bytes in 24 hours; 0: no limit */
     char relay_use[RELAY_USE_MAX]
-                  [PEER_RELAY_MAX + 1]; /* through which we are reached:
-                                           PEER_ID@HOST:PORT; empty from the end on */
+                  [PEER_RELAY_MAX + 1];   /* through which we are reached:
+                                             PEER_ID@HOST:PORT; empty from the end on */
+    struct node_stun stun[NODE_STUN_MAX]; /* none from the end on */
 };
 
 /** What a peer offers us, as it said over its session. */
@@ -145,6 +154,22 @@ void node_serve(struct node *n, const struct node_server *server, void *arg);
 /** Calls w->changed() from now on. Any watch may be taken back from inside of that. */
 void node_watch(struct node *n, struct node_watch *w);
 void node_unwatch(struct node_watch *w);
+
+/** What is known of the NAT in front of us. */
+struct node_nat {
+    enum nat_class class;
+    enum nat_rule mapping, filtering;
+    enum nat_answer hairpin;
+    struct addr public, public_v6; /* as STUN servers see us; none: not known */
+    struct node_nat_server {
+        struct addr at;
+        struct addr seen; /* where it says that we are; none: it did not answer */
+        bool disagrees;   /* with the majority */
+    } server[2 * NAT_SERVERS_MAX];
+    size_t servers;
+};
+
+void node_nat(const struct node *n, struct node_nat *out);
 
 /** Call after services, grants or blocks in the registry changed: tells peers, ends what is no
  *  longer allowed (sessions of blocked peers at once), and calls the watches. */

@@ -267,6 +267,33 @@ bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id)
     return p && p->ours;
 }
 
+static void list_server(const struct relay_desk *d, const struct relay_site *p, struct addr *out,
+                        size_t max, size_t *count)
+{
+    const struct peer *peer = find_peer(d, &p->id);
+    struct quic_conn_info info;
+
+    if (!peer || !peer_session(peer) || *count == max)
+        return;
+    quic_conn_info(peer_conn(peer), &info);
+    if (info.path.kind == PATH_UDP)
+        out[(*count)++] = info.path.remote;
+}
+
+size_t relay_desk_servers(const struct relay_desk *d, struct addr *out, size_t max)
+{
+    size_t count = 0;
+
+    for (int ours = 1; ours >= 0; ours--)
+        list_each(node, &d->places)
+        {
+            const struct relay_site *p = list_entry(node, struct relay_site, link);
+            if (p->ours == (ours != 0))
+                list_server(d, p, out, max, &count);
+        }
+    return count;
+}
+
 bool relay_desk_admits(const struct relay_desk *d, const struct peer_id *id)
 {
     return (d->server || place_of(d, id)) && !registry_is_blocked(d->node->registry, id);
@@ -282,13 +309,6 @@ struct addr relay_desk_remote(const struct relay_desk *d, const struct path *pat
     return info.path.remote;
 }
 
-static bool is_silent(const struct quic_conn *conn)
-{
-    struct quic_conn_info info;
-    quic_conn_info(conn, &info);
-    return info.in_doubt;
-}
-
 void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1])
 {
     char id[PEER_ID_TEXT_LEN + 1];
@@ -297,7 +317,7 @@ void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX 
     list_each(node, &d->places)
     {
         const struct relay_site *p = list_entry(node, struct relay_site, link);
-        if (!p->ours || !p->registered || is_silent(p->registered))
+        if (!p->ours || !p->registered)
             continue;
         if (snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&p->id, id), p->host) >
             PEER_RELAY_MAX)

@@ -141,3 +141,35 @@ size_t node_peers(struct node *n, struct peer_view *out, size_t max)
     }
     return count;
 }
+
+/* ---- the NAT ---- */
+
+static void view_servers(const struct stun_result *r, struct node_nat *out)
+{
+    const struct nat_report *report = &r->report;
+
+    for (unsigned i = 0; i < r->server_count; i++)
+        out->server[out->servers++] = (struct node_nat_server){
+            .at = r->server[i],
+            .seen = report->seen[i],
+            .disagrees = report->disagreeing & 1u << i,
+        };
+}
+
+void node_nat(const struct node *n, struct node_nat *out)
+{
+    const struct stun_result *v4 = stun_desk_result(&n->stun, STUN_V4);
+    const struct stun_result *v6 = stun_desk_result(&n->stun, STUN_V6);
+    const struct nat_report *main = v4->at > 0 || v6->at == 0 ? &v4->report : &v6->report;
+
+    *out = (struct node_nat){
+        .class = main->class,
+        .mapping = main->mapping,
+        .filtering = main->filtering,
+        .hairpin = main->hairpin,
+        .public = v4->report.public,
+        .public_v6 = v6->report.public,
+    };
+    view_servers(v4, out);
+    view_servers(v6, out);
+}

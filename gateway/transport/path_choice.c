@@ -95,22 +95,6 @@ static void fall_back(struct path_set *s, instant now)
     path_choice_switch(s, best, now, true);
 }
 
-void path_choice_leave(struct path_set *s, instant now)
-{
-    struct path_slot *best = NULL;
-
-    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
-        struct path_slot *p = &s->slot[i];
-        if (p != path_table_current(s) && p->state == PATH_GOOD && !p->narrow &&
-            is_better_refuge(p, best))
-            best = p;
-    }
-    if (best)
-        path_choice_switch(s, best, now, true);
-    else if (s->kicked_at == 0)
-        path_choice_doubt(s, now);
-}
-
 /* The dialler alone changes for speed, or two sides would chase one another. */
 static void look_for_faster(struct path_set *s, instant now)
 {

@@ -28,8 +28,5 @@ void path_choice_switch(struct path_set *s, struct path_slot *to, instant now, b
 bool path_choice_has_moved(struct path_set *s, const struct path_slot *p);
 /** Packets of the session, or a proof of full size, came over the current path. */
 void path_choice_current_lives(struct path_set *s, instant now);
-/** The current path leads nowhere any more: goes to the best of the others, if one works; else all
- *  are asked. */
-void path_choice_leave(struct path_set *s, instant now);
 /** The local network changed: the current path has to prove itself soon. */
 void path_choice_doubt(struct path_set *s, instant now);

@@ -93,20 +93,6 @@ int path_set_add(struct path_set *s, instant now, const struct path *path)
     return 0;
 }
 
-void path_set_gone(struct path_set *s, instant now, const struct path *path)
-{
-    struct path_slot *p = path_table_find(s, path);
-
-    if (!p)
-        return;
-    if (p == path_table_current(s)) {
-        path_choice_leave(s, now);
-        if (p == path_table_current(s))
-            return; /* no other works yet */
-    }
-    *p = (struct path_slot){0};
-}
-
 static void heard_from(const struct path_set *s, struct path_slot *p, instant now,
                        const struct path *path)
 {

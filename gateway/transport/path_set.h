@@ -81,9 +81,6 @@ void path_set_heard(struct path_set *s, instant now, const struct path *path);
 void path_set_hint(struct path_set *s, instant now, const struct path *path);
 /** Tells whether ack-eliciting packets are in flight. Call it whenever that may have changed. */
 void path_set_waiting(struct path_set *s, instant now, bool waiting);
-/** What carries this path has ended (a connection, circuit or socket): if it is the current one it
- *  is left at once when another works, or else as soon as one answers. */
-void path_set_gone(struct path_set *s, instant now, const struct path *path);
 /** The local network changed, or something may be wrong: probes all paths now, the current one
  *  first, and asks the other side to follow us to where we are now. */
 void path_set_kick(struct path_set *s, instant now);

@@ -157,12 +157,6 @@ void quic_conn_add_path(struct quic_conn *conn, const struct path *path);
  */
 MUST_USE int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
                              uint8_t out[static QUIC_GUESS_LEN]);
-/** What carries this path has ended, a connection for example: sessions that use it go elsewhere. */
-void quic_path_gone(struct quic_endpoint *ep, const struct path *path);
-/** Visits the paths of a kind that connected sessions have: when each was last `heard`, by an
- *  authentic packet or probe. */
-void quic_each_path(struct quic_endpoint *ep, enum path_kind kind,
-                    void (*visit)(void *arg, const struct path *path, instant heard), void *arg);
 /** Describes the paths of a session, the current one first: how many there are, of which up to
  *  `max` are written. */
 size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size_t max);

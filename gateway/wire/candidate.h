@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "gateway/base/addr.h"
+#include "gateway/base/nat_report.h"
 
 #define CANDIDATES_MAX 32 /* of one gateway */
 
@@ -26,18 +27,7 @@ struct candidate {
     struct addr addr;
 };
 
-/** What the NAT in front of a gateway does to a mapping; chooses strategies, never forbids one. */
-enum nat_class {
-    NAT_UNKNOWN,
-    NAT_PUBLIC,     /* P: reached from anywhere: no NAT, a forwarded port, or no filtering */
-    NAT_CONE,       /* E: endpoint-independent mapping, filtering */
-    NAT_SEQUENTIAL, /* S: a mapping for each destination, ports at a constant small distance */
-    NAT_BLOCK,      /* B: a mapping for each destination, ports within a small range */
-    NAT_RANDOM,     /* R: a mapping for each destination, ports anywhere */
-    NAT_BLOCKED,    /* U: no UDP passes */
-    NAT_CLASSES,
-};
-
+/** What the NAT in front of a gateway does, as far as its peers need to know it. */
 struct nat_facts {
     enum nat_class class;
     int16_t delta;      /* NAT_SEQUENTIAL: from one mapping's port to the next one's */

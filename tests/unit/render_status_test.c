@@ -62,8 +62,6 @@ static const char STATUS[] =
     "{\"id\":\"yyy\",\"version\":\"1\",\"pid\":7,\"uptime_s\":%d,\"home\":\"/h\","
     "\"udp\":[\"0.0.0.0:1\",\"[::]:1\"],\"dns\":{\"listen\":[],\"suffix\":\"overlay\"},"
     "\"proxy\":{\"listen\":[\"127.0.0.1:7777\"]},"
-    "\"relay\":{\"home\":\"rrr@relay.example:4433\",\"serving\":true,\"registered\":3,"
-    "\"circuits\":2,\"bytes\":1200000,\"datagrams\":1000,\"dropped\":0},"
     "\"services\":[{\"name\":\"web\",\"proto\":\"tcp\",\"port\":80,\"target\":\"unix:/x\","
     "\"allow\":[],\"deny\":[\"a\"],\"public\":%s,\"connections\":1,\"rx_bytes\":0,\"tx_bytes\":0}],"
     "\"peers\":[{\"id\":\"bbb\",\"alias\":\"bob\",\"state\":\"direct\",\"path\":{\"kind\":\"udp\","
@@ -104,12 +102,29 @@ static void it_names_services_peers_and_ports(void **state)
 
     render_status(&FRONT, status);
     shows("overlay 1, process 7, up 59 s\nid     yyy\nhome   /h\nudp    0.0.0.0:1, [::]:1\n"
-          "dns    - for .overlay\nproxy  127.0.0.1:7777\n"
-          "relay  relay.example:4433; this is one for 3 peers, 2 circuits, 1.2 MB\nservices\n");
+          "dns    - for .overlay\nproxy  127.0.0.1:7777\nservices\n");
     shows("  web              tcp     80 -> unix:/x  for everybody, never 1 peer  1 connection\n");
     shows("  bob              direct      udp 192.0.2.1:9 1.2 ms  in 1.5 kB  out 20 B\n"
           "    ssh            tcp  127.0.0.1:20001\n");
     shows("  ccc              unreachable no answer  in 0 B  out 0 B\n");
+    json_decref(status);
+}
+
+static void it_tells_what_the_nat_is_and_which_stun_server_disagrees(void **state)
+{
+    json_t *status = status_of(59, true, 1500);
+    json_t *nat =
+        json_loads("{\"class\":\"cone\",\"mapping\":\"EI\",\"filtering\":\"unknown\","
+                   "\"hairpin\":false,\"port_mapping\":null,"
+                   "\"public\":\"203.0.113.5:4433\",\"stun\":[{\"server\":\"192.0.2.3:1\","
+                   "\"seen\":\"192.0.2.66:1\",\"disagrees\":true}]}",
+                   0, NULL);
+    (void)state;
+
+    assert_int_equal(json_object_set_new(status, "nat", nat), 0);
+    render_status(&FRONT, status);
+    shows("nat    cone, seen at 203.0.113.5:4433, mapping EI, filtering unknown, hairpin no\n"
+          "       the STUN server 192.0.2.3:1 disagrees: it says 192.0.2.66:1\n");
     json_decref(status);
 }
 
@@ -166,7 +181,7 @@ static void a_page_is_cut_to_the_terminal_and_colours_take_no_room(void **state)
 
     s.terminal = true;
     s.columns = 24;
-    s.rows = 12;
+    s.rows = 11;
     render_status_page(&FRONT, status, NULL, 0);
     shows("\033[Hoverlay 1, process 7, up\033[0m\033[K\nid     yyy\033[K\n");
     shows("  bob              \033[32mdirec\033[0m\033[K\n\033[J");
@@ -212,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_names_services_peers_and_ports, set_up),
+        cmocka_unit_test_setup(it_tells_what_the_nat_is_and_which_stun_server_disagrees, set_up),
         cmocka_unit_test_setup(it_says_how_long_in_words_of_that_length, set_up),
         cmocka_unit_test_setup(an_empty_gateway_has_none_of_either, set_up),
         cmocka_unit_test_setup(states_are_coloured_on_a_terminal_unless_no_color_is_set, set_up),

@@ -1,0 +1,524 @@
+#include "gateway/node/stun_desk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/map.h"
+#include "gateway/nat/classify_judge.h"
+#include "gateway/peer/peer.h"
+
+#define AGAIN        SEC(1800)
+#define AGAIN_SILENT SEC(60) /* when nobody answered */
+/* Relays that were configured together are connected within that time of one another. */
+#define GATHER_RELAYS MSEC(100)
+#define RELAYS_MAX    4
+#define INTERFACES    64
+
+static const struct stun_schedule REFRESH = {MSEC(100), MSEC(250), 2};
+
+static instant now_of(const struct stun_desk *d)
+{
+    return env_now(d->node->env);
+}
+
+static enum stun_family family_of(const struct addr *a)
+{
+    return addr_is_v6(a) ? STUN_V6 : STUN_V4;
+}
+
+/* ---- time ---- */
+
+static void set_timer(struct stun_desk *d)
+{
+    instant due = d->begin;
+
+    for (int f = 0; f < STUN_FAMILIES; f++)
+        if (nat_run_deadline(&d->run[f]) < due)
+            due = nat_run_deadline(&d->run[f]);
+    list_each(node, &d->refreshes)
+    {
+        const struct stun_refresh *r = list_entry(node, struct stun_refresh, link);
+        instant r_due = r->query.state == STUN_ASKING ? r->query.due : 0;
+        if (r_due < due)
+            due = r_due;
+    }
+    timer_set(d->node->env, &d->timer, due);
+}
+
+static void begin_by(struct stun_desk *d, instant when)
+{
+    if (when < d->begin)
+        d->begin = when;
+    set_timer(d);
+}
+
+/* ---- networks ---- */
+
+static uint64_t network_key(const struct stun_desk *d)
+{
+    static const uint64_t SECRET[2];
+    struct interface list[INTERFACES];
+    uint8_t bytes[INTERFACES * 16];
+    size_t used = 0, len;
+    int count = env_interfaces(d->node->env, list, INTERFACES);
+
+    for (int i = 0; i < count; i++) {
+        const uint8_t *ip = addr_ip(&list[i].addr, &len);
+        if (list[i].loopback || addr_is_link_local(&list[i].addr) || len == 0)
+            continue;
+        memcpy(bytes + used, ip, len);
+        used += len;
+    }
+    return map_hash(SECRET, bytes, used);
+}
+
+/* Makes the network that we are in the first of the list. Returns whether it was another. */
+static bool find_network(struct stun_desk *d)
+{
+    struct stun_network found = {.key = network_key(d)};
+    size_t at = 0;
+
+    if (d->network[0].key == found.key)
+        return false;
+    while (at < STUN_NETWORKS_MAX - 1 && d->network[at].key != found.key)
+        at++;
+    if (d->network[at].key == found.key)
+        found = d->network[at];
+    memmove(&d->network[1], &d->network[0], at * sizeof(d->network[0]));
+    d->network[0] = found;
+    return true;
+}
+
+static void recall(struct stun_desk *d)
+{
+    for (int f = 0; f < STUN_FAMILIES; f++) {
+        const struct stun_result *old = &d->network[0].result[f];
+        bool fresh = old->at > 0 && now_of(d) < old->at + AGAIN;
+        d->result[f] = fresh ? *old : (struct stun_result){0};
+    }
+    d->events->changed(d->arg);
+}
+
+void stun_desk_network_changed(struct stun_desk *d)
+{
+    bool other = find_network(d);
+
+    for (int f = 0; f < STUN_FAMILIES; f++)
+        nat_run_stop(&d->run[f]);
+    if (other)
+        recall(d);
+    begin_by(d, now_of(d) + GATHER_RELAYS);
+}
+
+/* ---- whom to ask ---- */
+
+static void on_looked_up(struct lookup *l, int err, const struct addr *list, int count)
+{
+    struct stun_place *p = container_of(l, struct stun_place, lookup);
+
+    if (err < 0)
+        log_debug(LOG_NAT, "a STUN server is not found: %s", strerror(-err));
+    for (int i = err < 0 ? 0 : count; i-- > 0;)
+        p->found[family_of(&list[i])] = list[i];
+    begin_by(p->desk, now_of(p->desk));
+}
+
+static bool look_up(struct stun_desk *d)
+{
+    bool waiting = false;
+
+    for (size_t i = 0; i < d->places; i++) {
+        struct stun_place *p = &d->place[i];
+        const struct node_stun *s = &d->node->options->stun[i];
+        if (p->lookup.query || !addr_is_none(&p->found[STUN_V4]) ||
+            !addr_is_none(&p->found[STUN_V6])) {
+            waiting = waiting || p->lookup.query;
+            continue;
+        }
+        int err = env_lookup(d->node->env, &p->lookup, s->host, s->port);
+        if (err < 0)
+            log_warn(LOG_NAT, "STUN server %s cannot be looked up: %s", s->host, strerror(-err));
+        waiting = waiting || err == 0;
+    }
+    return waiting;
+}
+
+static void add_server(struct classify_options *o, const struct addr *a, enum stun_family family)
+{
+    if (addr_is_none(a) || family_of(a) != family || o->server_count == NAT_SERVERS_MAX)
+        return;
+    for (unsigned i = 0; i < o->server_count; i++)
+        if (addr_equal(&o->server[i], a))
+            return;
+    o->server[o->server_count++] = *a;
+}
+
+static void list_servers(const struct stun_desk *d, enum stun_family family,
+                         struct classify_options *o)
+{
+    struct addr relay[RELAYS_MAX];
+    size_t count = d->events->relays(d->arg, relay, RELAYS_MAX);
+
+    /* Those first that need nobody's answer to be found, as they are what there is to agree with.
+     */
+    for (size_t i = 0; i < count; i++)
+        add_server(o, &relay[i], family);
+    for (size_t i = 0; i < d->places; i++)
+        add_server(o, &d->place[i].found[family], family);
+}
+
+/* ---- what peers saw of our main sockets ---- */
+
+struct watching {
+    const struct stun_desk *desk;
+    struct classify_options *options;
+    enum stun_family family;
+};
+
+static bool is_asked(const struct classify_options *o, const struct addr *a)
+{
+    for (unsigned i = 0; i < o->server_count; i++)
+        if (addr_equal(&o->server[i], a))
+            return true;
+    return false;
+}
+
+/* A stranger could say anything. */
+static bool is_believed(const struct stun_desk *d, const struct peer *p)
+{
+    struct quic_conn_info info;
+    quic_conn_info(peer_conn(p), &info);
+    return info.dialled || registry_peer(d->node->registry, &p->id);
+}
+
+static void observe(void *arg, struct peer *p)
+{
+    const struct watching *w = arg;
+    struct classify_options *o = w->options;
+    struct path_info path[4];
+
+    if (!peer_conn(p) || !is_believed(w->desk, p))
+        return;
+    size_t count = quic_conn_paths(peer_conn(p), path, sizeof(path) / sizeof(path[0]));
+    for (size_t i = 0; i < count && i < sizeof(path) / sizeof(path[0]); i++) {
+        const struct addr *remote = &path[i].path.remote;
+        if (path[i].path.kind != PATH_UDP || path[i].path.via != 0 || path[i].state != PATH_GOOD ||
+            family_of(remote) != w->family || addr_is_none(&path[i].seen) ||
+            addr_is_private(remote) || addr_is_loopback(remote) || addr_is_link_local(remote) ||
+            is_asked(o, remote) || o->observed_count == CLASSIFY_OBSERVED_MAX)
+            continue;
+        o->observed[o->observed_count++] =
+            (struct classify_observed){.to = *remote, .mapped = path[i].seen};
+    }
+}
+
+static void list_all(const struct stun_desk *d, enum stun_family family, struct classify_options *o)
+{
+    struct watching w = {d, o, family};
+    *o = (struct classify_options){.server_count = 0};
+    list_servers(d, family, o);
+    d->node->each(d->node->node, observe, &w);
+}
+
+/* A server that was not asked; or, where they did not suffice, a peer that tells more. */
+static bool is_more(const struct stun_result *known, const struct classify_options *o)
+{
+    for (unsigned i = 0; i < o->server_count; i++) {
+        bool asked = false;
+        for (unsigned k = 0; k < known->server_count; k++)
+            asked = asked || addr_equal(&known->server[k], &o->server[i]);
+        if (!asked)
+            return true;
+    }
+    return o->server_count > 0 && known->report.mapping == NAT_RULE_UNKNOWN &&
+           o->observed_count > known->observed_count;
+}
+
+void stun_desk_on_conn(struct stun_desk *d)
+{
+    struct classify_options o;
+
+    for (int f = 0; f < STUN_FAMILIES; f++) {
+        list_all(d, (enum stun_family)f, &o);
+        if (is_more(&d->result[f], &o))
+            begin_by(d, now_of(d) + GATHER_RELAYS);
+    }
+}
+
+/* ---- runs ---- */
+
+static void begin(struct stun_desk *d)
+{
+    struct classify_options o;
+
+    d->begin = INSTANT_NEVER;
+    if (!look_up(d))
+        d->begin = now_of(d) + AGAIN;
+    for (int f = 0; f < STUN_FAMILIES; f++) {
+        list_all(d, (enum stun_family)f, &o);
+        if (o.server_count == 0)
+            continue;
+        struct stun_result *r = &d->result[f];
+        memcpy(r->server, o.server, sizeof(r->server));
+        r->server_count = o.server_count;
+        r->observed_count = o.observed_count;
+        d->told[f] = false;
+        int err = nat_run_start(&d->run[f], d->node->hub, &o, now_of(d));
+        if (err < 0 && err != -EAFNOSUPPORT)
+            log_warn(LOG_NAT, "no socket to ask STUN servers with: %s", strerror(-err));
+    }
+}
+
+static void name_liars(const struct stun_result *r)
+{
+    char text[ADDR_TEXT_MAX], seen[ADDR_TEXT_MAX];
+
+    for (unsigned i = 0; i < r->server_count; i++)
+        if (r->report.disagreeing & 1u << i)
+            log_warn(LOG_NAT, "the STUN server %s disagrees with the others: it sees us at %s",
+                     addr_print(&r->server[i], text), addr_print(&r->report.seen[i], seen));
+}
+
+/* What a run does not measure stays as it was found by other means. */
+static void take_report(struct stun_desk *d, enum stun_family family, bool over)
+{
+    struct stun_result *r = &d->result[family];
+    struct nat_report fresh = d->run[family].core.report;
+    enum nat_class before = r->report.class;
+    char text[ADDR_TEXT_MAX];
+
+    if (fresh.filtering == NAT_RULE_UNKNOWN && addr_equal(&fresh.public, &r->report.public))
+        fresh.filtering = r->report.filtering;
+    if (fresh.filtering != NAT_RULE_UNKNOWN)
+        fresh.class = nat_class_filtered(&fresh);
+    r->report = fresh;
+    r->at = now_of(d);
+    if (fresh.class != before)
+        log_info(LOG_NAT, "%s: %s, mapping %s, seen at %s", family == STUN_V6 ? "IPv6" : "IPv4",
+                 nat_class_text(fresh.class), nat_rule_name(fresh.mapping),
+                 addr_print(&fresh.public, text));
+    if (over) {
+        name_liars(r);
+        d->network[0].result[family] = *r;
+        if (fresh.answered == 0)
+            begin_by(d, now_of(d) + AGAIN_SILENT);
+    }
+    d->events->changed(d->arg);
+}
+
+static void step(struct stun_desk *d, enum stun_family family)
+{
+    struct nat_run *run = &d->run[family];
+    bool was_running = run->running;
+
+    nat_run_step(run, now_of(d));
+    if (!was_running)
+        return;
+    if (!run->running || (run->core.judged && !d->told[family])) {
+        d->told[family] = true;
+        take_report(d, family, !run->running);
+    }
+}
+
+/* ---- a fresh mapping ---- */
+
+static void close_refresh(struct stun_desk *d, struct stun_refresh *r)
+{
+    hub_close_extra(d->node->hub, r->via);
+    list_remove(&r->link);
+}
+
+static void end_refresh(struct stun_desk *d, struct stun_refresh *r)
+{
+    uint16_t port = r->query.state == STUN_ANSWERED ? addr_port(&r->query.mapped) : 0;
+
+    close_refresh(d, r);
+    if (port != 0)
+        d->result[STUN_V4].report.last_port = port;
+    r->done(r, port);
+}
+
+static void step_refresh(struct stun_desk *d, struct stun_refresh *r)
+{
+    uint8_t out[EXCHANGE_MAX_DATAGRAM];
+    const struct path path = {.kind = PATH_UDP, .via = r->via, .remote = r->query.server};
+    size_t len = stun_query_output(&r->query, now_of(d), out);
+
+    if (len > 0)
+        hub_send_path(d->node->hub, &path, out, len, 0);
+    if (r->query.state != STUN_ASKING)
+        end_refresh(d, r);
+}
+
+static void step_refreshes(struct stun_desk *d)
+{
+    struct list now;
+
+    list_take_all(&now, &d->refreshes);
+    for (struct list *node; (node = list_first(&now));) {
+        struct stun_refresh *r = list_entry(node, struct stun_refresh, link);
+        list_remove(node);
+        list_append(&d->refreshes, node);
+        step_refresh(d, r);
+    }
+}
+
+/* A server that answered; the one that it is asked of matters little. */
+static const struct addr *helper(const struct stun_result *r)
+{
+    for (unsigned i = 0; i < r->server_count; i++)
+        if (r->report.answered & 1u << i && !(r->report.disagreeing & 1u << i))
+            return &r->server[i];
+    return NULL;
+}
+
+void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r)
+{
+    const struct addr *server = helper(&d->result[STUN_V4]);
+    const struct hub_socket *first = server ? hub_socket_for(d->node->hub, server) : NULL;
+    uint8_t id[STUN_ID_LEN];
+
+    env_random(d->node->env, id, sizeof(id));
+    r->via = 0;
+    if (first && hub_open_extra(d->node->hub, &first->local, &r->via) == 0) {
+        stun_query_init(&r->query, server, &REFRESH, id, now_of(d));
+    } else {
+        r->query = (struct stun_query){.state = STUN_SILENT};
+    }
+    list_append(&d->refreshes, &r->link);
+    set_timer(d);
+}
+
+void stun_desk_refresh_cancel(struct stun_desk *d, struct stun_refresh *r)
+{
+    if (list_is_linked(&r->link))
+        close_refresh(d, r);
+}
+
+static bool refresh_input(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
+{
+    list_each(node, &d->refreshes)
+    {
+        struct stun_refresh *r = list_entry(node, struct stun_refresh, link);
+        if (r->via != via || via == 0)
+            continue;
+        return stun_query_input(&r->query, rx->now, &rx->from, rx->data, rx->len) == 0;
+    }
+    return false;
+}
+
+/* ---- the service ---- */
+
+static void serve(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
+{
+    uint8_t out[STUN_ANSWER_MAX];
+    const struct path back = {.kind = PATH_UDP, .via = via, .remote = rx->from, .local = rx->to};
+    size_t len = stun_service_answer(d->service, rx->now, &rx->from, rx->data, rx->len, out);
+
+    if (len > 0)
+        hub_send_path(d->node->hub, &back, out, len, 0);
+}
+
+void stun_desk_input(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
+{
+    /* The classification first: among the requests are its own, turned around by the router. */
+    if (nat_run_input(&d->run[family_of(&rx->from)], rx, via) || refresh_input(d, rx, via))
+        set_timer(d);
+    else if (d->service)
+        serve(d, rx, via);
+}
+
+/* ---- what is known ---- */
+
+const struct stun_result *stun_desk_result(const struct stun_desk *d, enum stun_family family)
+{
+    return &d->result[family];
+}
+
+struct nat_facts stun_desk_facts(const struct stun_desk *d)
+{
+    const struct nat_report *v4 = &d->result[STUN_V4].report, *v6 = &d->result[STUN_V6].report;
+    const struct nat_report *r = v4->class == NAT_UNKNOWN ? v6 : v4;
+
+    return (struct nat_facts){
+        .class = r->class,
+        .delta = (int16_t)r->delta,
+        .span = (uint16_t)(r->span < UINT16_MAX ? r->span : UINT16_MAX),
+        .last_port = r->last_port,
+        .opener_ttl = r->opener_measured ? r->opener_ttl : 0,
+    };
+}
+
+void stun_desk_set_filtering(struct stun_desk *d, enum stun_family family, enum nat_rule rule)
+{
+    struct nat_report *r = &d->result[family].report;
+
+    r->filtering = rule;
+    r->class = nat_class_filtered(r);
+    d->network[0].result[family] = d->result[family];
+    d->events->changed(d->arg);
+}
+
+/* ---- life ---- */
+
+static void on_timer(struct timer *timer)
+{
+    struct stun_desk *d = container_of(timer, struct stun_desk, timer);
+
+    if (now_of(d) >= d->begin)
+        begin(d);
+    step(d, STUN_V4);
+    step(d, STUN_V6);
+    step_refreshes(d);
+    set_timer(d);
+}
+
+static int start_service(struct stun_desk *d)
+{
+    uint8_t secret[MAP_SECRET_LEN];
+
+    d->service = malloc(sizeof(*d->service));
+    if (!d->service)
+        return -ENOMEM;
+    env_random(d->node->env, secret, sizeof(secret));
+    stun_service_init(d->service, secret, true);
+    return 0;
+}
+
+int stun_desk_start(struct stun_desk *d, const struct desk *node,
+                    const struct stun_desk_events *events, void *arg)
+{
+    *d = (struct stun_desk){
+        .node = node,
+        .events = events,
+        .arg = arg,
+        .begin = env_now(node->env),
+        .timer.fire = on_timer,
+    };
+    list_init(&d->refreshes);
+    while (d->places < NAT_SERVERS_MAX && node->options->stun[d->places].port != 0) {
+        struct stun_place *p = &d->place[d->places++];
+        p->desk = d;
+        p->lookup.done = on_looked_up;
+    }
+    (void)find_network(d);
+    set_timer(d);
+    return node->options->relay_serve == RELAY_SERVE_OFF ? 0 : start_service(d);
+}
+
+void stun_desk_stop(struct stun_desk *d)
+{
+    if (!d->node)
+        return;
+    timer_stop(d->node->env, &d->timer);
+    for (size_t i = 0; i < d->places; i++)
+        env_lookup_cancel(d->node->env, &d->place[i].lookup);
+    for (struct list *node; (node = list_first(&d->refreshes));)
+        close_refresh(d, list_entry(node, struct stun_refresh, link));
+    for (int f = 0; f < STUN_FAMILIES; f++)
+        nat_run_stop(&d->run[f]);
+    free(d->service);
+    *d = (struct stun_desk){0};
+}
