@@ -427,6 +427,14 @@ bool path_set_is_suspect(const struct path_set *s)
     return s->suspect;
 }
 
+bool path_set_works(const struct path_set *s, const struct path *path)
+{
+    for (unsigned i = 0; i < PATH_SET_MAX; i++)
+        if (s->slot[i].state == PATH_GOOD && path_equal(&s->slot[i].path, path))
+            return true;
+    return false;
+}
+
 bool path_set_speaks_probes(const struct path_set *s)
 {
     return s->speaks_probes;

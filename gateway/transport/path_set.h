@@ -102,6 +102,8 @@ const struct path *path_set_current(const struct path_set *s);
 MUST_USE bool path_set_take_switch(struct path_set *s);
 /** True while the current path is silent although something is outstanding (3 s). */
 bool path_set_is_suspect(const struct path_set *s);
+/** Does a path work both ways, as far as is known? */
+bool path_set_works(const struct path_set *s, const struct path *path);
 /** The other side has sent a valid probe: it is a gateway like us. */
 bool path_set_speaks_probes(const struct path_set *s);
 /** Describes the paths, the current one first. Returns how many there are; fills up to `max`. */

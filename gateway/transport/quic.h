@@ -81,6 +81,10 @@ struct quic_handler {
     void (*on_datagram)(void *arg, struct quic_conn *conn, const uint8_t *data, size_t len);
     /** The real path changed (roaming, later also upgrade and fall-back). */
     void (*on_path)(void *arg, struct quic_conn *conn, const struct path *path);
+    /** An authentic probe of the other side came over `path`, which `works` both ways or is not
+     *  known to. Called from quic_input(), so only to be noted: call nothing of the endpoint. May
+     *  be NULL. */
+    void (*on_probe)(void *arg, struct quic_conn *conn, const struct path *path, bool works);
     /** Nothing is heard although an answer is due, for 3 s. Comes once each time. */
     void (*on_doubt)(void *arg, struct quic_conn *conn);
     /** The connection is over; it is freed after this returns. Pipes that were not given back got

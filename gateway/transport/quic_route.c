@@ -87,6 +87,13 @@ void quic_route_stop(struct quic_conn *conn)
 
 /* ---- in ---- */
 
+static void tell_of_probe(struct quic_conn *conn, const struct path *path)
+{
+    const struct quic_options *o = &conn->ep->options;
+    if (o->handler->on_probe && conn->told_connected && !conn->told_ended)
+        o->handler->on_probe(o->arg, conn, path, path_set_works(conn->paths, path));
+}
+
 void quic_route_probe(struct quic_endpoint *ep, const struct path *path, const uint8_t *data,
                       size_t len)
 {
@@ -102,6 +109,7 @@ void quic_route_probe(struct quic_endpoint *ep, const struct path *path, const u
         conn->path.local = path->local;
     follow(conn);
     quic_work_touch(conn);
+    tell_of_probe(conn, path);
 }
 
 bool quic_route_is_foreign(const struct quic_conn *conn)
