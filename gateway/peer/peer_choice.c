@@ -37,6 +37,28 @@ static struct link *winner(struct peer *p)
     return best;
 }
 
+/* A direct path serves every connection to the peer, so that streams go on where they are. A socket
+ * that was opened to punch with goes with its own connection. */
+void peer_share_paths(struct peer *p)
+{
+    struct quic_conn_info from, to;
+
+    list_each(a, &p->links)
+    {
+        const struct link *l = list_entry(a, struct link, node);
+        quic_conn_info(l->conn, &from);
+        if (!l->session || l->closing || from.path.kind != PATH_UDP || from.path.via != 0)
+            continue;
+        list_each(b, &p->links)
+        {
+            const struct link *m = list_entry(b, struct link, node);
+            quic_conn_info(m->conn, &to);
+            if (m->session && !m->closing && to.path.kind != PATH_UDP)
+                quic_conn_add_path(m->conn, &from.path);
+        }
+    }
+}
+
 void peer_choose(struct peer *p)
 {
     struct link *best = winner(p);
@@ -49,6 +71,7 @@ void peer_choose(struct peer *p)
         if (l->session && l != best && l->lost == INSTANT_NEVER)
             l->lost = peer_now(p);
     }
+    peer_share_paths(p);
 }
 
 void link_close(struct link *l, enum quic_close_code code)

@@ -337,7 +337,8 @@ void peer_tell_part(struct quic_conn *conn, const struct message_part *part)
 void link_on_path(struct link *l)
 {
     struct peer *p = l->peer;
+    peer_share_paths(p);
     if (l->session && session_is_ready(l->session))
         p->host->events->on_conn(p->host->arg, p, l->conn, false);
-    peer_changed(l->peer);
+    peer_changed(p);
 }

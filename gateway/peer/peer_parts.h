@@ -40,6 +40,8 @@ static inline void peer_changed(struct peer *p)
 void peer_choose(struct peer *p);
 /** Closes connections that were not chosen and have nothing left to do. */
 void peer_close_losers(struct peer *p);
+/** Gives connections that are not direct the direct paths of the others. */
+void peer_share_paths(struct peer *p);
 bool peer_has_losers(const struct peer *p);
 void link_close(struct link *l, enum quic_close_code code);
 
