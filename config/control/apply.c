@@ -87,6 +87,11 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->rate = s->limits_rate;
     out->udp_idle_s = (unsigned)s->limits_udp_idle_s;
     out->max_peers = (unsigned)s->limits_max_peers;
+    for (size_t i = 0; i < s->gateway_external.count && i < NODE_EXTERNAL_MAX; i++)
+        out->external[i] = s->gateway_external.at[i];
+    out->no_punching = s->punch_mode == SETTINGS_PUNCH_OFF;
+    out->no_birthday = !s->punch_birthday;
+    out->opener_ttl = (uint8_t)s->punch_opener_ttl;
     out->relay_serve = serve_of(s);
     out->relay_rate = s->relay_rate;
     out->relay_daily = s->relay_daily;

@@ -78,5 +78,6 @@ void node_network_changed(struct node *n)
     {
         peer_probe(&list_entry(node, struct member, link)->peer);
     }
+    punch_desk_network_changed(&n->punch);
     hub_wake(&n->hub);
 }

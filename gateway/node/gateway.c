@@ -92,12 +92,19 @@ static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended 
         link_on_ended(quic_conn_app(conn), ended);
 }
 
+static void on_probe(void *arg, struct quic_conn *conn, const struct path *path, bool works)
+{
+    struct node *n = arg;
+    punch_desk_on_probe(&n->punch, conn, path, works);
+}
+
 static const struct quic_handler QUIC_HANDLER = {
     .on_identity = on_identity,
     .on_connected = on_connected,
     .on_stream = on_stream,
     .on_datagram = on_datagram,
     .on_path = on_path,
+    .on_probe = on_probe,
     .on_doubt = on_doubt,
     .on_ended = on_ended,
 };
@@ -466,6 +473,7 @@ int node_start(struct node *n, char *why, size_t why_len)
         return err;
     }
     start_desk(n);
+    punch_desk_start(&n->punch, &n->desk);
     err = relay_desk_start(&n->relay, &n->desk);
     if (err < 0) {
         (void)snprintf(why, why_len, "relays: %s", strerror(-err));
@@ -519,6 +527,7 @@ void node_free(struct node *n)
     lan_link_stop(&n->lan);
     stun_desk_stop(&n->stun);
     relay_desk_stop(&n->relay);
+    punch_desk_stop(&n->punch);
     if (n->quic)
         hub_close(&n->hub);
     quic_endpoint_free(n->quic);

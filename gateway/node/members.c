@@ -242,6 +242,7 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
 {
     struct node *n = arg;
     relay_desk_on_part(&n->relay, p, conn, part);
+    punch_desk_on_part(&n->punch, p, conn, part);
 }
 
 static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)
@@ -249,6 +250,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     struct node *n = arg;
     relay_desk_on_conn(&n->relay, p, conn, ended);
     stun_desk_on_conn(&n->stun);
+    punch_desk_on_conn(&n->punch, p, conn, ended);
 }
 
 const struct peer_events MEMBER_EVENTS = {

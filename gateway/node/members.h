@@ -14,6 +14,7 @@
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/node.h"
+#include "gateway/node/punch_desk.h"
 #include "gateway/node/relay_desk.h"
 #include "gateway/node/stun_desk.h"
 #include "gateway/peer/peer.h"
@@ -46,6 +47,7 @@ struct node {
     struct desk desk;
     struct relay_desk relay;
     struct stun_desk stun;
+    struct punch_desk punch;
     struct peer_host host;
 
     struct map by_id;

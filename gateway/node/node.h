@@ -29,8 +29,9 @@ enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 /** For whom we relay: nobody, the peers that have an entry in the registry, anybody. */
 enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 
-#define RELAY_USE_MAX 2 /* a home and a spare */
-#define NODE_STUN_MAX 8
+#define RELAY_USE_MAX     2 /* a home and a spare */
+#define NODE_STUN_MAX     8
+#define NODE_EXTERNAL_MAX 4
 
 /** A STUN server that is asked over UDP; port 0: none. */
 struct node_stun {
@@ -51,8 +52,13 @@ struct node_options {
     unsigned udp_idle_s;       /* 0: 60 */
     unsigned max_peers;        /* sessions at a time, 0: 1024 */
     enum relay_serve relay_serve;
-    uint64_t relay_rate;  /* bytes/s that we relay for one peer; 0: no limit */
-    uint64_t relay_daily; /* bytes in 24 hours; 0: no limit */
+    uint64_t relay_rate;                     /* bytes/s that we relay for one peer; 0: no limit */
+    uint64_t relay_daily;                    /* bytes in 24 hours; 0: no limit */
+    struct addr external[NODE_EXTERNAL_MAX]; /* where a person says that we are reached; none from
+                                                the end on */
+    bool no_punching;                        /* stay on relays */
+    bool no_birthday;                        /* no search of ports by many guesses */
+    uint8_t opener_ttl;                      /* hop limit of openers; 0: as measured */
     char relay_use[RELAY_USE_MAX]
                   [PEER_RELAY_MAX + 1];   /* through which we are reached:
                                              PEER_ID@HOST:PORT; empty from the end on */

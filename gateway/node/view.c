@@ -29,7 +29,7 @@ static const char *why_not_direct(enum peer_state state, const struct member *m)
     case PEER_DIRECT:
         return NULL;
     case PEER_RELAYED:
-        return "no direct path has answered yet";
+        return punch_desk_why(&m->node->punch, &m->peer.id);
     case PEER_FINDING:
         return m && m->last_error[0] ? m->last_error : "not connected yet";
     case PEER_BLOCKED:

@@ -1,0 +1,185 @@
+#include "gateway/node/gather.h"
+
+#include <string.h>
+
+#define HOST_MAX 16 /* addresses of interfaces */
+#define SEEN_MAX 4  /* addresses that peers saw */
+
+/* ---- life ---- */
+
+static void read_interfaces(struct gather *g)
+{
+    int n = env_interfaces(g->node->env, g->interface, GATHER_INTERFACES_MAX);
+    g->interfaces = n > 0 ? (size_t)n : 0;
+}
+
+void gather_start(struct gather *g, const struct desk *node, void (*changed)(void *arg), void *arg)
+{
+    *g = (struct gather){.node = node, .changed = changed, .arg = arg};
+    read_interfaces(g);
+}
+
+void gather_network_changed(struct gather *g)
+{
+    read_interfaces(g);
+    g->changed(g->arg);
+}
+
+/* ---- what others found out ---- */
+
+static void forget(struct gather *g, size_t at)
+{
+    g->added_count--;
+    memmove(&g->added[at], &g->added[at + 1], (g->added_count - at) * sizeof(g->added[0]));
+}
+
+void gather_add(struct gather *g, enum candidate_type type, const struct addr *a)
+{
+    for (size_t i = 0; i < g->added_count; i++)
+        if (g->added[i].type == type && addr_equal(&g->added[i].addr, a))
+            return;
+    if (g->added_count == GATHER_ADDED_MAX)
+        forget(g, 0);
+    g->added[g->added_count++] = (struct candidate){.type = type, .addr = *a};
+    g->changed(g->arg);
+}
+
+void gather_remove(struct gather *g, enum candidate_type type, const struct addr *a)
+{
+    for (size_t i = 0; i < g->added_count; i++)
+        if (g->added[i].type == type && addr_equal(&g->added[i].addr, a)) {
+            forget(g, i);
+            return;
+        }
+}
+
+void gather_set_facts(struct gather *g, const struct nat_facts *facts)
+{
+    g->facts = *facts;
+    g->changed(g->arg);
+}
+
+struct nat_facts gather_facts(const struct gather *g)
+{
+    struct nat_facts facts = g->facts;
+    if (g->node->options->opener_ttl > 0)
+        facts.opener_ttl = g->node->options->opener_ttl;
+    return facts;
+}
+
+/* ---- the list ---- */
+
+struct listing {
+    const struct gather *gather;
+    struct candidate *out;
+    size_t count;
+    size_t left; /* of the kind that is being listed */
+};
+
+static void put(struct listing *l, enum candidate_type type, const struct addr *a)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (addr_equal(&l->out[i].addr, a))
+            return;
+    if (l->count == CANDIDATES_MAX || l->left == 0 || addr_port(a) == 0)
+        return;
+    l->out[l->count++] = (struct candidate){.type = type, .addr = *a};
+    l->left--;
+}
+
+/* Made by software on this machine: worth trying after everything else, as what is behind them is
+ * seldom the way to somebody else. */
+static bool is_artificial(const struct interface *i)
+{
+    static const char *const PREFIX[] = {"br-", "docker", "veth",   "virbr",    "vmnet", "vboxnet",
+                                         "lxc", "lxd",    "podman", "cni",      "tun",   "tap",
+                                         "wg",  "ppp",    "zt",     "tailscale"};
+
+    for (size_t k = 0; k < sizeof(PREFIX) / sizeof(PREFIX[0]); k++)
+        if (strncmp(i->name, PREFIX[k], strlen(PREFIX[k])) == 0)
+            return true;
+    return false;
+}
+
+/* The port at which an address of ours is listened on by a main socket; 0: at none. */
+static uint16_t port_at(const struct hub *h, const struct addr *a)
+{
+    for (size_t i = 0; i < h->sockets; i++) {
+        const struct addr *local = &h->socket[i].local;
+        if (addr_is_v6(local) == addr_is_v6(a) &&
+            (addr_is_unspecified(local) || addr_same_ip(local, a)))
+            return addr_port(local);
+    }
+    return 0;
+}
+
+/* Peers refuse loopback and link-local addresses, so they are not told any. */
+static void put_interfaces(struct listing *l, bool artificial)
+{
+    const struct gather *g = l->gather;
+
+    for (size_t i = 0; i < g->interfaces; i++) {
+        struct addr a = g->interface[i].addr;
+        if (g->interface[i].loopback || addr_is_loopback(&a) || addr_is_link_local(&a) ||
+            is_artificial(&g->interface[i]) != artificial)
+            continue;
+        addr_set_port(&a, port_at(g->node->hub, &a));
+        put(l, CANDIDATE_HOST, &a);
+    }
+}
+
+/* Whoever connects could claim to see us anywhere, and have our peers send their probes there. So
+ * only those count that a person has to do with: the peers with an entry here, and whom we dialled,
+ * which is them and their relays. */
+static bool is_believed(const struct gather *g, const struct peer *p)
+{
+    struct quic_conn_info info;
+    quic_conn_info(peer_conn(p), &info);
+    return info.dialled || registry_peer(g->node->registry, &p->id);
+}
+
+static void put_seen(void *arg, struct peer *p)
+{
+    struct listing *l = arg;
+    struct path_info path[4];
+
+    if (!peer_conn(p) || !is_believed(l->gather, p))
+        return;
+    size_t count = quic_conn_paths(peer_conn(p), path, sizeof(path) / sizeof(path[0]));
+    for (size_t i = 0; i < count && i < sizeof(path) / sizeof(path[0]); i++)
+        if (path[i].path.kind == PATH_UDP && path[i].path.via == 0 && path[i].state == PATH_GOOD &&
+            !addr_is_none(&path[i].seen))
+            put(l, CANDIDATE_PEER, &path[i].seen);
+}
+
+size_t gather_list(const struct gather *g, struct candidate out[static CANDIDATES_MAX])
+{
+    const struct node_options *o = g->node->options;
+    struct listing l = {.gather = g, .out = out};
+
+    l.left = NODE_EXTERNAL_MAX;
+    for (size_t i = 0; i < NODE_EXTERNAL_MAX && !addr_is_none(&o->external[i]); i++)
+        put(&l, CANDIDATE_CONFIGURED, &o->external[i]);
+    l.left = HOST_MAX;
+    put_interfaces(&l, false);
+    size_t left = l.left;
+    l.left = GATHER_ADDED_MAX;
+    for (size_t i = g->added_count; i-- > 0;)
+        put(&l, g->added[i].type, &g->added[i].addr);
+    l.left = SEEN_MAX;
+    g->node->each(g->node->node, put_seen, &l);
+    l.left = left;
+    put_interfaces(&l, true);
+    return l.count;
+}
+
+bool gather_is_near(const struct gather *g, const struct addr *a)
+{
+    for (size_t i = 0; i < g->interfaces; i++) {
+        const struct interface *f = &g->interface[i];
+        const struct addr_prefix net = {.addr = f->addr, .bits = f->prefix_bits};
+        if (!f->loopback && addr_prefix_contains(&net, a))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,52 @@
+/**
+ * Where this gateway may be reached, as its peers are told before they punch; and what its NAT is.
+ *
+ * Known by itself: the addresses of its interfaces, those that a person configured, and what peers
+ * and relays that a person chose see of its main sockets (each answers our probes with the address
+ * that they came from, so the sessions that are open anyway do what STUN servers do). Others add
+ * what they find out by gather_add() and gather_set_facts(): port mappings, STUN.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+#include "gateway/node/desk.h"
+#include "gateway/wire/candidate.h"
+
+#define GATHER_ADDED_MAX      8
+#define GATHER_INTERFACES_MAX 64
+
+struct gather {
+    const struct desk *node; /* borrowed */
+    struct interface interface[GATHER_INTERFACES_MAX];
+    size_t interfaces;
+    struct candidate added[GATHER_ADDED_MAX]; /* the newest last */
+    size_t added_count;
+    struct nat_facts facts;
+    void (*changed)(void *arg); /* there is something new to tell peers */
+    void *arg;
+};
+
+/** Reads the interfaces. `changed` is called from gather_add(), gather_set_facts() and
+ *  gather_network_changed(). */
+void gather_start(struct gather *g, const struct desk *node, void (*changed)(void *arg), void *arg);
+/** The interfaces or addresses of this machine changed. */
+void gather_network_changed(struct gather *g);
+
+/** Somebody found out one more address at which a main socket is reached. Nothing if it is known;
+ *  the oldest makes way. */
+void gather_add(struct gather *g, enum candidate_type type, const struct addr *a);
+/** It is no longer reached there. */
+void gather_remove(struct gather *g, enum candidate_type type, const struct addr *a);
+/** What our NAT was measured to do. */
+void gather_set_facts(struct gather *g, const struct nat_facts *facts);
+/** As measured, with the opener's TTL that a person may have configured. */
+struct nat_facts gather_facts(const struct gather *g);
+
+/** Writes what there is to tell a peer now, each address once. Returns how many. */
+MUST_USE size_t gather_list(const struct gather *g, struct candidate out[static CANDIDATES_MAX]);
+/** Is an address within one of the networks that this machine is on? */
+bool gather_is_near(const struct gather *g, const struct addr *a);

@@ -1,0 +1,392 @@
+#include "gateway/node/punch_effort.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/peer/peer.h"
+
+#define ROUNDS_MAX    10        /* at a time, of all peers */
+#define ROUNDS_RETRY  SEC(1)    /* when there are that many */
+#define ANSWER_WITHIN SEC(5)    /* a PUNCH, besides three round trips */
+#define WON_WITHIN    SEC(5)    /* a path that works carries the session by then */
+#define PATIENCE      SEC(10)   /* of the side that was dialled, besides the same pauses */
+#define TRICKLE       MSEC(100) /* between two looks at our own candidates */
+#define QUIET_CHECK   SEC(30)
+
+/* Bytes between two rounds that probes and keep-alives do not account for. */
+#define TRAFFIC (64 * 1024)
+
+static instant now_of(const struct effort *e)
+{
+    return env_now(e->desk->node->env);
+}
+
+static void note_reason(struct effort *e, const char *text)
+{
+    (void)snprintf(e->reason, sizeof(e->reason), "%s", text);
+}
+
+/* ---- what is said ---- */
+
+static void tell(struct quic_conn *conn, const struct punch_message *m)
+{
+    uint8_t out[PUNCH_MESSAGE_MAX];
+    const struct message_part part = punch_message_write(m, out);
+    peer_tell_part(conn, &part);
+}
+
+void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result result)
+{
+    const struct punch_message m = {.type = PUNCH_END, .round = round, .result = result};
+    tell(conn, &m);
+}
+
+static void tell_punch(struct effort *e, bool ack)
+{
+    struct punch_desk *d = e->desk;
+    struct punch_message m = {
+        .type = PUNCH_PUNCH,
+        .round = e->round,
+        .flags =
+            (uint8_t)((ack ? PUNCH_ACK : 0) | (d->node->options->no_birthday ? 0 : PUNCH_GUESSING)),
+        .facts = gather_facts(&d->gather),
+    };
+    m.candidates = gather_list(&d->gather, m.candidate);
+    memcpy(e->told, m.candidate, m.candidates * sizeof(m.candidate[0]));
+    e->told_count = m.candidates;
+    tell(e->conn, &m);
+}
+
+static bool was_told(const struct effort *e, const struct addr *a)
+{
+    for (size_t i = 0; i < e->told_count; i++)
+        if (addr_equal(&e->told[i].addr, a))
+            return true;
+    return false;
+}
+
+/* Candidates that turned up while the round runs. */
+static void trickle(struct effort *e)
+{
+    struct candidate list[CANDIDATES_MAX];
+    struct punch_message m = {.type = PUNCH_CANDIDATES, .round = e->round};
+    size_t count = gather_list(&e->desk->gather, list);
+
+    for (size_t i = 0; i < count && e->told_count < CANDIDATES_MAX; i++)
+        if (!was_told(e, &list[i].addr))
+            m.candidate[m.candidates++] = e->told[e->told_count++] = list[i];
+    if (m.candidates > 0)
+        tell(e->conn, &m);
+}
+
+/* ---- rounds ---- */
+
+static void end_round(struct effort *e)
+{
+    if (!e->running)
+        return;
+    punch_round_free(e->running);
+    e->running = NULL;
+    e->desk->running--;
+}
+
+static uint64_t bytes_of(const struct effort *e)
+{
+    struct quic_conn_info info;
+    quic_conn_info(e->conn, &info);
+    return info.rx_bytes + info.tx_bytes;
+}
+
+static void wait_until(struct effort *e, instant due)
+{
+    end_round(e);
+    e->stage = EFFORT_WAITING;
+    e->due = due;
+}
+
+void effort_begin(struct effort *e, instant now)
+{
+    e->lost = 0;
+    e->reason[0] = '\0';
+    wait_until(e, e->dialled ? now : now + PATIENCE);
+}
+
+void effort_restart(struct effort *e, instant due)
+{
+    e->lost = 0;
+    if (e->stage != EFFORT_REST)
+        wait_until(e, due);
+}
+
+static void lose(struct effort *e, instant now, const char *why)
+{
+    static const instant PAUSE[] = {SEC(5), SEC(30), SEC(60), SEC(300)};
+    const unsigned last = sizeof(PAUSE) / sizeof(PAUSE[0]) - 1;
+    char id[9];
+
+    note_reason(e, why);
+    log_info(LOG_PUNCH, "%s: not direct: %s", peer_id_short(&e->id, id), e->reason);
+    instant pause = PAUSE[e->lost < last ? e->lost : last] + (e->dialled ? 0 : PATIENCE);
+    e->lost++;
+    e->bytes = bytes_of(e);
+    wait_until(e, now + pause);
+}
+
+static void log_success(const struct effort *e)
+{
+    unsigned probes, guesses;
+    char id[9];
+
+    punch_counts(e->running->core, &probes, &guesses);
+    log_info(LOG_PUNCH, "%s: direct after %u ms and %u probes, %u of them guesses",
+             peer_id_short(&e->id, id), (unsigned)((now_of(e) - e->began) / MSEC(1)), probes,
+             guesses);
+}
+
+void effort_rest(struct effort *e)
+{
+    if (e->running && e->conn) {
+        log_success(e);
+        effort_tell_end(e->conn, e->round, PUNCH_DIRECT);
+    }
+    end_round(e);
+    e->stage = EFFORT_REST;
+    e->reason[0] = '\0';
+}
+
+/* Does anybody use the session, so that a better path is worth looking for? */
+static bool is_used(const struct effort *e)
+{
+    const struct desk *node = e->desk->node;
+    const struct peer *p = node->find(node->node, &e->id);
+    const struct session *s = p ? peer_session(p) : NULL;
+
+    return (s && session_in_use(s)) || bytes_of(e) >= e->bytes + TRAFFIC;
+}
+
+static void ask(struct effort *e, instant now)
+{
+    struct quic_conn_info info;
+
+    if (e->desk->running >= ROUNDS_MAX) {
+        e->due = now + ROUNDS_RETRY;
+        return;
+    }
+    if (e->lost > 3 && !is_used(e)) {
+        e->due = now + QUIET_CHECK;
+        return;
+    }
+    quic_conn_info(e->conn, &info);
+    e->stage = EFFORT_ASKED;
+    e->round++;
+    e->due = now + ANSWER_WITHIN + 3 * info.rtt;
+    tell_punch(e, false);
+}
+
+static void fill_random(void *arg, void *out, size_t len)
+{
+    env_random(arg, out, len);
+}
+
+static bool has_family(const struct hub *h, bool v6)
+{
+    for (size_t i = 0; i < h->sockets; i++)
+        if (addr_is_v6(&h->socket[i].local) == v6)
+            return true;
+    return false;
+}
+
+static bool is_ours(const struct effort *e, const struct addr *a)
+{
+    for (size_t i = 0; i < e->told_count; i++)
+        if (e->told[i].type != CANDIDATE_HOST && addr_same_ip(&e->told[i].addr, a))
+            return true;
+    return false;
+}
+
+static void take_candidates(struct effort *e, instant now, const struct punch_message *m)
+{
+    struct addr own[CANDIDATES_MAX];
+
+    for (size_t i = 0; i < e->told_count; i++)
+        own[i] = e->told[i].addr;
+    for (size_t i = 0; i < m->candidates; i++)
+        if (m->candidate[i].type != CANDIDATE_HOST && is_ours(e, &m->candidate[i].addr))
+            e->same_public = true;
+    for (size_t i = 0; i < m->candidates; i++) {
+        const struct addr *a = &m->candidate[i].addr;
+        bool shares = e->same_public || gather_is_near(&e->desk->gather, a);
+        if (punch_may_probe(a, own, e->told_count, shares))
+            punch_add(e->running->core, now, &m->candidate[i]);
+    }
+}
+
+static void start_round(struct effort *e, instant now, const struct punch_message *m,
+                        bool controller)
+{
+    const struct desk *node = e->desk->node;
+    struct quic_conn_info info;
+
+    quic_conn_info(e->conn, &info);
+    const struct punch_options options = {
+        .controller = controller,
+        .rtt = info.rtt,
+        .ours = gather_facts(&e->desk->gather),
+        .theirs = m->facts,
+        .guessing = !node->options->no_birthday && m->flags & PUNCH_GUESSING,
+        .v4 = has_family(node->hub, false),
+        .v6 = has_family(node->hub, true),
+        .random = fill_random,
+        .arg = node->env,
+    };
+    const struct punch_place place = {.hub = node->hub, .conn = e->conn, .kept = &e->desk->kept};
+    if (punch_round_new(&e->running, &place, now, &options) < 0) {
+        lose(e, now, "no memory for a round of punching");
+        return;
+    }
+    e->desk->running++;
+    e->stage = EFFORT_RUNNING;
+    e->began = now;
+    e->trickle = now + TRICKLE;
+    e->due = INSTANT_NEVER;
+    e->same_public = false;
+    take_candidates(e, now, m);
+}
+
+/* ---- messages ---- */
+
+static void on_request(struct effort *e, instant now, const struct punch_message *m)
+{
+    /* Both asked at the same time: that of the side that dialled counts. */
+    if (e->stage == EFFORT_ASKED && e->dialled)
+        return;
+    if (!bucket_take(&e->requests, now, 10)) {
+        log_debug(LOG_PUNCH, "too many requests for rounds; one was left unanswered");
+        return;
+    }
+    end_round(e);
+    if (e->desk->running >= ROUNDS_MAX) {
+        effort_tell_end(e->conn, m->round, PUNCH_BUSY);
+        lose(e, now, "too many rounds of punching at a time");
+        return;
+    }
+    e->round = m->round;
+    tell_punch(e, true);
+    start_round(e, now, m, false);
+}
+
+static void on_end(struct effort *e, instant now, const struct punch_message *m)
+{
+    switch (m->result) {
+    case PUNCH_DIRECT:
+        if (e->running)
+            e->due = now + WON_WITHIN; /* so we shall be soon */
+        else
+            lose(e, now, "the peer has a direct path, which is not proven on this side yet");
+        return;
+    case PUNCH_FAILED:
+        lose(e, now, e->running ? punch_why(e->running->core) : "the peer gave up");
+        return;
+    case PUNCH_BUSY:
+        lose(e, now, "the peer is busy punching with others");
+        return;
+    case PUNCH_OFF:
+        lose(e, now, "punching is switched off at the peer");
+        return;
+    case PUNCH_RESULTS:
+        return;
+    }
+}
+
+void effort_message(struct effort *e, instant now, const struct punch_message *m)
+{
+    if (m->type == PUNCH_PUNCH && !(m->flags & PUNCH_ACK)) {
+        on_request(e, now, m);
+        return;
+    }
+    if (m->round != e->round)
+        return;
+    if (m->type == PUNCH_PUNCH && e->stage == EFFORT_ASKED)
+        start_round(e, now, m, true);
+    else if (m->type == PUNCH_CANDIDATES && e->stage == EFFORT_RUNNING)
+        take_candidates(e, now, m);
+    else if (m->type == PUNCH_END && (e->stage == EFFORT_ASKED || e->stage == EFFORT_RUNNING))
+        on_end(e, now, m);
+}
+
+/* ---- time ---- */
+
+static instant run_round(struct effort *e, instant now)
+{
+    struct punch *core = e->running->core;
+
+    if (now >= e->trickle) {
+        trickle(e);
+        e->trickle = now + TRICKLE;
+    }
+    punch_round_run(e->running, now);
+    if (now >= e->due) {
+        lose(e, now, "a direct path answers, but does not carry the session");
+        return e->due;
+    }
+    switch (punch_state(core)) {
+    case PUNCH_RUNNING:
+        break;
+    case PUNCH_WON:
+        if (e->due == INSTANT_NEVER)
+            e->due = now + WON_WITHIN;
+        break;
+    case PUNCH_LOST:
+        effort_tell_end(e->conn, e->round, PUNCH_FAILED);
+        lose(e, now, punch_why(core));
+        return e->due;
+    }
+    instant next = punch_deadline(core);
+    if (e->due < next)
+        next = e->due;
+    return e->trickle < next ? e->trickle : next;
+}
+
+instant effort_run(struct effort *e, instant now)
+{
+    switch (e->stage) {
+    case EFFORT_REST:
+        return INSTANT_NEVER;
+    case EFFORT_WAITING:
+        if (now >= e->due)
+            ask(e, now);
+        return e->due;
+    case EFFORT_ASKED:
+        if (now >= e->due)
+            lose(e, now, "the peer does not answer when asked to punch");
+        return e->due;
+    case EFFORT_RUNNING:
+        return run_round(e, now);
+    }
+    return INSTANT_NEVER;
+}
+
+/* ---- for people ---- */
+
+const char *effort_why(struct effort *e, instant now)
+{
+    unsigned wait_s = e->due > now ? (unsigned)((e->due - now + SEC(1) - 1) / SEC(1)) : 0;
+
+    switch (e->stage) {
+    case EFFORT_REST:
+        return "no direct path has answered yet";
+    case EFFORT_WAITING:
+        if (e->reason[0])
+            (void)snprintf(e->why, sizeof(e->why), "%s; next try in %u s", e->reason, wait_s);
+        else
+            (void)snprintf(e->why, sizeof(e->why), "the first try is about to begin");
+        return e->why;
+    case EFFORT_ASKED:
+        return "the peer was asked to punch and has not answered yet";
+    case EFFORT_RUNNING:
+        (void)snprintf(e->why, sizeof(e->why), "punching: %s", punch_why(e->running->core));
+        return e->why;
+    }
+    return "";
+}

@@ -1,0 +1,54 @@
+/**
+ * What is done to become direct with one peer: private to punch_desk.c and punch_effort.c.
+ *
+ * The stages:
+ *     REST     there is no session, or it is direct
+ *     WAITING  for `due`, to ask the peer for a round
+ *     ASKED    for a round; it has until `due` to agree
+ *     RUNNING  a round
+ */
+#pragma once
+
+#include "gateway/base/bucket.h"
+#include "gateway/node/punch_desk.h"
+#include "gateway/node/punch_round.h"
+#include "gateway/wire/punch_message.h"
+
+enum effort_stage { EFFORT_REST, EFFORT_WAITING, EFFORT_ASKED, EFFORT_RUNNING };
+
+struct effort {
+    struct list link; /* in desk->efforts */
+    struct punch_desk *desk;
+    struct peer_id id;
+    struct quic_conn *conn; /* that is to become direct; NULL: there is no session */
+    enum effort_stage stage;
+    bool dialled;   /* by us: we ask first */
+    uint16_t round; /* the last one */
+    unsigned lost;  /* rounds in a row */
+    instant due;
+    instant began;   /* the round */
+    instant trickle; /* when to look for candidates of ours that the peer was not told */
+    uint64_t bytes;  /* of the session, when the last round ended */
+    struct punch_round *running;
+    struct bucket requests; /* of the peer */
+    struct candidate told[CANDIDATES_MAX];
+    size_t told_count;
+    bool same_public; /* the peer has a public address of ours */
+    char reason[160]; /* why the last round was lost; "" while there was none */
+    char why[224];
+};
+
+/** The session was found not to be direct: asks now, or soon if the other side should. */
+void effort_begin(struct effort *e, instant now);
+/** The session is gone, or it is direct. */
+void effort_rest(struct effort *e);
+/** Forgets a round under way and asks for one at `due`. */
+void effort_restart(struct effort *e, instant due);
+/** Does what is due. Returns when there is more to do. */
+instant effort_run(struct effort *e, instant now);
+/** Takes a message of the peer about punching. */
+void effort_message(struct effort *e, instant now, const struct punch_message *m);
+/** Tells a peer that there is no such round, or none any more. */
+void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result result);
+/** As punch_desk_why(). */
+const char *effort_why(struct effort *e, instant now);

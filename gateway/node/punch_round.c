@@ -1,0 +1,154 @@
+#include "gateway/node/punch_round.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Probes sent before the loop may look at its sockets again; the core paces them anyway. */
+#define PROBES_PER_RUN 64
+
+int punch_round_new(struct punch_round **out, const struct punch_place *place, instant now,
+                    const struct punch_options *options)
+{
+    struct punch_round *r = calloc(1, sizeof(*r));
+    if (!r)
+        return -ENOMEM;
+    r->at = *place;
+    int err = punch_new(&r->core, now, options);
+    if (err < 0) {
+        free(r);
+        return err;
+    }
+    *out = r;
+    return 0;
+}
+
+/* ---- sockets ---- */
+
+/* Is there a path of the session over it that works? */
+static bool is_of_use(const struct quic_conn *conn, uint32_t via)
+{
+    struct path_info path[PATH_SET_MAX];
+    size_t count = quic_conn_paths(conn, path, PATH_SET_MAX);
+
+    for (size_t i = 0; i < count && i < PATH_SET_MAX; i++)
+        if (path[i].path.kind == PATH_UDP && path[i].path.via == via &&
+            (path[i].current || path[i].state == PATH_GOOD || path[i].state == PATH_SUSPECT))
+            return true;
+    return false;
+}
+
+/* NATs whose ports have to be guessed are those of IPv4. */
+static uint32_t open_socket(struct hub *hub)
+{
+    static const uint8_t ANYWHERE[4] = {192, 0, 2, 1}; /* RFC 5737: just some address outside */
+    const struct addr outside = addr_v4(ANYWHERE, 1);
+    const struct hub_socket *main = hub_socket_for(hub, &outside);
+    uint32_t via = 0;
+
+    int err = main ? hub_open_extra(hub, &main->local, &via) : -EAFNOSUPPORT;
+    return err < 0 ? 0 : via;
+}
+
+static void let_go(struct punch_round *r, uint32_t via)
+{
+    struct kept_socket *k = NULL;
+
+    if (via != 0 && is_of_use(r->at.conn, via))
+        k = calloc(1, sizeof(*k));
+    if (!k) {
+        hub_close_extra(r->at.hub, via);
+        return;
+    }
+    *k = (struct kept_socket){.hub = r->at.hub, .conn = r->at.conn, .via = via};
+    list_append(r->at.kept, &k->link);
+}
+
+static void open_wanted(struct punch_round *r)
+{
+    unsigned wanted = punch_sockets(r->core);
+
+    while (r->sockets > wanted)
+        let_go(r, r->via[--r->sockets]);
+    while (r->sockets < wanted && r->sockets < PUNCH_SOCKETS_MAX)
+        r->via[r->sockets++] = open_socket(r->at.hub);
+}
+
+void punch_round_free(struct punch_round *r)
+{
+    if (!r)
+        return;
+    while (r->sockets > 0)
+        let_go(r, r->via[--r->sockets]);
+    punch_free(r->core);
+    free(r);
+}
+
+static void close_kept(struct kept_socket *k)
+{
+    hub_close_extra(k->hub, k->via);
+    list_remove(&k->link);
+    free(k);
+}
+
+void kept_sockets_review(struct list *kept, const struct quic_conn *ended)
+{
+    struct list all;
+
+    list_take_all(&all, kept);
+    for (struct list *node; (node = list_first(&all));) {
+        struct kept_socket *k = list_entry(node, struct kept_socket, link);
+        list_remove(node);
+        list_append(kept, node);
+        if (k->conn == ended || !is_of_use(k->conn, k->via))
+            close_kept(k);
+    }
+}
+
+void kept_sockets_close(struct list *kept)
+{
+    for (struct list *node; (node = list_first(kept));)
+        close_kept(list_entry(node, struct kept_socket, link));
+}
+
+/* ---- probes ---- */
+
+static bool path_of(const struct punch_round *r, const struct punch_send *probe, struct path *out)
+{
+    *out = (struct path){.kind = PATH_UDP, .remote = probe->to};
+    if (probe->socket == 0)
+        return true;
+    if (probe->socket > r->sockets || addr_is_v6(&probe->to))
+        return false;
+    out->via = r->via[probe->socket - 1];
+    return out->via != 0;
+}
+
+void punch_round_run(struct punch_round *r, instant now)
+{
+    uint8_t probe[QUIC_GUESS_LEN];
+    struct punch_send send;
+    struct path path;
+
+    open_wanted(r);
+    for (unsigned i = 0; i < PROBES_PER_RUN && punch_output(r->core, now, &send); i++) {
+        if (path_of(r, &send, &path) && quic_conn_guess(r->at.conn, &send.to, probe) == 0)
+            hub_send_path(r->at.hub, &path, probe, sizeof(probe), send.ttl);
+        open_wanted(r);
+    }
+}
+
+void punch_round_heard(struct punch_round *r, instant now, const struct path *path, bool works)
+{
+    unsigned socket = 0;
+
+    if (path->kind != PATH_UDP)
+        return;
+    while (path->via != 0 && socket < r->sockets && r->via[socket] != path->via)
+        socket++;
+    if (path->via != 0 && socket == r->sockets)
+        return;
+    socket = path->via == 0 ? 0 : socket + 1;
+    punch_heard(r->core, now, socket, &path->remote);
+    if (works)
+        punch_proven(r->core, now, socket, &path->remote);
+}

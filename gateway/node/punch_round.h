@@ -1,0 +1,54 @@
+/**
+ * One round of punching (gateway/punch/attempt.h) on the gateway's sockets and one of its sessions:
+ * opens the sockets that the round wants, writes its probes and sends them.
+ *
+ * What came of it stays: a socket that carries a path that works is handed over to a list of kept
+ * ones when the round is freed, and closed when that path does not work any more.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "gateway/base/attr.h"
+#include "gateway/base/list.h"
+#include "gateway/node/hub.h"
+#include "gateway/punch/attempt.h"
+#include "gateway/transport/quic.h"
+
+/** Where it happens; all of it outlives the round. */
+struct punch_place {
+    struct hub *hub;
+    struct quic_conn *conn;
+    struct list *kept; /* of struct kept_socket */
+};
+
+struct punch_round {
+    struct punch_place at;
+    struct punch *core;
+    uint32_t via[PUNCH_SOCKETS_MAX]; /* of the core's socket n + 1; 0: it could not be opened */
+    unsigned sockets;                /* opened, or tried to */
+};
+
+/** A socket that was opened to punch with and carries a path of `conn`. */
+struct kept_socket {
+    struct list link;
+    struct hub *hub;
+    struct quic_conn *conn;
+    uint32_t via;
+};
+
+/** Begins at `now`. Returns 0 or -ENOMEM. */
+MUST_USE int punch_round_new(struct punch_round **out, const struct punch_place *place, instant now,
+                             const struct punch_options *options);
+/** Ends it. Sockets of use are kept; the others are closed. */
+void punch_round_free(struct punch_round *r);
+
+/** Sends what is due. Call it at punch_deadline() of r->core, never while a socket is read. */
+void punch_round_run(struct punch_round *r, instant now);
+/** An authentic probe of the session came over `path`, which `works` both ways or not yet. */
+void punch_round_heard(struct punch_round *r, instant now, const struct path *path, bool works);
+
+/** Closes the kept sockets that are of no use any more, and all of `ended` (NULL: none ended). */
+void kept_sockets_review(struct list *kept, const struct quic_conn *ended);
+/** Closes all. */
+void kept_sockets_close(struct list *kept);
