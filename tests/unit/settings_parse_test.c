@@ -61,6 +61,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
     char text[ADDR_TEXT_MAX];
 
     assert_int_equal(parse(&s, "[gateway]\nlisten = 192.0.2.1:4433\nport=random\n"
+                               "external = 203.0.113.4:4433\n"
                                "nickname = alice\nnetwork = lab\n"
                                "[dns]\nlisten = 127.0.0.1:53\nsuffix = home.arpa\n"
                                "forward = yes\nupstream = 9.9.9.9:53, [2620:fe::fe]:53\n"
@@ -70,6 +71,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433\n"
                                "rate = 1M\ndaily = 2G\n"
                                "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
+                               "[punch]\nmode = off\nbirthday = off\nopener_ttl = 5\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
                                "max_peers = 7\n"),
                      0);
@@ -91,6 +93,10 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.relay_daily, UINT64_C(2) << 30);
     assert_int_equal(s.stun_servers.count, 2);
     assert_string_equal(s.stun_servers.at[1], "stuns:[::1]");
+    assert_int_equal(s.gateway_external.count, 1);
+    assert_int_equal(s.punch_mode, SETTINGS_PUNCH_OFF);
+    assert_false(s.punch_birthday);
+    assert_int_equal(s.punch_opener_ttl, 5);
     assert_int_equal(s.limits_streams_per_peer, 10);
     assert_int_equal(s.limits_rate, 2 << 20);
     assert_int_equal(s.limits_udp_idle_s, 300);
@@ -160,8 +166,8 @@ static void errors_name_file_and_line(void **state)
     refuses("[nowhere]\n", "overlay.conf:1: unknown section [nowhere]");
     refuses("[dns]\n\nport = 1\n", "overlay.conf:3: unknown option 'port' in [dns]");
     refuses("[dht]\nmode = off\n", "overlay.conf:1: unknown section [dht]");
-    refuses("[gateway]\nexternal = 192.0.2.1:1\n",
-            "overlay.conf:2: unknown option 'external' in [gateway]");
+    refuses("[gateway]\nextern = 192.0.2.1:1\n",
+            "overlay.conf:2: unknown option 'extern' in [gateway]");
     refuses("port = 1\n", "overlay.conf:1: 'port' comes before any [section]");
     refuses("[dns]\nsuffix\n", "overlay.conf:2: neither a [section] nor NAME = VALUE");
     refuses("[dns\n", "overlay.conf:1: a section without its ']'");
