@@ -1,0 +1,778 @@
+/* When a session that is not direct is punched for, with whom, and how often. The peers, their
+ * sessions, the sockets and the round itself are played by this file; the clock is virtual. */
+#include "gateway/node/punch_desk.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/node/punch_round.h"
+#include "gateway/wire/punch_message.h"
+#include "tests/support/fake_env.h"
+
+#define PEERS 14
+
+/* ---- the peers and their sessions ---- */
+
+struct quic_conn {
+    struct quic_conn_info info;
+    struct path_info path[4];
+    size_t paths;
+    unsigned told;            /* messages */
+    struct punch_message say; /* the last one */
+};
+
+struct stage {
+    struct fake_env fake;
+    struct registry *registry;
+    struct hub hub;
+    struct node_options options;
+    struct peer_id self;
+    struct desk desk;
+    struct punch_desk punch;
+    struct peer peer[PEERS];
+    struct quic_conn conn[PEERS];
+    bool is_connected[PEERS], may_not[PEERS];
+    bool in_use;
+    /* sockets */
+    unsigned sent, opened, closed;
+    struct path last_path;
+    int last_ttl;
+};
+
+static struct stage *stage;
+
+static size_t at(const struct peer *p)
+{
+    return (size_t)(p - stage->peer);
+}
+
+struct session *peer_session(const struct peer *p)
+{
+    return stage->is_connected[at(p)] ? (struct session *)(void *)&stage->conn[at(p)] : NULL;
+}
+
+struct quic_conn *peer_conn(const struct peer *p)
+{
+    return stage->is_connected[at(p)] ? &stage->conn[at(p)] : NULL;
+}
+
+bool session_in_use(const struct session *s)
+{
+    (void)s;
+    return stage->in_use;
+}
+
+void peer_tell_part(struct quic_conn *conn, const struct message_part *part)
+{
+    assert_int_equal(punch_message_read(&conn->say, part), 0);
+    conn->told++;
+}
+
+void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
+{
+    *out = conn->info;
+}
+
+size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size_t max)
+{
+    for (size_t i = 0; i < conn->paths && i < max; i++)
+        out[i] = conn->path[i];
+    return conn->paths;
+}
+
+int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
+                    uint8_t out[static QUIC_GUESS_LEN])
+{
+    (void)conn;
+    (void)remote;
+    memset(out, 0, QUIC_GUESS_LEN);
+    return 0;
+}
+
+bool registry_may_connect(const struct registry *r, const struct peer_id *peer, int64_t wall_us)
+{
+    (void)r;
+    (void)wall_us;
+    return !stage->may_not[peer->key[0]];
+}
+
+struct known_peer *registry_peer(struct registry *r, const struct peer_id *id)
+{
+    (void)r;
+    (void)id;
+    return NULL;
+}
+
+/* ---- the sockets ---- */
+
+struct hub_socket *hub_socket_for(struct hub *h, const struct addr *remote)
+{
+    (void)remote;
+    return &h->socket[0];
+}
+
+int hub_open_extra(struct hub *h, const struct addr *local, uint32_t *via)
+{
+    (void)h;
+    (void)local;
+    *via = ++stage->opened;
+    return 0;
+}
+
+void hub_close_extra(struct hub *h, uint32_t via)
+{
+    (void)h;
+    if (via != 0)
+        stage->closed++;
+}
+
+void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len, int ttl)
+{
+    (void)h;
+    (void)data;
+    assert_int_equal(len, QUIC_GUESS_LEN);
+    stage->sent++;
+    stage->last_path = *path;
+    stage->last_ttl = ttl;
+}
+
+/* ---- the round ---- */
+
+struct punch {
+    struct punch_options options;
+    struct addr added[CANDIDATES_MAX];
+    size_t count;
+    unsigned sockets, heard, proven;
+    struct punch_send next;
+    bool is_due;
+    enum punch_state state;
+};
+
+static struct punch *last_punch;
+static unsigned punches;
+
+int punch_new(struct punch **out, instant now, const struct punch_options *options)
+{
+    (void)now;
+    *out = last_punch = calloc(1, sizeof(**out));
+    assert_non_null(last_punch);
+    last_punch->options = *options;
+    punches++;
+    return 0;
+}
+
+void punch_free(struct punch *p)
+{
+    punches--;
+    free(p);
+}
+
+void punch_add(struct punch *p, instant now, const struct candidate *candidate)
+{
+    (void)now;
+    p->added[p->count++] = candidate->addr;
+}
+
+unsigned punch_sockets(const struct punch *p)
+{
+    return p->sockets;
+}
+
+bool punch_output(struct punch *p, instant now, struct punch_send *out)
+{
+    (void)now;
+    bool due = p->is_due;
+    p->is_due = false;
+    *out = p->next;
+    return due;
+}
+
+instant punch_deadline(const struct punch *p)
+{
+    (void)p;
+    return INSTANT_NEVER;
+}
+
+void punch_heard(struct punch *p, instant now, unsigned socket, const struct addr *from)
+{
+    (void)now;
+    (void)from;
+    p->heard = socket + 1;
+}
+
+void punch_proven(struct punch *p, instant now, unsigned socket, const struct addr *remote)
+{
+    (void)now;
+    (void)remote;
+    p->proven = socket + 1;
+    p->state = PUNCH_WON;
+}
+
+enum punch_state punch_state(const struct punch *p)
+{
+    return p->state;
+}
+
+const char *punch_why(const struct punch *p)
+{
+    (void)p;
+    return "nothing got through";
+}
+
+void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses)
+{
+    (void)p;
+    *probes = *guesses = 0;
+}
+
+bool punch_may_probe(const struct addr *a, const struct addr *own, size_t own_count,
+                     bool shares_network)
+{
+    size_t len;
+    for (size_t i = 0; i < own_count; i++)
+        if (addr_equal(&own[i], a))
+            return false;
+    return addr_ip(a, &len)[0] != 10 || shares_network;
+}
+
+/* ---- the stage ---- */
+
+static struct addr to_addr(const char *text)
+{
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    return a;
+}
+
+static struct peer *find(void *node, const struct peer_id *id)
+{
+    (void)node;
+    return &stage->peer[id->key[0]];
+}
+
+static void each(void *node, void (*visit)(void *arg, struct peer *p), void *arg)
+{
+    (void)node;
+    for (size_t i = 0; i < PEERS; i++)
+        visit(arg, &stage->peer[i]);
+}
+
+static int begin(void **state)
+{
+    static struct stage s;
+    stage = &s;
+    memset(&s, 0, sizeof(s));
+    fake_env_init(&s.fake);
+    s.hub.socket[0].local = to_addr("0.0.0.0:4433");
+    s.hub.sockets = 1;
+    for (size_t i = 0; i < PEERS; i++)
+        s.peer[i].id.key[0] = (uint8_t)i;
+    s.desk = (struct desk){.env = &s.fake.env,
+                           .hub = &s.hub,
+                           .self = &s.self,
+                           .options = &s.options,
+                           .find = find,
+                           .each = each,
+                           .node = &s};
+    punch_desk_start(&s.punch, &s.desk);
+    punches = 0;
+    *state = &s;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    punch_desk_stop(&stage->punch);
+    assert_int_equal(punches, 0);
+    assert_int_equal(stage->opened, stage->closed);
+    fake_env_deinit(&stage->fake);
+    return 0;
+}
+
+static void go_on(instant span)
+{
+    fake_env_advance(&stage->fake, span);
+}
+
+/* A session with peer `i` is ready, over a relay. */
+static struct quic_conn *meet(size_t i, bool dialled)
+{
+    struct quic_conn *c = &stage->conn[i];
+    c->info = (struct quic_conn_info){.id = stage->peer[i].id,
+                                      .dialled = dialled,
+                                      .connected = true,
+                                      .rtt = MSEC(60),
+                                      .path = {.kind = PATH_RELAY, .via = 1}};
+    stage->is_connected[i] = true;
+    punch_desk_on_conn(&stage->punch, &stage->peer[i], c, false);
+    go_on(0);
+    return c;
+}
+
+static void part(size_t i)
+{
+    stage->is_connected[i] = false;
+    punch_desk_on_conn(&stage->punch, &stage->peer[i], &stage->conn[i], true);
+    go_on(0);
+}
+
+/* The session's path is a direct one from now on. */
+static void become_direct(size_t i, uint32_t via)
+{
+    struct quic_conn *c = &stage->conn[i];
+    c->info.path =
+        (struct path){.kind = PATH_UDP, .via = via, .remote = to_addr("203.0.113.9:5000")};
+    c->path[0] = (struct path_info){.path = c->info.path, .state = PATH_GOOD, .current = true};
+    c->paths = 1;
+    punch_desk_on_conn(&stage->punch, &stage->peer[i], c, false);
+    go_on(0);
+}
+
+static void hear(size_t i, const struct punch_message *m)
+{
+    uint8_t out[PUNCH_MESSAGE_MAX];
+    const struct message_part part = punch_message_write(m, out);
+    punch_desk_on_part(&stage->punch, &stage->peer[i], &stage->conn[i], &part);
+    go_on(0);
+}
+
+/* PUNCH with one candidate. */
+static void hear_punch(size_t i, uint16_t round, bool ack, const char *candidate)
+{
+    struct punch_message m = {.type = PUNCH_PUNCH,
+                              .round = round,
+                              .flags = (uint8_t)(ack ? PUNCH_ACK : 0),
+                              .candidates = 1};
+    m.candidate[0] = (struct candidate){CANDIDATE_REFLEXIVE, to_addr(candidate)};
+    hear(i, &m);
+}
+
+static void hear_end(size_t i, uint16_t round, enum punch_result result)
+{
+    const struct punch_message m = {.type = PUNCH_END, .round = round, .result = result};
+    hear(i, &m);
+}
+
+static const char *why(size_t i)
+{
+    return punch_desk_why(&stage->punch, &stage->peer[i].id);
+}
+
+/* A round under way with peer 0, which we dialled. */
+static struct quic_conn *begin_round(void)
+{
+    struct quic_conn *c = meet(0, true);
+    hear_punch(0, c->say.round, true, "203.0.113.9:5000");
+    assert_int_equal(punches, 1);
+    return c;
+}
+
+/* ---- asking ---- */
+
+static void the_dialler_asks_as_soon_as_a_relayed_session_is_ready(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, true);
+    assert_int_equal(c->told, 1);
+    assert_int_equal(c->say.type, PUNCH_PUNCH);
+    assert_int_equal(c->say.flags, PUNCH_GUESSING);
+    assert_int_equal(c->say.candidates, 1); /* eth0's */
+    assert_string_equal(why(0), "the peer was asked to punch and has not answered yet");
+}
+
+static void nobody_is_asked_over_a_direct_path(void **state)
+{
+    (void)state;
+    stage->is_connected[0] = true;
+    become_direct(0, 0);
+    go_on(SEC(60));
+    assert_int_equal(stage->conn[0].told, 0);
+}
+
+static void the_side_that_was_dialled_asks_after_ten_seconds_of_silence(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, false);
+    go_on(SEC(10) - 1);
+    assert_int_equal(c->told, 0);
+    go_on(1);
+    assert_int_equal(c->told, 1);
+}
+
+static void who_asks_first_is_answered_and_a_round_runs(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, false);
+    hear_punch(0, 77, false, "203.0.113.9:5000");
+    assert_int_equal(c->told, 1);
+    assert_int_equal(c->say.flags, PUNCH_ACK | PUNCH_GUESSING);
+    assert_int_equal(c->say.round, 77);
+    assert_int_equal(punches, 1);
+    assert_false(last_punch->options.controller);
+    assert_int_equal(last_punch->count, 1);
+}
+
+static void the_answer_to_our_question_begins_the_round(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, true);
+    hear_punch(0, (uint16_t)(c->say.round + 1), true, "203.0.113.9:5000");
+    assert_int_equal(punches, 0); /* not the one that we asked for */
+    hear_punch(0, c->say.round, true, "203.0.113.9:5000");
+    assert_int_equal(punches, 1);
+    assert_true(last_punch->options.controller);
+    assert_int_equal(last_punch->options.rtt, MSEC(60));
+    assert_false(last_punch->options.guessing); /* it did not agree */
+    assert_true(last_punch->options.v4 && !last_punch->options.v6);
+}
+
+static void of_two_questions_at_a_time_that_of_the_dialler_counts(void **state)
+{
+    (void)state;
+    const struct quic_conn *dialler = meet(0, true);
+    hear_punch(0, 9, false, "203.0.113.9:5000");
+    assert_int_equal(dialler->told, 1);
+    assert_int_equal(punches, 0);
+
+    const struct quic_conn *dialled = meet(1, false);
+    go_on(SEC(10)); /* it asks now */
+    assert_int_equal(dialled->told, 1);
+    hear_punch(1, 9, false, "203.0.113.9:5000");
+    assert_int_equal(dialled->say.flags & PUNCH_ACK, PUNCH_ACK);
+    assert_int_equal(punches, 1);
+}
+
+static void who_never_answers_is_asked_again_after_growing_pauses(void **state)
+{
+    static const instant PAUSE[] = {SEC(5), SEC(30), SEC(60)};
+    const instant patience = SEC(5) + MSEC(180);
+    (void)state;
+    const struct quic_conn *c = meet(0, true);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(c->told, i + 1);
+        go_on(patience);
+        assert_non_null(strstr(why(0), "the peer does not answer when asked to punch; next try"));
+        go_on(PAUSE[i] - 1);
+        assert_int_equal(c->told, i + 1);
+        go_on(1);
+    }
+    assert_int_equal(c->told, 4);
+}
+
+static void after_four_tries_only_a_session_in_use_is_worth_another(void **state)
+{
+    (void)state;
+    struct quic_conn *c = meet(0, true);
+    go_on(SEC(130) + SEC(300));
+    assert_int_equal(c->told, 4);
+    go_on(SEC(3600));
+    assert_int_equal(c->told, 4);
+    c->info.rx_bytes += 1 << 20;
+    go_on(SEC(30));
+    assert_int_equal(c->told, 5);
+    stage->in_use = true;
+    go_on(SEC(310));
+    assert_int_equal(c->told, 6);
+}
+
+static void a_refusal_says_why(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, true);
+    hear_end(0, c->say.round, PUNCH_OFF);
+    assert_string_equal(why(0), "punching is switched off at the peer; next try in 5 s");
+    go_on(SEC(5));
+    hear_end(0, c->say.round, PUNCH_BUSY);
+    assert_string_equal(why(0), "the peer is busy punching with others; next try in 30 s");
+}
+
+/* ---- limits ---- */
+
+static void a_flood_of_questions_begins_six_rounds_a_minute(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, false);
+    for (uint16_t i = 0; i < 500; i++)
+        hear_punch(0, i, false, "203.0.113.9:5000");
+    assert_int_equal(c->told, 6);
+    assert_int_equal(punches, 1);
+    part(0); /* a new session is no new start */
+    meet(0, false);
+    hear_punch(0, 1, false, "203.0.113.9:5000");
+    assert_int_equal(c->told, 6);
+    go_on(SEC(10));
+    unsigned told = c->told;
+    hear_punch(0, 2, false, "203.0.113.9:5000");
+    assert_int_equal(c->told, told + 1);
+}
+
+static void ten_rounds_run_at_a_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PEERS; i++) {
+        meet(i, false);
+        hear_punch(i, 1, false, "203.0.113.9:5000");
+    }
+    assert_int_equal(punches, 10);
+    assert_int_equal(stage->conn[9].say.type, PUNCH_PUNCH);
+    assert_int_equal(stage->conn[10].say.type, PUNCH_END);
+    assert_int_equal(stage->conn[10].say.result, PUNCH_BUSY);
+    const struct quic_conn *c = &stage->conn[13];
+    part(13);
+    meet(13, true); /* waits for its turn */
+    assert_int_equal(c->told, 1);
+    part(0);
+    go_on(SEC(1));
+    assert_int_equal(c->told, 2);
+    assert_int_equal(c->say.type, PUNCH_PUNCH);
+}
+
+static void who_may_not_connect_is_not_punched_with(void **state)
+{
+    (void)state;
+    stage->may_not[0] = true;
+    const struct quic_conn *c = meet(0, true);
+    assert_int_equal(c->told, 0);
+    hear_punch(0, 1, false, "203.0.113.9:5000");
+    assert_int_equal(c->say.type, PUNCH_END);
+    assert_int_equal(c->say.result, PUNCH_OFF);
+    assert_int_equal(punches, 0);
+}
+
+static void switched_off_it_neither_asks_nor_answers(void **state)
+{
+    (void)state;
+    stage->options.no_punching = true;
+    const struct quic_conn *c = meet(0, true);
+    assert_int_equal(c->told, 0);
+    hear_punch(0, 1, false, "203.0.113.9:5000");
+    assert_int_equal(c->say.result, PUNCH_OFF);
+    assert_string_equal(why(0), "punching is switched off ([punch] mode = off)");
+}
+
+static void addresses_that_may_not_be_probed_are_left_out(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = begin_round();
+    struct punch_message m = {.type = PUNCH_CANDIDATES, .round = c->say.round, .candidates = 3};
+    m.candidate[0] = (struct candidate){CANDIDATE_HOST, to_addr("10.9.9.9:4433")};
+    m.candidate[1] = (struct candidate){CANDIDATE_HOST, c->say.candidate[0].addr}; /* our own */
+    m.candidate[2] = (struct candidate){CANDIDATE_HOST, to_addr("198.51.100.7:4433")};
+    hear(0, &m);
+    assert_int_equal(last_punch->count, 2);
+    assert_true(addr_equal(&last_punch->added[1], &m.candidate[2].addr));
+    m.round++;
+    hear(0, &m); /* of another round */
+    assert_int_equal(last_punch->count, 2);
+}
+
+static void private_addresses_are_probed_behind_a_common_public_one(void **state)
+{
+    const struct addr ours = to_addr("203.0.113.1:5000");
+    (void)state;
+    gather_add(&stage->punch.gather, CANDIDATE_REFLEXIVE, &ours);
+    const struct quic_conn *c = meet(0, true);
+    struct punch_message m = {
+        .type = PUNCH_PUNCH, .flags = PUNCH_ACK, .round = c->say.round, .candidates = 2};
+    m.candidate[0] = (struct candidate){CANDIDATE_HOST, to_addr("10.9.9.9:4433")};
+    m.candidate[1] = (struct candidate){CANDIDATE_REFLEXIVE, to_addr("203.0.113.1:6000")};
+    hear(0, &m);
+    assert_int_equal(last_punch->count, 2);
+}
+
+/* ---- rounds ---- */
+
+static void probes_leave_by_their_socket_and_with_their_hop_limit(void **state)
+{
+    (void)state;
+    begin_round();
+    last_punch->sockets = 3;
+    last_punch->next =
+        (struct punch_send){.socket = 2, .to = to_addr("203.0.113.9:5000"), .ttl = 4};
+    last_punch->is_due = true;
+    go_on(MSEC(100));
+    assert_int_equal(stage->opened, 3);
+    assert_int_equal(stage->sent, 1);
+    assert_int_equal(stage->last_path.kind, PATH_UDP);
+    assert_int_equal(stage->last_path.via, 2);
+    assert_int_equal(stage->last_ttl, 4);
+    last_punch->next.socket = 7; /* not opened */
+    last_punch->is_due = true;
+    go_on(MSEC(100));
+    assert_int_equal(stage->sent, 1);
+}
+
+static void the_round_hears_of_probes_by_the_socket_they_came_to(void **state)
+{
+    struct path path = {.kind = PATH_UDP, .remote = to_addr("203.0.113.9:5000")};
+    (void)state;
+    struct quic_conn *c = begin_round();
+    last_punch->sockets = 2;
+    go_on(MSEC(100));
+    punch_desk_on_probe(&stage->punch, &stage->conn[5], &path, true); /* another session */
+    path.kind = PATH_RELAY;
+    punch_desk_on_probe(&stage->punch, c, &path, true);
+    assert_int_equal(last_punch->heard, 0);
+    path.kind = PATH_UDP;
+    punch_desk_on_probe(&stage->punch, c, &path, false);
+    assert_int_equal(last_punch->heard, 1);
+    assert_int_equal(last_punch->proven, 0);
+    path.via = 9; /* not of this round */
+    punch_desk_on_probe(&stage->punch, c, &path, true);
+    assert_int_equal(last_punch->proven, 0);
+    path.via = 2;
+    punch_desk_on_probe(&stage->punch, c, &path, true);
+    assert_int_equal(last_punch->heard, 3);
+    assert_int_equal(last_punch->proven, 3);
+}
+
+static void a_direct_path_ends_the_round_and_keeps_its_socket(void **state)
+{
+    (void)state;
+    struct quic_conn *c = begin_round();
+    last_punch->sockets = 5;
+    go_on(MSEC(100));
+    become_direct(0, 4);
+    assert_int_equal(punches, 0);
+    assert_int_equal(c->say.type, PUNCH_END);
+    assert_int_equal(c->say.result, PUNCH_DIRECT);
+    assert_int_equal(stage->opened, 5);
+    assert_int_equal(stage->closed, 4);
+    go_on(SEC(600));
+    assert_int_equal(stage->closed, 4);
+    c->path[0].state = PATH_FAILED; /* the path is dead, the session on the relay again */
+    c->path[0].current = false;
+    c->info.path = (struct path){.kind = PATH_RELAY, .via = 1};
+    punch_desk_on_conn(&stage->punch, &stage->peer[0], c, false);
+    go_on(0);
+    assert_int_equal(stage->closed, 5);
+    assert_int_equal(c->say.type, PUNCH_PUNCH); /* and a new round is asked for */
+}
+
+static void sockets_go_with_their_session(void **state)
+{
+    (void)state;
+    begin_round();
+    last_punch->sockets = 2;
+    go_on(MSEC(100));
+    become_direct(0, 1);
+    assert_int_equal(stage->closed, 1);
+    part(0);
+    assert_int_equal(stage->closed, 2);
+}
+
+static void a_lost_round_says_why_and_tells_the_peer(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = begin_round();
+    assert_string_equal(why(0), "punching: nothing got through");
+    last_punch->state = PUNCH_LOST;
+    go_on(MSEC(100));
+    assert_int_equal(c->say.type, PUNCH_END);
+    assert_int_equal(c->say.result, PUNCH_FAILED);
+    assert_string_equal(why(0), "nothing got through; next try in 5 s");
+    assert_int_equal(punches, 0);
+}
+
+static void a_path_that_works_but_is_not_used_in_time_is_lost(void **state)
+{
+    (void)state;
+    begin_round();
+    last_punch->state = PUNCH_WON;
+    go_on(SEC(6));
+    assert_int_equal(punches, 0);
+    assert_non_null(strstr(why(0), "does not carry the session"));
+}
+
+static void the_end_of_the_session_ends_its_round(void **state)
+{
+    (void)state;
+    begin_round();
+    part(0);
+    assert_int_equal(punches, 0);
+    go_on(SEC(3600));
+    assert_true(list_is_empty(&stage->punch.efforts));
+}
+
+static void candidates_found_during_a_round_are_told_once(void **state)
+{
+    const struct addr mapped = to_addr("203.0.113.1:7000");
+    (void)state;
+    const struct quic_conn *c = begin_round();
+    gather_add(&stage->punch.gather, CANDIDATE_MAPPED, &mapped);
+    go_on(MSEC(100));
+    assert_int_equal(c->told, 2);
+    assert_int_equal(c->say.type, PUNCH_CANDIDATES);
+    assert_int_equal(c->say.candidates, 1);
+    assert_true(addr_equal(&c->say.candidate[0].addr, &mapped));
+    go_on(SEC(1));
+    assert_int_equal(c->told, 2);
+}
+
+static void a_new_candidate_ends_the_waiting(void **state)
+{
+    const struct addr mapped = to_addr("203.0.113.1:7000");
+    (void)state;
+    const struct quic_conn *c = meet(0, true);
+    hear_end(0, c->say.round, PUNCH_FAILED);
+    assert_int_equal(c->told, 1);
+    gather_add(&stage->punch.gather, CANDIDATE_MAPPED, &mapped);
+    go_on(0);
+    assert_int_equal(c->told, 2);
+    assert_int_equal(c->say.candidates, 2);
+}
+
+static void a_change_of_the_network_begins_all_anew(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = begin_round();
+    const struct quic_conn *d = meet(1, false);
+    uint16_t round = c->say.round;
+    punch_desk_network_changed(&stage->punch);
+    go_on(MSEC(50)); /* one after the other */
+    assert_int_equal(punches, 0);
+    assert_int_equal(c->say.type, PUNCH_PUNCH);
+    assert_int_equal(c->say.round, round + 1);
+    assert_int_equal(d->told, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_dialler_asks_as_soon_as_a_relayed_session_is_ready),
+        TEST(nobody_is_asked_over_a_direct_path),
+        TEST(the_side_that_was_dialled_asks_after_ten_seconds_of_silence),
+        TEST(who_asks_first_is_answered_and_a_round_runs),
+        TEST(the_answer_to_our_question_begins_the_round),
+        TEST(of_two_questions_at_a_time_that_of_the_dialler_counts),
+        TEST(who_never_answers_is_asked_again_after_growing_pauses),
+        TEST(after_four_tries_only_a_session_in_use_is_worth_another),
+        TEST(a_refusal_says_why),
+        TEST(a_flood_of_questions_begins_six_rounds_a_minute),
+        TEST(ten_rounds_run_at_a_time),
+        TEST(who_may_not_connect_is_not_punched_with),
+        TEST(switched_off_it_neither_asks_nor_answers),
+        TEST(addresses_that_may_not_be_probed_are_left_out),
+        TEST(private_addresses_are_probed_behind_a_common_public_one),
+        TEST(probes_leave_by_their_socket_and_with_their_hop_limit),
+        TEST(the_round_hears_of_probes_by_the_socket_they_came_to),
+        TEST(a_direct_path_ends_the_round_and_keeps_its_socket),
+        TEST(sockets_go_with_their_session),
+        TEST(a_lost_round_says_why_and_tells_the_peer),
+        TEST(a_path_that_works_but_is_not_used_in_time_is_lost),
+        TEST(the_end_of_the_session_ends_its_round),
+        TEST(candidates_found_during_a_round_are_told_once),
+        TEST(a_new_candidate_ends_the_waiting),
+        TEST(a_change_of_the_network_begins_all_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
