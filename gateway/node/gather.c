@@ -138,17 +138,29 @@ static bool is_believed(const struct gather *g, const struct peer *p)
     return info.dialled || registry_peer(g->node->registry, &p->id);
 }
 
+/* The paths that work from a socket of ours straight to a peer that is believed, with where it sees
+ * us. Returns how many were written. */
+static size_t look_from(const struct gather *g, const struct peer *p, uint32_t via,
+                        struct path_info out[static PATH_SET_MAX])
+{
+    size_t used = 0, count = 0;
+
+    if (peer_conn(p) && is_believed(g, p))
+        count = quic_conn_paths(peer_conn(p), out, PATH_SET_MAX);
+    for (size_t i = 0; i < count && i < PATH_SET_MAX; i++)
+        if (out[i].path.kind == PATH_UDP && out[i].path.via == via && out[i].state == PATH_GOOD)
+            out[used++] = out[i];
+    return used;
+}
+
 static void put_seen(void *arg, struct peer *p)
 {
     struct listing *l = arg;
-    struct path_info path[4];
+    struct path_info path[PATH_SET_MAX];
+    size_t count = look_from(l->gather, p, 0, path);
 
-    if (!peer_conn(p) || !is_believed(l->gather, p))
-        return;
-    size_t count = quic_conn_paths(peer_conn(p), path, sizeof(path) / sizeof(path[0]));
-    for (size_t i = 0; i < count && i < sizeof(path) / sizeof(path[0]); i++)
-        if (path[i].path.kind == PATH_UDP && path[i].path.via == 0 && path[i].state == PATH_GOOD &&
-            !addr_is_none(&path[i].seen))
+    for (size_t i = 0; i < count; i++)
+        if (!addr_is_none(&path[i].seen))
             put(l, CANDIDATE_PEER, &path[i].seen);
 }
 
@@ -182,4 +194,56 @@ bool gather_is_near(const struct gather *g, const struct addr *a)
             return true;
     }
     return false;
+}
+
+/* ---- other sockets ---- */
+
+struct look {
+    const struct gather *gather;
+    uint32_t via;
+    struct addr seen;
+    bool done;
+};
+
+/* The path to the peer by its main socket, by another one: the answer to the first probe says it.
+ */
+static void show_to(void *arg, struct peer *p)
+{
+    struct look *l = arg;
+    struct path_info path[PATH_SET_MAX];
+    size_t count = l->done ? 0 : look_from(l->gather, p, 0, path);
+
+    for (size_t i = 0; i < count && !l->done; i++) {
+        if (!path[i].current || addr_is_v6(&path[i].path.remote) ||
+            gather_is_near(l->gather, &path[i].path.remote))
+            continue;
+        const struct path by_it = {.kind = PATH_UDP, .via = l->via, .remote = path[i].path.remote};
+        quic_conn_add_path(peer_conn(p), &by_it);
+        l->done = true;
+    }
+}
+
+void gather_show(const struct gather *g, uint32_t via)
+{
+    struct look l = {.gather = g, .via = via};
+    g->node->each(g->node->node, show_to, &l);
+}
+
+static void look_for(void *arg, struct peer *p)
+{
+    struct look *l = arg;
+    struct path_info path[PATH_SET_MAX];
+
+    if (l->done || look_from(l->gather, p, l->via, path) == 0)
+        return;
+    l->seen = path[0].seen;
+    l->done = !addr_is_none(&l->seen);
+}
+
+bool gather_seen(const struct gather *g, uint32_t via, struct addr *out)
+{
+    struct look l = {.gather = g, .via = via};
+    g->node->each(g->node->node, look_for, &l);
+    *out = l.seen;
+    return l.done;
 }

@@ -48,5 +48,9 @@ struct nat_facts gather_facts(const struct gather *g);
 
 /** Writes what there is to tell a peer now, each address once. Returns how many. */
 MUST_USE size_t gather_list(const struct gather *g, struct candidate out[static CANDIDATES_MAX]);
+/** Has a peer in the internet look at a socket of hub_open_extra(); soon gather_seen() knows. */
+void gather_show(const struct gather *g, uint32_t via);
+/** Where a peer sees that socket. False: it is not known (yet). */
+MUST_USE bool gather_seen(const struct gather *g, uint32_t via, struct addr *out);
 /** Is an address within one of the networks that this machine is on? */
 bool gather_is_near(const struct gather *g, const struct addr *a);

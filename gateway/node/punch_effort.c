@@ -66,16 +66,24 @@ static bool was_told(const struct effort *e, const struct addr *a)
     return false;
 }
 
+static void add_untold(struct effort *e, struct punch_message *m, const struct candidate *c)
+{
+    if (e->told_count < CANDIDATES_MAX && !was_told(e, &c->addr))
+        m->candidate[m->candidates++] = e->told[e->told_count++] = *c;
+}
+
 /* Candidates that turned up while the round runs. */
 static void trickle(struct effort *e)
 {
-    struct candidate list[CANDIDATES_MAX];
+    struct gather *g = &e->desk->gather;
+    struct candidate list[CANDIDATES_MAX], fresh = {.type = CANDIDATE_PEER};
     struct punch_message m = {.type = PUNCH_CANDIDATES, .round = e->round};
-    size_t count = gather_list(&e->desk->gather, list);
+    size_t count = gather_list(g, list);
 
-    for (size_t i = 0; i < count && e->told_count < CANDIDATES_MAX; i++)
-        if (!was_told(e, &list[i].addr))
-            m.candidate[m.candidates++] = e->told[e->told_count++] = list[i];
+    for (size_t i = 0; i < count; i++)
+        add_untold(e, &m, &list[i]);
+    if (e->fresh != 0 && gather_seen(g, e->fresh, &fresh.addr))
+        add_untold(e, &m, &fresh);
     if (m.candidates > 0)
         tell(e->conn, &m);
 }
@@ -250,6 +258,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     e->began = now;
     e->trickle = now + TRICKLE;
     e->due = INSTANT_NEVER;
+    e->fresh = 0;
     e->same_public = false;
     take_candidates(e, now, m);
 }
@@ -326,6 +335,10 @@ static instant run_round(struct effort *e, instant now)
         e->trickle = now + TRICKLE;
     }
     punch_round_run(e->running, now);
+    uint32_t fresh = punch_round_fresh(e->running);
+    if (fresh != e->fresh && fresh != 0)
+        gather_show(&e->desk->gather, fresh);
+    e->fresh = fresh;
     if (now >= e->due) {
         lose(e, now, "a direct path answers, but does not carry the session");
         return e->due;

@@ -27,6 +27,7 @@ struct effort {
     unsigned lost;  /* rounds in a row */
     instant due;
     instant began;   /* the round */
+    uint32_t fresh;  /* `via` of the newest socket that the peer has to be told of */
     instant trickle; /* when to look for candidates of ours that the peer was not told */
     uint64_t bytes;  /* of the session, when the last round ended */
     struct punch_round *running;

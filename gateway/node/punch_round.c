@@ -67,8 +67,6 @@ static void open_wanted(struct punch_round *r)
 {
     unsigned wanted = punch_sockets(r->core);
 
-    while (r->sockets > wanted)
-        let_go(r, r->via[--r->sockets]);
     while (r->sockets < wanted && r->sockets < PUNCH_SOCKETS_MAX)
         r->via[r->sockets++] = open_socket(r->at.hub);
 }
@@ -108,6 +106,12 @@ void kept_sockets_close(struct list *kept)
 {
     for (struct list *node; (node = list_first(kept));)
         close_kept(list_entry(node, struct kept_socket, link));
+}
+
+uint32_t punch_round_fresh(const struct punch_round *r)
+{
+    unsigned fresh = punch_fresh(r->core);
+    return fresh > 0 && fresh <= r->sockets ? r->via[fresh - 1] : 0;
 }
 
 /* ---- probes ---- */

@@ -45,6 +45,9 @@ void punch_round_free(struct punch_round *r);
 
 /** Sends what is due. Call it at punch_deadline() of r->core, never while a socket is read. */
 void punch_round_run(struct punch_round *r, instant now);
+/** The `via` of the socket whose public address the other side needs now as a candidate; 0: none.
+ */
+uint32_t punch_round_fresh(const struct punch_round *r);
 /** An authentic probe of the session came over `path`, which `works` both ways or not yet. */
 void punch_round_heard(struct punch_round *r, instant now, const struct path *path, bool works);
 

@@ -86,6 +86,12 @@ size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size
     return conn->paths;
 }
 
+void quic_conn_add_path(struct quic_conn *conn, const struct path *path)
+{
+    assert_in_range(conn->paths, 0, 3);
+    conn->path[conn->paths++] = (struct path_info){.path = *path, .state = PATH_CHECKED};
+}
+
 int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
                     uint8_t out[static QUIC_GUESS_LEN])
 {
@@ -148,7 +154,7 @@ struct punch {
     struct punch_options options;
     struct addr added[CANDIDATES_MAX];
     size_t count;
-    unsigned sockets, heard, proven;
+    unsigned sockets, fresh, heard, proven;
     struct punch_send next;
     bool is_due;
     enum punch_state state;
@@ -177,6 +183,11 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate)
 {
     (void)now;
     p->added[p->count++] = candidate->addr;
+}
+
+unsigned punch_fresh(const struct punch *p)
+{
+    return p->fresh;
 }
 
 unsigned punch_sockets(const struct punch *p)
@@ -716,6 +727,29 @@ static void candidates_found_during_a_round_are_told_once(void **state)
     assert_int_equal(c->told, 2);
 }
 
+static void the_address_of_a_fresh_socket_is_seen_by_a_relay_and_told(void **state)
+{
+    const struct addr seen = to_addr("203.0.113.1:8000");
+    (void)state;
+    meet(1, true);
+    become_direct(1, 0); /* the relay */
+    const struct quic_conn *c = begin_round();
+    struct quic_conn *relay = &stage->conn[1];
+    last_punch->sockets = last_punch->fresh = 2;
+    go_on(MSEC(100));
+    assert_int_equal(relay->paths, 2);
+    assert_int_equal(relay->path[1].path.via, 2);
+    assert_int_equal(c->told, 1);
+    relay->path[1].state = PATH_GOOD; /* it has answered */
+    relay->path[1].seen = seen;
+    go_on(MSEC(200));
+    assert_int_equal(relay->paths, 2);
+    assert_int_equal(c->told, 2);
+    assert_int_equal(c->say.type, PUNCH_CANDIDATES);
+    assert_int_equal(c->say.candidates, 1);
+    assert_true(addr_equal(&c->say.candidate[0].addr, &seen));
+}
+
 static void a_new_candidate_ends_the_waiting(void **state)
 {
     const struct addr mapped = to_addr("203.0.113.1:7000");
@@ -771,6 +805,7 @@ int main(void)
         TEST(a_path_that_works_but_is_not_used_in_time_is_lost),
         TEST(the_end_of_the_session_ends_its_round),
         TEST(candidates_found_during_a_round_are_told_once),
+        TEST(the_address_of_a_fresh_socket_is_seen_by_a_relay_and_told),
         TEST(a_new_candidate_ends_the_waiting),
         TEST(a_change_of_the_network_begins_all_anew),
     };
