@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
-#include "gateway/node/punch_effort.h"
 
 #define EFFORTS_MAX 4096
 #define STAGGER     MSEC(50) /* between the rounds of two peers after a change of the network */
@@ -59,7 +58,7 @@ static struct effort *get_effort(struct punch_desk *d, const struct peer_id *id)
     e = make_room(d) ? calloc(1, sizeof(*e)) : NULL;
     if (!e)
         return NULL;
-    e->desk = d;
+    e->means = &d->means;
     e->id = *id;
     e->requests = bucket_of(REQUEST_RATE, REQUEST_BURST);
     list_append(&d->efforts, &e->link);
@@ -105,7 +104,7 @@ static void look_at(struct punch_desk *d, struct effort *e, instant now)
 
 static void set_timer(struct punch_desk *d, instant due)
 {
-    if (!list_is_empty(&d->kept) && env_now(d->node->env) + REVIEW < due)
+    if (!list_is_empty(&d->means.kept) && env_now(d->node->env) + REVIEW < due)
         due = env_now(d->node->env) + REVIEW;
     timer_set(d->node->env, &d->timer, due);
 }
@@ -128,7 +127,7 @@ static void on_timer(struct timer *timer)
     instant due = INSTANT_NEVER, now = env_now(d->node->env);
     struct list *next;
 
-    kept_sockets_review(&d->kept, NULL);
+    kept_sockets_review(&d->means.kept, NULL);
     for (struct list *node = d->efforts.next; node != &d->efforts; node = next) {
         struct effort *e = list_entry(node, struct effort, link);
         next = node->next;
@@ -191,7 +190,7 @@ void punch_desk_on_conn(struct punch_desk *d, struct peer *p, struct quic_conn *
         effort_rest(e);
     }
     if (ended)
-        kept_sockets_review(&d->kept, conn);
+        kept_sockets_review(&d->means.kept, conn);
     wake(d);
 }
 
@@ -241,7 +240,8 @@ void punch_desk_start(struct punch_desk *d, const struct desk *node)
 {
     *d = (struct punch_desk){.node = node, .timer.fire = on_timer};
     list_init(&d->efforts);
-    list_init(&d->kept);
+    d->means = (struct punch_means){.node = node, .gather = &d->gather};
+    list_init(&d->means.kept);
     gather_start(&d->gather, node, on_gathered, d);
 }
 
@@ -252,6 +252,6 @@ void punch_desk_stop(struct punch_desk *d)
     timer_stop(d->node->env, &d->timer);
     for (struct list *node; (node = list_first(&d->efforts));)
         free_effort(list_entry(node, struct effort, link));
-    kept_sockets_close(&d->kept);
+    kept_sockets_close(&d->means.kept);
     *d = (struct punch_desk){0};
 }

@@ -21,13 +21,13 @@
 #include "gateway/base/list.h"
 #include "gateway/node/desk.h"
 #include "gateway/node/gather.h"
+#include "gateway/node/punch_effort.h"
 
 struct punch_desk {
     const struct desk *node; /* borrowed; NULL: not started */
     struct gather gather;    /* for those who find out candidates and facts */
     struct list efforts;     /* of struct effort: one for each peer that is not direct */
-    struct list kept;        /* of struct kept_socket */
-    unsigned running;        /* rounds */
+    struct punch_means means;
     struct timer timer;
 };
 

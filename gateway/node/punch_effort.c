@@ -19,7 +19,7 @@
 
 static instant now_of(const struct effort *e)
 {
-    return env_now(e->desk->node->env);
+    return env_now(e->means->node->env);
 }
 
 static void note_reason(struct effort *e, const char *text)
@@ -44,15 +44,15 @@ void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result r
 
 static void tell_punch(struct effort *e, bool ack)
 {
-    struct punch_desk *d = e->desk;
+    struct punch_means *d = e->means;
     struct punch_message m = {
         .type = PUNCH_PUNCH,
         .round = e->round,
         .flags =
             (uint8_t)((ack ? PUNCH_ACK : 0) | (d->node->options->no_birthday ? 0 : PUNCH_GUESSING)),
-        .facts = gather_facts(&d->gather),
+        .facts = gather_facts(d->gather),
     };
-    m.candidates = gather_list(&d->gather, m.candidate);
+    m.candidates = gather_list(d->gather, m.candidate);
     memcpy(e->told, m.candidate, m.candidates * sizeof(m.candidate[0]));
     e->told_count = m.candidates;
     tell(e->conn, &m);
@@ -75,7 +75,7 @@ static void add_untold(struct effort *e, struct punch_message *m, const struct c
 /* Candidates that turned up while the round runs. */
 static void trickle(struct effort *e)
 {
-    struct gather *g = &e->desk->gather;
+    struct gather *g = e->means->gather;
     struct candidate list[CANDIDATES_MAX], fresh = {.type = CANDIDATE_PEER};
     struct punch_message m = {.type = PUNCH_CANDIDATES, .round = e->round};
     size_t count = gather_list(g, list);
@@ -96,7 +96,7 @@ static void end_round(struct effort *e)
         return;
     punch_round_free(e->running);
     e->running = NULL;
-    e->desk->running--;
+    e->means->running--;
 }
 
 static uint64_t bytes_of(const struct effort *e)
@@ -166,7 +166,7 @@ void effort_rest(struct effort *e)
 /* Does anybody use the session, so that a better path is worth looking for? */
 static bool is_used(const struct effort *e)
 {
-    const struct desk *node = e->desk->node;
+    const struct desk *node = e->means->node;
     const struct peer *p = node->find(node->node, &e->id);
     const struct session *s = p ? peer_session(p) : NULL;
 
@@ -177,7 +177,7 @@ static void ask(struct effort *e, instant now)
 {
     struct quic_conn_info info;
 
-    if (e->desk->running >= ROUNDS_MAX) {
+    if (e->means->running >= ROUNDS_MAX) {
         e->due = now + ROUNDS_RETRY;
         return;
     }
@@ -224,7 +224,7 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
             e->same_public = true;
     for (size_t i = 0; i < m->candidates; i++) {
         const struct addr *a = &m->candidate[i].addr;
-        bool shares = e->same_public || gather_is_near(&e->desk->gather, a);
+        bool shares = e->same_public || gather_is_near(e->means->gather, a);
         if (punch_may_probe(a, own, e->told_count, shares))
             punch_add(e->running->core, now, &m->candidate[i]);
     }
@@ -233,14 +233,14 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
 static void start_round(struct effort *e, instant now, const struct punch_message *m,
                         bool controller)
 {
-    const struct desk *node = e->desk->node;
+    const struct desk *node = e->means->node;
     struct quic_conn_info info;
 
     quic_conn_info(e->conn, &info);
     const struct punch_options options = {
         .controller = controller,
         .rtt = info.rtt,
-        .ours = gather_facts(&e->desk->gather),
+        .ours = gather_facts(e->means->gather),
         .theirs = m->facts,
         .guessing = !node->options->no_birthday && m->flags & PUNCH_GUESSING,
         .v4 = has_family(node->hub, false),
@@ -248,12 +248,12 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         .random = fill_random,
         .arg = node->env,
     };
-    const struct punch_place place = {.hub = node->hub, .conn = e->conn, .kept = &e->desk->kept};
+    const struct punch_place place = {.hub = node->hub, .conn = e->conn, .kept = &e->means->kept};
     if (punch_round_new(&e->running, &place, now, &options) < 0) {
         lose(e, now, "no memory for a round of punching");
         return;
     }
-    e->desk->running++;
+    e->means->running++;
     e->stage = EFFORT_RUNNING;
     e->began = now;
     e->trickle = now + TRICKLE;
@@ -275,7 +275,7 @@ static void on_request(struct effort *e, instant now, const struct punch_message
         return;
     }
     end_round(e);
-    if (e->desk->running >= ROUNDS_MAX) {
+    if (e->means->running >= ROUNDS_MAX) {
         effort_tell_end(e->conn, m->round, PUNCH_BUSY);
         lose(e, now, "too many rounds of punching at a time");
         return;
@@ -337,7 +337,7 @@ static instant run_round(struct effort *e, instant now)
     punch_round_run(e->running, now);
     uint32_t fresh = punch_round_fresh(e->running);
     if (fresh != e->fresh && fresh != 0)
-        gather_show(&e->desk->gather, fresh);
+        gather_show(e->means->gather, fresh);
     e->fresh = fresh;
     if (now >= e->due) {
         lose(e, now, "a direct path answers, but does not carry the session");

@@ -1,5 +1,5 @@
 /**
- * What is done to become direct with one peer: private to punch_desk.c and punch_effort.c.
+ * What is done to become direct with one peer. For gateway/node/punch_desk alone.
  *
  * The stages:
  *     REST     there is no session, or it is direct
@@ -10,15 +10,24 @@
 #pragma once
 
 #include "gateway/base/bucket.h"
-#include "gateway/node/punch_desk.h"
+#include "gateway/node/desk.h"
+#include "gateway/node/gather.h"
 #include "gateway/node/punch_round.h"
 #include "gateway/wire/punch_message.h"
 
 enum effort_stage { EFFORT_REST, EFFORT_WAITING, EFFORT_ASKED, EFFORT_RUNNING };
 
+/** What all efforts share. */
+struct punch_means {
+    const struct desk *node; /* borrowed */
+    struct gather *gather;   /* borrowed */
+    struct list kept;        /* of struct kept_socket */
+    unsigned running;        /* rounds */
+};
+
 struct effort {
-    struct list link; /* in desk->efforts */
-    struct punch_desk *desk;
+    struct list link; /* in the desk's */
+    struct punch_means *means;
     struct peer_id id;
     struct quic_conn *conn; /* that is to become direct; NULL: there is no session */
     enum effort_stage stage;
