@@ -421,7 +421,7 @@ remote-control:
 class Relay:
     """Two gateways that know one another by a relay alone; only the relay's time is of interest."""
     CONF = "[gateway]\nlisten = 127.0.0.1:{port}\n[lan]\nmode = off\n[dns]\nlisten =\n" \
-           "[proxy]\nlisten =\n[relay]\n{relay}\n"
+           "[proxy]\nlisten =\n[punch]\nmode = off\n[relay]\n{relay}\n"
 
     def __init__(self, work):
         self.work, self.processes = work / "relay", []
