@@ -87,8 +87,8 @@ void bootstrap_desk_on_conn(struct bootstrap_desk *d, enum bootstrap_kind kind,
     quic_conn_info(conn, &info);
     if (!info.dialled || info.path.kind != PATH_UDP || info.path.via != 0)
         return;
-    note_change(d, bootstrap_good(d->cache, kind, &info.id, &info.path.remote,
-                                  env_wall_us(d->node->env)));
+    note_change(
+        d, bootstrap_good(d->cache, kind, &info.id, &info.path.remote, env_wall_us(d->node->env)));
 }
 
 void bootstrap_desk_on_failed(struct bootstrap_desk *d, enum bootstrap_kind kind,
