@@ -212,7 +212,8 @@ void quic_route_waiting(struct quic_conn *conn)
         return;
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(conn->quic, &info);
-    path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0);
+    path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0,
+                     ngtcp2_conn_get_pto(conn->quic));
     follow(conn);
 }
 

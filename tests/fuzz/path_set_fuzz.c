@@ -49,7 +49,7 @@ static void step(struct path_set *s, struct path_set *other, instant now, const 
         path_set_heard(s, now, &p);
         break;
     case 2:
-        path_set_waiting(s, now, b[1] & 1);
+        path_set_waiting(s, now, b[1] & 1, MSEC(b[2]));
         break;
     case 3:
         (void)!path_set_add(s, now, &p);
