@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/transport/quic_afresh.h"
 #include "gateway/transport/quic_callbacks.h"
 #include "gateway/transport/quic_end.h"
 #include "gateway/transport/quic_memory.h"
@@ -14,6 +15,8 @@
 #include "gateway/transport/quic_work.h"
 
 #define INITIAL_DCID_LEN 18 /* random, by a dialler; at least 8 (RFC 9000 §7.2) */
+#define KEEP_ALIVE_STEP  MSEC(1)
+#define KEEP_ALIVE_STEPS 3000
 #define UNREAD_OF_ALL    (256u << 20)
 #define UNREAD_LEAST     (1u << 20)
 /* Packets, or an eighth of a round trip, whichever is first. RFC 9000 §13.2.2 suggests two; then on
@@ -55,11 +58,11 @@ static void fill_settings(const struct quic_endpoint *ep, ngtcp2_settings *s)
     s->cc_algo = NGTCP2_CC_ALGO_CUBIC; /* BBR of 1.11 collapses when a path gets slower */
     s->handshake_timeout = ep->options.handshake_timeout;
     s->ack_thresh = ACK_EVERY;
-    /* One size on all paths: with discovery on, a path of smaller MTU would swallow packets for
-     * good after a switch that ngtcp2 cannot see. */
+    /* One size on all paths: a path of smaller MTU would swallow larger packets for good after a
+     * switch that ngtcp2 cannot see. It has nothing to discover then, but must not be told so: with
+     * no_pmtud 1.11 aborts when a peer migrates back. */
     s->max_tx_udp_payload_size = QUIC_PAYLOAD;
     s->no_tx_udp_payload_size_shaping = 1;
-    s->no_pmtud = 1;
 }
 
 /* What the peer may send that nobody has read. The windows of the first sessions are as wide as
@@ -96,11 +99,21 @@ static void virtual_path(struct quic_conn *conn, ngtcp2_path *out)
     };
 }
 
+/* Sessions that began together must not wake the machine one by one for ever. */
+static instant keep_alive(const struct quic_endpoint *ep)
+{
+    uint32_t chance;
+
+    ep->options.random(ep->options.arg, &chance, sizeof(chance));
+    return ep->options.keep_alive - chance % KEEP_ALIVE_STEPS * KEEP_ALIVE_STEP;
+}
+
 static void start(struct quic_conn *conn)
 {
     conn->link.quic = conn->quic;
     ngtcp2_conn_set_tls_native_handle(conn->quic, conn->tls);
-    ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->ep->options.keep_alive);
+    conn->keep_alive = keep_alive(conn->ep);
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->keep_alive);
     quic_work_rearm(conn);
     quic_work_touch(conn);
 }
@@ -219,6 +232,8 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
     conn->rx_bytes += len;
     static const ngtcp2_pkt_info no_ecn;
     int err = ngtcp2_conn_read_pkt(conn->quic, &from, &no_ecn, data, len, conn->ep->now);
+    if (err == 0)
+        quic_afresh_read(conn);
     if (err != 0) {
         quic_end_failed(conn, err);
     } else if (conn->refused) {

@@ -39,7 +39,7 @@ static void fill_defaults(struct quic_options *o)
     if (o->idle_timeout == 0)
         o->idle_timeout = SEC(30);
     if (o->keep_alive == 0)
-        o->keep_alive = SEC(10);
+        o->keep_alive = SEC(25);
     if (o->handshake_timeout == 0)
         o->handshake_timeout = SEC(10);
     if (o->streams_per_peer == 0)
@@ -237,6 +237,8 @@ static void deliver_conn(struct quic_conn *conn)
         o->handler->on_path(o->arg, conn, &conn->path);
     if (events & QUIC_CONN_DOUBT && conn->in_doubt && conn->told_connected)
         o->handler->on_doubt(o->arg, conn);
+    if (events & QUIC_CONN_WAKE && conn->quic && conn->told_connected && o->handler->on_wake)
+        o->handler->on_wake(o->arg, conn);
     if (events & QUIC_CONN_ENDED)
         list_append(&conn->ep->ended, &conn->posted);
 }
