@@ -4,7 +4,8 @@
 #include "gateway/transport/path_watch.h"
 
 #define ACTIVE_CHECK  SEC(5)
-#define IDLE_JITTER   MSEC(1500)
+#define IDLE_JITTER   SEC(1)
+#define QUIC_FIRST    SEC(1) /* its own keep-alive, of the same time, makes ours unnecessary */
 #define EXPLORE_EVERY SEC(60)
 #define RETRY_DEAD    SEC(10)
 #define GOOD_ENOUGH   MSEC(10)
@@ -36,7 +37,7 @@ static instant retry_after(const struct path_set *s, const struct path_slot *p, 
 /* How long the current path may be unheard before it is asked. */
 static instant keep_alive(const struct path_set *s, instant now)
 {
-    return is_active(s, now) ? ACTIVE_CHECK : s->idle_check;
+    return is_active(s, now) ? ACTIVE_CHECK : s->idle_check + QUIC_FIRST;
 }
 
 instant path_ping_idle_check(struct path_set *s)

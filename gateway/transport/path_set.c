@@ -209,6 +209,11 @@ void path_set_kick(struct path_set *s, instant now)
     path_choice_plan(s, now);
 }
 
+instant path_set_idle_check(const struct path_set *s, instant now)
+{
+    return now < s->active + PATH_IDLE_AFTER ? 0 : s->idle_check;
+}
+
 /* RFC 4303 §3.4.3 in small: accepts each sequence number once, up to 63 late. */
 static bool is_fresh(struct path_set *s, uint32_t sequence)
 {

@@ -83,6 +83,9 @@ void path_set_hint(struct path_set *s, instant now, const struct path *path);
 void path_set_waiting(struct path_set *s, instant now, bool waiting, instant pto);
 /** Data of an application went out or came in. Cheap. */
 void path_set_traffic(struct path_set *s, instant now);
+/** Without data for a minute: how long the session may be silent before something must be sent to
+ *  keep it in the memory of NATs. Else 0. */
+instant path_set_idle_check(const struct path_set *s, instant now);
 /** What carries this path has ended (a connection, circuit or socket): if it is the current one it
  *  is left at once when another works, or else as soon as one answers. */
 void path_set_gone(struct path_set *s, instant now, const struct path *path);

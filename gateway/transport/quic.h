@@ -104,8 +104,8 @@ struct quic_options {
     void (*wake)(void *arg);
     void *arg;                  /* of random, handler and wake */
     instant idle_timeout;       /* SEC(30) when 0 */
-    instant keep_alive;         /* at most; SEC(25) when 0, less than 30 s, after which Linux and
-                                   many home routers forget a flow */
+    instant keep_alive;         /* while there is data, and a minute after: SEC(10) when 0. Later,
+                                   25 to 28 s. */
     instant handshake_timeout;  /* SEC(10) when 0 */
     uint64_t streams_per_peer;  /* 16384 when 0 */
     uint64_t stream_window;     /* bytes a stream may have unread here; 4 MiB when 0 */

@@ -15,8 +15,6 @@
 #include "gateway/transport/quic_work.h"
 
 #define INITIAL_DCID_LEN 18 /* random, by a dialler; at least 8 (RFC 9000 §7.2) */
-#define KEEP_ALIVE_STEP  MSEC(1)
-#define KEEP_ALIVE_STEPS 3000
 #define UNREAD_OF_ALL    (256u << 20)
 #define UNREAD_LEAST     (1u << 20)
 /* Packets, or an eighth of a round trip, whichever is first. RFC 9000 §13.2.2 suggests two; then on
@@ -99,20 +97,11 @@ static void virtual_path(struct quic_conn *conn, ngtcp2_path *out)
     };
 }
 
-/* Sessions that began together must not wake the machine one by one for ever. */
-static instant keep_alive(const struct quic_endpoint *ep)
-{
-    uint32_t chance;
-
-    ep->options.random(ep->options.arg, &chance, sizeof(chance));
-    return ep->options.keep_alive - chance % KEEP_ALIVE_STEPS * KEEP_ALIVE_STEP;
-}
-
 static void start(struct quic_conn *conn)
 {
     conn->link.quic = conn->quic;
     ngtcp2_conn_set_tls_native_handle(conn->quic, conn->tls);
-    conn->keep_alive = keep_alive(conn->ep);
+    conn->keep_alive = conn->ep->options.keep_alive;
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->keep_alive);
     quic_work_rearm(conn);
     quic_work_touch(conn);

@@ -39,7 +39,7 @@ static void fill_defaults(struct quic_options *o)
     if (o->idle_timeout == 0)
         o->idle_timeout = SEC(30);
     if (o->keep_alive == 0)
-        o->keep_alive = SEC(25);
+        o->keep_alive = SEC(10);
     if (o->handshake_timeout == 0)
         o->handshake_timeout = SEC(10);
     if (o->streams_per_peer == 0)

@@ -208,6 +208,19 @@ size_t quic_route_again(struct quic_conn *conn, uint8_t out[static QUIC_PAYLOAD]
     return conn->last_len;
 }
 
+/* A session with calls that wait must notice soon that the other side has lost it. An idle one need
+ * only stay alive, and keep its mapping in NATs. */
+static void set_keep_alive(struct quic_conn *conn)
+{
+    instant idle = path_set_idle_check(conn->paths, conn->ep->now);
+    instant time = idle > 0 ? idle : conn->ep->options.keep_alive;
+
+    if (time == conn->keep_alive)
+        return;
+    conn->keep_alive = time;
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, time);
+}
+
 void quic_route_traffic(struct quic_conn *conn)
 {
     if (conn->paths && conn->connected)
@@ -226,6 +239,7 @@ void quic_route_waiting(struct quic_conn *conn)
     ngtcp2_conn_get_conn_info(conn->quic, &info);
     path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0,
                      ngtcp2_conn_get_pto(conn->quic));
+    set_keep_alive(conn);
     follow(conn);
 }
 

@@ -151,7 +151,7 @@ struct quic_conn {
     bool blocked;   /* by the connection's window, in the packet under way */
     bool counted;   /* in ep->connections */
 
-    instant keep_alive; /* QUIC's own: chosen at random */
+    instant keep_alive; /* QUIC's own, now */
 
     struct path path;           /* real */
     struct addr virtual_local;  /* what ngtcp2 believes */
