@@ -208,19 +208,23 @@ static void a_source_that_is_heard_is_answered_at_once_from_that_socket(void **s
 static void eight_sources_are_answered_and_each_four_times_by_all_sockets(void **state)
 {
     (void)state;
-    struct punch *p = round_of(NAT_CONE, NAT_CONE, true);
+    struct punch *p = round_of(NAT_RANDOM, NAT_CONE, true);
     struct addr from = at("198.51.100.9:5000");
 
+    add(p, SEC(1), "203.0.113.7:4433");
+    run_until(p, SEC(6));
+    size_t before = count;
     for (unsigned i = 0; i < 3; i++)
-        punch_heard(p, SEC(1), i, &from);
-    run_until(p, SEC(3));
-    assert_int_equal(count, 4);
+        punch_heard(p, SEC(6), i, &from);
+    punch_heard(p, SEC(6), PUNCH_SOCKETS_MAX + 1, &from); /* there is none */
+    run_until(p, SEC(6) + MSEC(900));
+    assert_int_equal(count, before + 4);
     for (uint16_t i = 0; i < 100; i++) {
         addr_set_port(&from, (uint16_t)(6000 + i));
-        punch_heard(p, SEC(3), 0, &from);
+        punch_heard(p, SEC(7), 0, &from);
     }
-    run_until(p, SEC(5));
-    assert_int_equal(count, 4 + 5 * 4);
+    run_until(p, SEC(7) + MSEC(900));
+    assert_int_equal(count, before + 4 + 5 * 4);
     punch_free(p);
 }
 
