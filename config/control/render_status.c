@@ -164,9 +164,10 @@ static void print_nat(FILE *out, const json_t *nat)
 
     if (!json_is_string(json_object_get(nat, "public")))
         return;
-    (void)fprintf(out, "nat    %s, seen at %s, mapping %s, filtering %s, hairpin %s\n",
+    (void)fprintf(out,
+                  "nat    %s, seen at %s, mapping %s, filtering %s, hairpin %s, reachable %s\n",
                   field_text(nat, "class"), field_text(nat, "public"), field_text(nat, "mapping"),
-                  field_text(nat, "filtering"), yes_no(nat, "hairpin"));
+                  field_text(nat, "filtering"), yes_no(nat, "hairpin"), yes_no(nat, "reachable"));
     json_array_foreach(json_object_get(nat, "stun"), i, server)
     {
         if (field_flag(server, "disagrees"))

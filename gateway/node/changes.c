@@ -73,7 +73,7 @@ void node_network_changed(struct node *n)
 {
     hub_read_locals(&n->hub);
     lan_link_network_changed(&n->lan);
-    stun_desk_network_changed(&n->stun);
+    outside_network_changed(&n->outside);
     list_each(node, &n->members)
     {
         peer_probe(&list_entry(node, struct member, link)->peer);

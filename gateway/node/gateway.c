@@ -137,7 +137,7 @@ static void on_room(void *arg)
 static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
 {
     struct node *n = arg;
-    stun_desk_input(&n->stun, rx, via);
+    outside_input(&n->outside, rx, via);
 }
 
 static void on_other(void *arg, const struct udp_rx *rx)
@@ -425,12 +425,36 @@ static size_t list_relays(void *arg, struct addr *out, size_t max)
     return relay_desk_servers(&n->relay, out, max);
 }
 
-static void on_nat_changed(void *arg)
+static bool is_among(const struct addr *list, size_t count, const struct addr *a)
 {
-    node_tell(arg, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (addr_equal(&list[i], a))
+            return true;
+    return false;
 }
 
-static const struct stun_desk_events STUN_EVENTS = {list_relays, on_nat_changed};
+/* Whoever punches is told only what is new: each time, rounds that wait begin at once. */
+static void on_nat_changed(void *arg)
+{
+    struct node *n = arg;
+    struct gather *g = &n->punch.gather;
+    struct addr now[STUN_FAMILIES];
+    size_t count = outside_reflexive(&n->outside, now);
+    struct nat_facts facts = outside_facts(&n->outside);
+
+    for (size_t i = 0; i < n->reflexives; i++)
+        if (!is_among(now, count, &n->reflexive[i]))
+            gather_remove(g, CANDIDATE_REFLEXIVE, &n->reflexive[i]);
+    for (size_t i = 0; i < count; i++)
+        gather_add(g, CANDIDATE_REFLEXIVE, &now[i]);
+    memcpy(n->reflexive, now, count * sizeof(now[0]));
+    n->reflexives = count;
+    if (!nat_facts_equal(&g->facts, &facts))
+        gather_set_facts(g, &facts);
+    node_tell(n, NULL);
+}
+
+static const struct outside_events OUTSIDE_EVENTS = {list_relays, on_nat_changed};
 
 static void start_desk(struct node *n)
 {
@@ -446,19 +470,6 @@ static void start_desk(struct node *n)
         .save = desk_save,
         .node = n,
     };
-}
-
-/* They stop in node_free(), also those that were not started. */
-static int start_desks(struct node *n)
-{
-    start_desk(n);
-    punch_desk_start(&n->punch, &n->desk);
-    int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
-    if (err == 0)
-        err = relay_desk_start(&n->relay, &n->desk);
-    if (err == 0)
-        err = stun_desk_start(&n->stun, &n->desk, &STUN_EVENTS, n);
-    return err;
 }
 
 int node_start(struct node *n, char *why, size_t why_len)
@@ -485,9 +496,16 @@ int node_start(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "LAN discovery: %s", strerror(-err));
         return err;
     }
-    err = start_desks(n);
+    start_desk(n);
+    punch_desk_start(&n->punch, &n->desk);
+    err = relay_desk_start(&n->relay, &n->desk);
     if (err < 0) {
-        (void)snprintf(why, why_len, "%s", strerror(-err));
+        (void)snprintf(why, why_len, "relays: %s", strerror(-err));
+        return err;
+    }
+    err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
+    if (err < 0) {
+        (void)snprintf(why, why_len, "STUN: %s", strerror(-err));
         return err;
     }
     node_registry_changed(n);
@@ -531,10 +549,9 @@ void node_free(struct node *n)
     member_answer(&n->finished, -ECANCELED, "the gateway stops");
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
-    stun_desk_stop(&n->stun);
+    outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
     punch_desk_stop(&n->punch);
-    bootstrap_desk_stop(&n->bootstrap);
     if (n->quic)
         hub_close(&n->hub);
     quic_endpoint_free(n->quic);

@@ -11,13 +11,12 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/base/map.h"
-#include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/node.h"
+#include "gateway/node/outside.h"
 #include "gateway/node/punch_desk.h"
 #include "gateway/node/relay_desk.h"
-#include "gateway/node/stun_desk.h"
 #include "gateway/peer/peer.h"
 
 #define MEMBER_LAN_MAX 4 /* addresses that LAN discovery gave, newest first */
@@ -47,8 +46,9 @@ struct node {
     struct lan_link lan;
     struct desk desk;
     struct relay_desk relay;
-    struct bootstrap_desk bootstrap;
-    struct stun_desk stun;
+    struct outside outside;
+    struct addr reflexive[STUN_FAMILIES]; /* as the gatherer was told */
+    size_t reflexives;
     struct punch_desk punch;
     struct peer_host host;
 

@@ -166,6 +166,7 @@ struct node_nat {
     enum nat_class class;
     enum nat_rule mapping, filtering;
     enum nat_answer hairpin;
+    enum nat_answer reachable;     /* does what nobody asked for come in, at any public address? */
     struct addr public, public_v6; /* as STUN servers see us; none: not known */
     struct node_nat_server {
         struct addr at;

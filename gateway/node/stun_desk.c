@@ -301,6 +301,7 @@ static void take_report(struct stun_desk *d, enum stun_family family, bool over)
                  addr_print(&fresh.public, text));
     if (over) {
         name_liars(r);
+        r->runs++;
         d->network[0].result[family] = *r;
         if (fresh.answered == 0)
             begin_by(d, now_of(d) + AGAIN_SILENT);
@@ -327,16 +328,21 @@ static void step(struct stun_desk *d, enum stun_family family)
 static void close_refresh(struct stun_desk *d, struct stun_refresh *r)
 {
     hub_close_extra(d->node->hub, r->via);
+    r->via = 0;
     list_remove(&r->link);
 }
 
 static void end_refresh(struct stun_desk *d, struct stun_refresh *r)
 {
-    uint16_t port = r->query.state == STUN_ANSWERED ? addr_port(&r->query.mapped) : 0;
+    bool answered = r->query.state == STUN_ANSWERED;
+    uint16_t port = answered ? addr_port(&r->query.mapped) : 0;
 
-    close_refresh(d, r);
-    if (port != 0)
-        d->result[STUN_V4].report.last_port = port;
+    if (answered && r->keeps)
+        list_remove(&r->link);
+    else
+        close_refresh(d, r);
+    if (answered)
+        d->result[family_of(&r->query.mapped)].report.last_port = port;
     r->done(r, port);
 }
 
@@ -376,7 +382,7 @@ static const struct addr *helper(const struct stun_result *r)
 
 void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r)
 {
-    const struct addr *server = helper(&d->result[STUN_V4]);
+    const struct addr *server = addr_is_none(&r->server) ? helper(&d->result[STUN_V4]) : &r->server;
     const struct hub_socket *first = server ? hub_socket_for(d->node->hub, server) : NULL;
     uint8_t id[STUN_ID_LEN];
 

@@ -26,7 +26,8 @@ enum stun_family { STUN_V4, STUN_V6, STUN_FAMILIES };
 
 /** What one address family's servers told. */
 struct stun_result {
-    instant at; /* of the end of the run, 0: nothing is known */
+    instant at;    /* when the report was made, 0: nothing is known */
+    unsigned runs; /* that were done to the end */
     struct nat_report report;
     struct addr server[NAT_SERVERS_MAX]; /* in the order of the report's bits */
     unsigned server_count, observed_count;
@@ -89,15 +90,17 @@ void stun_desk_set_filtering(struct stun_desk *d, enum stun_family family, enum 
 /** Embed one; zeroed. */
 struct stun_refresh {
     struct list link;
+    struct addr server; /* to ask; none: any that answered before, for IPv4 */
+    bool keeps;         /* the socket stays open when it was answered; close it by `via` */
     uint32_t via;
-    struct stun_query query;
+    struct stun_query query; /* `mapped`: what the socket got */
     /** The port of a mapping that the NAT has made just now, 0: nobody answered within half a
      *  second. Never called from inside stun_desk_refresh(). */
     void (*done)(struct stun_refresh *r, uint16_t port);
 };
 
-/** Has the NAT make a mapping for IPv4, to see which port is next: for NATs that count. `done` is
- *  called once; the facts have its port then. */
+/** Has the NAT make a mapping, to see which port is next: for NATs that count. `done` is called
+ *  once; the facts have its port then. */
 void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r);
 /** `done` will not be called. Does nothing to one that was answered. */
 void stun_desk_refresh_cancel(struct stun_desk *d, struct stun_refresh *r);

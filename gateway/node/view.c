@@ -158,15 +158,16 @@ static void view_servers(const struct stun_result *r, struct node_nat *out)
 
 void node_nat(const struct node *n, struct node_nat *out)
 {
-    const struct stun_result *v4 = stun_desk_result(&n->stun, STUN_V4);
-    const struct stun_result *v6 = stun_desk_result(&n->stun, STUN_V6);
+    const struct stun_result *v4 = stun_desk_result(&n->outside.stun, STUN_V4);
+    const struct stun_result *v6 = stun_desk_result(&n->outside.stun, STUN_V6);
     const struct nat_report *main = v4->at > 0 || v6->at == 0 ? &v4->report : &v6->report;
 
     *out = (struct node_nat){
-        .class = main->class,
+        .class = outside_facts(&n->outside).class,
         .mapping = main->mapping,
         .filtering = main->filtering,
         .hairpin = main->hairpin,
+        .reachable = outside_reachable(&n->outside),
         .public = v4->report.public,
         .public_v6 = v6->report.public,
     };

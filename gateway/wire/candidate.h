@@ -37,5 +37,11 @@ struct nat_facts {
                            measured */
 };
 
+static inline bool nat_facts_equal(const struct nat_facts *a, const struct nat_facts *b)
+{
+    return a->class == b->class && a->delta == b->delta && a->span == b->span &&
+           a->last_port == b->last_port && a->opener_ttl == b->opener_ttl;
+}
+
 /** "cone", "symmetric", "symmetric_block", ... as `status` shows it. */
 const char *nat_class_text(enum nat_class class);

@@ -80,7 +80,7 @@ static void two_relays_tell_all_eight_kinds_of_nat(void **state)
         enum nat_rule mapping, filtering;
     } KIND[] = {
         {"public", NAT_PUBLIC, NAT_RULE_EI, NAT_RULE_EI},
-        {"full_cone", NAT_CONE, NAT_RULE_EI, NAT_RULE_EI},
+        {"full_cone", NAT_PUBLIC, NAT_RULE_EI, NAT_RULE_EI},
         {"address_restricted", NAT_CONE, NAT_RULE_EI, NAT_RULE_AD},
         {"port_restricted", NAT_CONE, NAT_RULE_EI, NAT_RULE_APD},
         {"poisonable", NAT_CONE, NAT_RULE_EI, NAT_RULE_APD},
@@ -99,7 +99,7 @@ static void two_relays_tell_all_eight_kinds_of_nat(void **state)
                       nat_rule_name(nat.filtering));
         assert_string_equal(nat_class_text(nat.class), nat_class_text(KIND[i].class));
         assert_int_equal(nat.mapping, KIND[i].mapping);
-
+        assert_int_equal(nat.filtering, KIND[i].filtering);
         end(&s);
     }
 }

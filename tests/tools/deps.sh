@@ -72,8 +72,7 @@ things() {
             command haproxy haproxy
             command ssh openssh-client
             command sshd openssh-server
-            command unbound unbound
-            command turnserver coturn"
+            command unbound unbound"
       ;;
     *) echo "deps.sh: no group '$1'" >&2; exit 2 ;;
   esac

@@ -123,7 +123,7 @@ static void it_tells_what_the_nat_is_and_which_stun_server_disagrees(void **stat
 
     assert_int_equal(json_object_set_new(status, "nat", nat), 0);
     render_status(&FRONT, status);
-    shows("nat    cone, seen at 203.0.113.5:4433, mapping EI, filtering unknown, hairpin no\n"
+    shows("nat    cone, seen at 203.0.113.5:4433, mapping EI, filtering unknown, hairpin no, reachable unknown\n"
           "       the STUN server 192.0.2.3:1 disagrees: it says 192.0.2.66:1\n");
     json_decref(status);
 }
