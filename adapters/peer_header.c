@@ -141,7 +141,10 @@ static bool asks_for_websocket(const struct http_head *head)
 
 static void take_head(struct peer_header *h, const struct http_head *head)
 {
-    enum http_fault fault = http_body_of_request(&h->body, head);
+    /* Ours must fit as well, for whoever reads with the limit that we do. */
+    enum http_fault fault = head->field_count == HTTP_FIELDS_MAX
+                                ? HTTP_TOO_MANY_FIELDS
+                                : http_body_of_request(&h->body, head);
     if (fault != HTTP_OK) {
         break_off(h, http_fault_text(fault));
         return;

@@ -472,6 +472,19 @@ static void start_desk(struct node *n)
     };
 }
 
+/* They stop in node_free(), also those that were not started. */
+static int start_desks(struct node *n)
+{
+    start_desk(n);
+    punch_desk_start(&n->punch, &n->desk);
+    int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
+    if (err == 0)
+        err = relay_desk_start(&n->relay, &n->desk);
+    if (err == 0)
+        err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
+    return err;
+}
+
 int node_start(struct node *n, char *why, size_t why_len)
 {
     unsigned idle_s = n->options.udp_idle_s ? n->options.udp_idle_s : UDP_IDLE_DEFAULT_S;
@@ -496,16 +509,9 @@ int node_start(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "LAN discovery: %s", strerror(-err));
         return err;
     }
-    start_desk(n);
-    punch_desk_start(&n->punch, &n->desk);
-    err = relay_desk_start(&n->relay, &n->desk);
+    err = start_desks(n);
     if (err < 0) {
-        (void)snprintf(why, why_len, "relays: %s", strerror(-err));
-        return err;
-    }
-    err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
-    if (err < 0) {
-        (void)snprintf(why, why_len, "STUN: %s", strerror(-err));
+        (void)snprintf(why, why_len, "%s", strerror(-err));
         return err;
     }
     node_registry_changed(n);
@@ -552,6 +558,7 @@ void node_free(struct node *n)
     outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
     punch_desk_stop(&n->punch);
+    bootstrap_desk_stop(&n->bootstrap);
     if (n->quic)
         hub_close(&n->hub);
     quic_endpoint_free(n->quic);

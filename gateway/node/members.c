@@ -122,6 +122,9 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
     size_t count = relay_desk_addresses(&n->relay, &p->id, relay, PEER_ADDRESSES_MAX, more);
     for (size_t i = 0; i < count; i++)
         add_candidate(&c, &relay[i]);
+    count = bootstrap_desk_find(&n->bootstrap, &p->id, relay, PEER_ADDRESSES_MAX);
+    for (size_t i = 0; i < count; i++)
+        add_candidate(&c, &relay[i]);
     relay_desk_find(&n->relay, p);
     return c.count;
 }
@@ -183,6 +186,21 @@ static void on_ready(void *arg, struct peer *p)
     member_answer(&m->waits, 0, "");
 }
 
+static enum bootstrap_kind kind_of(const struct node *n, const struct peer *p)
+{
+    return relay_desk_keeps(&n->relay, &p->id) ? BOOTSTRAP_RELAY : BOOTSTRAP_PEER;
+}
+
+static bool has_connections(const struct node *n)
+{
+    list_each(node, &n->members)
+    {
+        if (peer_session(&list_entry(node, struct member, link)->peer))
+            return true;
+    }
+    return false;
+}
+
 static void on_failed(void *arg, struct peer *p, int err, const char *why)
 {
     struct node *n = arg;
@@ -194,6 +212,8 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
         log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
     relay_desk_on_failed(&n->relay, p, why);
+    if (has_connections(n)) /* else it may be our own network that failed */
+        bootstrap_desk_on_failed(&n->bootstrap, kind_of(n, p), p);
     member_answer(&m->waits, err, why);
     env_defer(n->env, &n->chores);
 }
@@ -250,6 +270,8 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
 {
     struct node *n = arg;
     relay_desk_on_conn(&n->relay, p, conn, ended);
+    if (!ended)
+        bootstrap_desk_on_conn(&n->bootstrap, kind_of(n, p), conn);
     outside_on_conn(&n->outside, conn, ended);
     punch_desk_on_conn(&n->punch, p, conn, ended);
 }

@@ -11,6 +11,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/base/map.h"
+#include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/node.h"
@@ -46,6 +47,7 @@ struct node {
     struct lan_link lan;
     struct desk desk;
     struct relay_desk relay;
+    struct bootstrap_desk bootstrap;
     struct outside outside;
     struct addr reflexive[STUN_FAMILIES]; /* as the gatherer was told */
     size_t reflexives;

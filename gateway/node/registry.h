@@ -48,7 +48,7 @@ struct known_peer {
     struct addr address[PEER_ADDRESSES_MAX];         /* told by a person; none from the end on */
     char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT, told by a person */
     char its_relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* told by the peer itself */
-    struct addr last_good[PEER_ADDRESSES_MAX];       /* worked before, newest first */
+    struct addr last_good[PEER_ADDRESSES_MAX];           /* worked before, newest first */
 };
 
 struct service {

@@ -1,6 +1,7 @@
 /**
- * The parts of struct relay_desk, for the files that make it up: relay_life.c (what happens, and what
- * the cores of both roles want) and relay_find.c (which relay is asked for whom, and what is kept).
+ * The parts of struct relay_desk, for the files that make it up: relay_life.c (what happens, and
+ * what the cores of both roles want) and relay_find.c (which relay is asked for whom, and what is
+ * kept).
  */
 #pragma once
 

@@ -86,9 +86,17 @@ static void keep_counters(struct link *l)
         l->peer->dropped += session_dropped(l->session);
 }
 
+/* It was ready before it was chosen. */
+static void tell_of_current(struct peer *p)
+{
+    if (p->current && session_is_ready(p->current->session))
+        p->host->events->on_conn(p->host->arg, p, p->current->conn, false);
+}
+
 void link_on_ended(struct link *l, const struct quic_ended *ended)
 {
     struct peer *p = l->peer;
+    const struct link *before = p->current;
     bool was_connected = l->session != NULL;
 
     keep_counters(l);
@@ -103,6 +111,8 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
         peer_choose(p);
         note_lost_session(p, ended);
         peer_use_current(p);
+        if (p->current != before)
+            tell_of_current(p);
     } else {
         note_failed_dial(p, l, ended);
     }

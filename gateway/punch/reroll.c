@@ -1,6 +1,7 @@
 /* Re-roll: both sides start again with a fresh socket, at a port of which no router has a wrong
  * idea. The owner learns its public address and tells the other side, which then opens and checks
- * it as any candidate. Until they have surely done so, it only opens. */
+ * it as any candidate. Until they have surely done so, it only opens, with the smallest hop limit
+ * that leaves our own router: the usual one may have been too much. */
 #include "gateway/punch/strategy.h"
 
 #define CHECKS_START MSEC(1000) /* a STUN round trip and a message through the relay */
@@ -33,6 +34,7 @@ static bool output(struct punch *p, instant now, struct punch_send *out)
     if (r->pass > 0)
         return punch_send_check(p, t, r->first, false, out);
     punch_send_opener(p, &t->addr, r->first, true, out);
+    out->ttl = PUNCH_TTL_MIN;
     return true;
 }
 

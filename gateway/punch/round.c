@@ -169,7 +169,8 @@ static bool next_probe(struct punch *p, instant now, struct punch_send *out)
     while (punch_checks_due(p) <= now)
         if (punch_checks_output(p, now, out))
             return true;
-    while (strategy_due(p) <= now)
+    unsigned open = p->sockets;
+    while (strategy_due(p) <= now && p->sockets == open) /* the owner opens new ones first */
         if (p->strategy->output(p, now, out))
             return true;
     return false;
@@ -225,7 +226,7 @@ static bool is_opened(const struct punch *p, unsigned socket, const struct addr 
 
 void punch_heard(struct punch *p, instant now, unsigned socket, const struct addr *from)
 {
-    if (p->state != PUNCH_RUNNING || addr_is_none(from))
+    if (p->state != PUNCH_RUNNING || addr_is_none(from) || socket > p->sockets)
         return;
     p->heard = now > 0 ? now : 1;
     if (find_learnt(p, socket, from) || p->learnts == PUNCH_LEARNT_MAX)

@@ -4,13 +4,12 @@
 
 /* connectivity.md 4.3: where it could not be measured. */
 #define TTL_USUAL 4
-#define TTL_MIN   2
 #define TTL_MAX   16
 
 int punch_ttl(const struct punch *p)
 {
     uint8_t ttl = p->options.ours.opener_ttl;
-    return ttl >= TTL_MIN && ttl <= TTL_MAX ? ttl : TTL_USUAL;
+    return ttl >= PUNCH_TTL_MIN && ttl <= TTL_MAX ? ttl : TTL_USUAL;
 }
 
 static void send_probe(struct punch *p, const struct addr *to, unsigned socket, int ttl, bool new,

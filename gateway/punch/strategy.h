@@ -15,6 +15,8 @@
 #define PUNCH_LEARNT_SENDS    4  /* answers to one source; */
 #define PUNCH_GUESS_SENDS     4  /* and guesses: together PUNCH_PER_ADDRESS */
 
+#define PUNCH_TTL_MIN 2 /* hops: as far as the other side of our router */
+
 #define PUNCH_CHECKS_AFTER                                                                         \
     MSEC(120) /* openers; up to so much skew of the two sides does no harm                         \
                */

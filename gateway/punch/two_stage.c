@@ -19,11 +19,10 @@ static bool output(struct punch *p, instant now, struct punch_send *out)
 {
     struct punch_run *r = &p->run;
     if (r->sockets == 0) {
+        r->due = now + SILENT_FOR;
+        r->targets = p->candidates;
         punch_take_sockets(p, 1);
         punch_tell(p);
-        r->targets = p->candidates;
-        if (r->due != INSTANT_NEVER)
-            r->due += SILENT_FOR;
         return false;
     }
     if (r->sent >= r->targets) {

@@ -2,28 +2,56 @@
 
 #include <stddef.h>
 
-#define SUSPECT_AFTER SEC(3)
-#define DEAD_AFTER    MSEC(6500)
-#define KICK_GRACE    MSEC(500) /* how long after a kick the current path may keep us waiting */
-#define SETTLE_TIME   SEC(5)    /* between two changes for speed */
-#define MIN_GAIN      MSEC(2)
+#include "gateway/transport/path_watch.h"
 
-enum { DEAD_UNANSWERED = 5 };
+#define MIN_GAIN    MSEC(5)  /* and a tenth */
+#define V6_BONUS    MSEC(3)  /* an IPv6 path has mostly no NAT on the way that may forget it */
+#define SETTLE_MAX  SEC(300) /* between two changes for speed; */
+#define SETTLE_MORE 4        /* each makes the time before the next so much longer */
+#define STABLE_TIME SEC(60)  /* a path that was used for so long was no mistake */
+#define HOLD_FIRST  SEC(5)   /* before one that was is used again; doubled each time */
+#define REST_AFTER  SEC(300) /* without data */
 
-void path_choice_switch(struct path_set *s, struct path_slot *to, instant now, bool announce)
+enum { BETTER_TIMES = 2, FALLS_MAX = 6 };
+
+/* ---- changing ---- */
+
+/* With `announce` the decision is ours, and the other side is told to follow. */
+static void go(struct path_set *s, struct path_slot *to, instant now, bool announce)
 {
+    struct path_slot *from = path_table_current(s);
+
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         s->slot[i].follow = false;
         s->slot[i].moved = 0;
+        s->slot[i].better = 0;
     }
+    enum path_tier here = path_tier(&from->path), there = path_tier(&to->path);
+    s->came_down = there > here || (there == here && s->came_down && s->announce);
     s->current = (unsigned)(to - s->slot);
     s->switched = true;
     s->switched_at = now;
     s->announce = announce;
-    s->suspect = false;
-    s->kicked_at = 0;
-    s->waiting_since = now;
+    path_watch_lives(s, now);
     path_table_ping_by(to, now); /* shows the other side where we are */
+    if (from->gone)
+        path_table_drop(from);
+}
+
+/* The current path is not good enough any more. It has to prove everything anew. */
+static void give_up_current(struct path_set *s, instant now)
+{
+    struct path_slot *p = path_table_current(s);
+
+    if (now >= s->switched_at + STABLE_TIME)
+        p->falls = 0;
+    else if (p->falls < FALLS_MAX)
+        p->falls++;
+    p->hold = p->falls > 0 ? now + (HOLD_FIRST << (p->falls - 1)) : now;
+    p->state = PATH_SUSPECT;
+    p->full_size = false;
+    p->full_tries = p->unanswered = 0;
+    path_table_ping_by(p, now);
 }
 
 bool path_choice_has_moved(struct path_set *s, const struct path_slot *p)
@@ -31,55 +59,46 @@ bool path_choice_has_moved(struct path_set *s, const struct path_slot *p)
     return p->moved > path_table_current(s)->heard;
 }
 
-void path_choice_current_lives(struct path_set *s, instant now)
+void path_choice_follow(struct path_set *s, struct path_slot *p, instant now)
 {
-    s->waiting_since = now;
-    s->suspect = false;
-    s->kicked_at = 0;
+    struct path_slot *cur = path_table_current(s);
+    enum path_tier here = path_tier(&cur->path), there = path_tier(&p->path);
+
+    if (p == cur || p->state != PATH_GOOD || p->gone)
+        return;
+    if (there == here && (p->follow || path_choice_has_moved(s, p))) {
+        go(s, p, now, false);
+    } else if (there > here && p->follow && p->down) {
+        give_up_current(s, now);
+        go(s, p, now, false);
+    } /* what is better we find out ourselves */
 }
 
-static instant kick_ends(const struct path_set *s)
+/* ---- falling back ---- */
+
+/* Less is better. */
+static instant score(const struct path_slot *p)
 {
-    return s->kicked_at + KICK_GRACE + 3 * s->slot[s->current].rtt;
-}
-
-void path_choice_doubt(struct path_set *s, instant now)
-{
-    s->kicked_at = now;
-    s->choose_due = kick_ends(s);
-}
-
-static bool is_dead(const struct path_set *s, instant now)
-{
-    const struct path_slot *p = &s->slot[s->current];
-
-    if (s->waiting && now >= s->waiting_since + DEAD_AFTER)
-        return true;
-    if (s->kicked_at > 0 && now >= kick_ends(s))
-        return true;
-    if (p->narrow)
-        return true;
-    /* Packets may come in while ours do not get out. */
-    return s->speaks_probes && p->unanswered >= DEAD_UNANSWERED &&
-           now >= p->asked_since + DEAD_AFTER;
-}
-
-/* Answered lately enough to be trusted with what the current path has lost. */
-static bool is_refuge(const struct path_set *s, const struct path_slot *p)
-{
-    const struct path_slot *cur = &s->slot[s->current];
-    instant since = s->suspect ? s->suspect_since : s->kicked_at;
-
-    if (p == cur || p->state != PATH_GOOD || p->narrow || p->heard < since)
-        return false;
-    return p->full_size || !cur->narrow;
+    return p->rtt + (addr_is_v6(&p->path.remote) ? 0 : V6_BONUS);
 }
 
 static bool is_better_refuge(const struct path_slot *p, const struct path_slot *than)
 {
     if (!than || p->full_size != than->full_size)
         return !than || p->full_size;
-    return p->rtt < than->rtt;
+    if (path_tier(&p->path) != path_tier(&than->path))
+        return path_tier(&p->path) < path_tier(&than->path);
+    return score(p) < score(than);
+}
+
+/* Answered lately enough to be trusted with what the current path has lost. */
+static bool is_refuge(const struct path_set *s, const struct path_slot *p)
+{
+    const struct path_slot *cur = &s->slot[s->current];
+
+    if (p == cur || p->state != PATH_GOOD || p->narrow || p->gone)
+        return false;
+    return p->answered >= path_watch_since(s) && (p->full_size || !cur->narrow);
 }
 
 static void fall_back(struct path_set *s, instant now)
@@ -91,56 +110,179 @@ static void fall_back(struct path_set *s, instant now)
             best = &s->slot[i];
     if (!best)
         return;
-    path_table_current(s)->state = PATH_SUSPECT;
-    path_choice_switch(s, best, now, true);
+    give_up_current(s, now);
+    go(s, best, now, true);
+}
+
+/* ---- better ones ---- */
+
+static bool is_sound(const struct path_slot *p)
+{
+    return p->state == PATH_GOOD && p->full_size && !p->gone;
+}
+
+static void look_up(struct path_set *s, instant now)
+{
+    struct path_slot *cur = path_table_current(s), *best = cur;
+
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        struct path_slot *p = &s->slot[i];
+        enum path_tier tier = path_tier(&p->path), least = path_tier(&best->path);
+        if (!is_sound(p) || now < p->hold || tier > least || tier == path_tier(&cur->path))
+            continue;
+        if (tier < least || score(p) < score(best))
+            best = p;
+    }
+    if (best != cur)
+        go(s, best, now, true);
+}
+
+static void compare(const struct path_slot *cur, struct path_slot *p)
+{
+    instant gain = cur->rtt / 10 > MIN_GAIN ? cur->rtt / 10 : MIN_GAIN;
+
+    if (p == cur || path_tier(&p->path) != path_tier(&cur->path) || cur->samples < 2 ||
+        p->samples < 2)
+        return;
+    if (score(p) + gain > score(cur))
+        p->better = 0;
+    else if (p->better < BETTER_TIMES)
+        p->better++;
+}
+
+void path_choice_compare(struct path_set *s, struct path_slot *p)
+{
+    const struct path_slot *cur = path_table_current(s);
+
+    if (p != cur) {
+        compare(cur, p);
+        return;
+    }
+    for (unsigned i = 0; i < PATH_SET_MAX && p->samples <= PATH_SAMPLES; i++)
+        if (s->slot[i].state == PATH_GOOD) /* they may have been measured before it was */
+            compare(cur, &s->slot[i]);
 }
 
 /* The dialler alone changes for speed, or two sides would chase one another. */
 static void look_for_faster(struct path_set *s, instant now)
 {
-    struct path_slot *cur = path_table_current(s), *best = cur;
+    struct path_slot *best = NULL;
 
-    if (s->role != PATH_DIALLER || cur->samples < PATH_SAMPLES ||
-        now < s->switched_at + SETTLE_TIME)
+    if (s->role != PATH_DIALLER || s->suspect || now < s->switched_at + s->settle)
         return;
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         struct path_slot *p = &s->slot[i];
-        if (p->state == PATH_GOOD && p->full_size && p->samples >= PATH_SAMPLES &&
-            p->rtt < best->rtt)
+        if (p->better < BETTER_TIMES || !is_sound(p) || now < p->hold)
+            continue;
+        if (!best || score(p) < score(best))
             best = p;
     }
-    instant gain = cur->rtt / 5 > MIN_GAIN ? cur->rtt / 5 : MIN_GAIN;
-    if (best->rtt + gain < cur->rtt)
-        path_choice_switch(s, best, now, true);
+    if (!best)
+        return;
+    go(s, best, now, true);
+    s->settle = s->settle < SETTLE_MAX / SETTLE_MORE ? s->settle * SETTLE_MORE : SETTLE_MAX;
 }
 
-static void become_suspect(struct path_set *s, instant now)
+/* ---- rest ---- */
+
+static struct path_slot *find_relay(struct path_set *s, instant since)
 {
-    s->suspect = true;
-    s->suspect_since = now;
-    s->choose_due = s->waiting_since + DEAD_AFTER;
-    path_table_current(s)->path.local = (struct addr){0}; /* maybe an address that we lost */
-    for (unsigned i = 0; i < PATH_SET_MAX; i++)
-        if (s->slot[i].state == PATH_GOOD || s->slot[i].state == PATH_SUSPECT)
-            path_table_ping_by(&s->slot[i], now);
+    struct path_slot *best = NULL;
+
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        struct path_slot *p = &s->slot[i];
+        bool lives = p->state == PATH_GOOD || p->state == PATH_SUSPECT;
+        if (!lives || p->gone || p->narrow || p->samples == 0 || path_is_direct(&p->path) ||
+            p->answered < since)
+            continue;
+        if (!best || score(p) < score(best))
+            best = p;
+    }
+    return best;
+}
+
+static void give_up_direct(struct path_set *s)
+{
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        struct path_slot *p = &s->slot[i];
+        if (p->state == PATH_EMPTY || !path_is_direct(&p->path))
+            continue;
+        p->state = PATH_FAILED;
+        p->full_size = false;
+        p->ping_due = INSTANT_NEVER;
+    }
+}
+
+static void rest(struct path_set *s, instant now)
+{
+    if (s->resting || now < s->active + REST_AFTER)
+        return;
+    struct path_slot *cur = path_table_current(s);
+    if (!path_is_direct(&cur->path)) {
+        s->resting = true;
+        return;
+    }
+    struct path_slot *relay = find_relay(s, s->rest_since);
+    if (!relay)
+        return;
+    if (s->rest_since == 0) { /* it may have been silent for long, too */
+        s->rest_since = now;
+        path_table_ping_by(relay, now);
+        return;
+    }
+    s->resting = true;
+    go(s, relay, now, true);
+    give_up_direct(s);
+}
+
+void path_choice_wake(struct path_set *s, instant now)
+{
+    s->rest_since = 0;
+    if (!s->resting)
+        return;
+    s->resting = false;
+    s->woken = true;
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        struct path_slot *p = &s->slot[i];
+        if (p->state != PATH_FAILED || p->samples == 0)
+            continue;
+        p->state = PATH_CHECKED;
+        p->unanswered = p->full_tries = 0;
+        path_table_ping_by(p, now);
+    }
+}
+
+/* ---- when ---- */
+
+void path_choice_plan(struct path_set *s, instant now)
+{
+    instant due = path_watch_next(s, now);
+    instant at[2] = {s->switched_at + s->settle, s->active + REST_AFTER};
+
+    for (unsigned i = 0; i < 2; i++)
+        if (at[i] > now && at[i] < due)
+            due = at[i];
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        const struct path_slot *p = &s->slot[i];
+        if (p->state == PATH_GOOD && p->hold > now && p->hold < due)
+            due = p->hold;
+    }
+    s->choose_due = due;
 }
 
 void path_choice_run(struct path_set *s, instant now)
 {
-    if (s->waiting && !s->suspect && now >= s->waiting_since + SUSPECT_AFTER)
-        become_suspect(s, now); /* perhaps so late that what follows is due as well */
-    if (now >= s->choose_due)
-        s->choose_due = INSTANT_NEVER;
-    if (is_dead(s, now))
+    path_watch_run(s, now);
+    if (path_watch_is_dead(s, now))
         fall_back(s, now);
-    else if (!s->suspect)
-        look_for_faster(s, now);
+    if (!s->resting)
+        look_up(s, now);
+    look_for_faster(s, now);
+    rest(s, now);
+    path_choice_plan(s, now);
 }
 
 instant path_choice_deadline(const struct path_set *s)
 {
-    if (!s->waiting || s->suspect)
-        return s->choose_due;
-    instant suspect = s->waiting_since + SUSPECT_AFTER;
-    return suspect < s->choose_due ? suspect : s->choose_due;
+    return s->choose_due;
 }

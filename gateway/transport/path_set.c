@@ -7,17 +7,11 @@
 #include "gateway/crypto/hash.h"
 #include "gateway/crypto/secret.h"
 #include "gateway/transport/path_choice.h"
+#include "gateway/transport/path_ping.h"
+#include "gateway/transport/path_watch.h"
 
-#define KEEP_ALIVE  SEC(15)  /* below the 20..30 s after which home routers forget UDP */
 #define MOVED_AFTER MSEC(50) /* packets still on their way may overtake one another that long */
 #define HINT_EVERY  MSEC(250)
-
-enum {
-    MAX_UNANSWERED = 20, /* probes to one target */
-    SHAKY_UNANSWERED = 3,
-    CHECKS_PER_SECOND = 20, /* probes to paths that never answered, all together */
-    CHECKS_BURST = 32,
-};
 
 /* ---- keys ---- */
 
@@ -54,15 +48,22 @@ void path_set_init(struct path_set *s, instant now, const struct path_set_option
                            .random = options->random,
                            .arg = options->arg,
                            .switched_at = now,
+                           .active = now,
+                           .settle = PATH_SETTLE_TIME,
+                           .explore_due = now + PATH_IDLE_AFTER / 2,
                            .choose_due = INSTANT_NEVER,
-                           .checks = bucket_of(CHECKS_PER_SECOND, CHECKS_BURST)};
+                           .checks = bucket_of(PATH_CHECKS_PER_SECOND, PATH_CHECKS_BURST)};
+    s->idle_check = path_ping_idle_check(s);
     derive_keys(s, options);
     /* The handshake filled full-size packets both ways, and was authentic. */
     s->slot[0] = (struct path_slot){.path = options->first,
                                     .state = PATH_GOOD,
                                     .full_size = true,
+                                    .answered = now,
                                     .heard = now,
-                                    .ping_due = now};
+                                    .ping_due = now,
+                                    .urgent = true};
+    path_choice_plan(s, now);
 }
 
 void path_set_wipe(struct path_set *s)
@@ -84,13 +85,31 @@ int path_set_add(struct path_set *s, instant now, const struct path *path)
         p = path_table_take(s, path, now);
     if (!p)
         return -ENOSPC;
-    p->hinted = false;
-    if (p->state == PATH_FAILED) {
-        p->state = PATH_CHECKED;
-        p->unanswered = 0;
-        p->ping_due = now;
-    }
+    p->hinted = p->gone = false;
+    if (p->state == PATH_FAILED)
+        path_ping_revive(p, now);
     return 0;
+}
+
+void path_set_gone(struct path_set *s, instant now, const struct path *path)
+{
+    struct path_slot *p = path_table_find(s, path);
+
+    if (!p)
+        return;
+    if (p != path_table_current(s)) {
+        path_table_drop(p);
+        return;
+    }
+    p->gone = true;
+    path_choice_run(s, now);
+    if (!p->gone || p != path_table_current(s))
+        return;
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) /* whoever answers first is taken */
+        if (s->slot[i].state == PATH_FAILED)
+            path_ping_revive(&s->slot[i], now);
+        else if (s->slot[i].state != PATH_EMPTY)
+            path_table_ping_by(&s->slot[i], now);
 }
 
 static void heard_from(const struct path_set *s, struct path_slot *p, instant now,
@@ -99,12 +118,11 @@ static void heard_from(const struct path_set *s, struct path_slot *p, instant no
     p->heard = now;
     p->path.local = path->local;
     if (p->state == PATH_FAILED) {
-        p->state = PATH_CHECKED;
-        p->unanswered = 0;
-        p->ping_due = now;
-    } else if (p->ping_due == INSTANT_NEVER && s->speaks_probes) { /* given up too early */
-        p->unanswered = MAX_UNANSWERED - 1;
-        p->ping_due = now + KEEP_ALIVE;
+        path_ping_revive(p, now);
+    } else if (p->ping_due == INSTANT_NEVER && p->unanswered >= PATH_UNANSWERED_MAX &&
+               s->speaks_probes) { /* given up too early */
+        p->unanswered = PATH_UNANSWERED_MAX - 1;
+        p->ping_due = now + PATH_IDLE_CHECK;
     }
 }
 
@@ -114,7 +132,7 @@ void path_set_heard(struct path_set *s, instant now, const struct path *path)
 
     if (path_equal(&p->path, path)) {
         heard_from(s, p, now, path);
-        path_choice_current_lives(s, now);
+        path_watch_lives(s, now);
         return;
     }
     p = path_table_find(s, path);
@@ -125,8 +143,8 @@ void path_set_heard(struct path_set *s, instant now, const struct path *path)
     heard_from(s, p, now, path);
     if (!path_choice_has_moved(s, p))
         p->moved = now;
-    if (p->state == PATH_GOOD && now >= p->moved + MOVED_AFTER)
-        path_choice_switch(s, p, now, false);
+    if (now >= p->moved + MOVED_AFTER)
+        path_choice_follow(s, p, now);
 }
 
 void path_set_hint(struct path_set *s, instant now, const struct path *path)
@@ -140,23 +158,42 @@ void path_set_hint(struct path_set *s, instant now, const struct path *path)
     s->hinted_at = now;
     if (!p)
         (void)path_table_take_hinted(s, path, now);
-    else if (p->unanswered < MAX_UNANSWERED)
+    else if (p->unanswered < PATH_UNANSWERED_MAX)
         path_table_ping_by(p, now);
 }
 
-void path_set_waiting(struct path_set *s, instant now, bool waiting)
+void path_set_waiting(struct path_set *s, instant now, bool waiting, instant pto)
 {
-    if (waiting && !s->waiting)
-        s->waiting_since = now;
-    if (!waiting)
-        s->suspect = false;
+    bool begins = waiting && !s->waiting;
+
+    s->pto = pto;
     s->waiting = waiting;
+    if (!waiting) {
+        s->suspect = false;
+        s->asking_since = 0;
+    }
+    if (!begins)
+        return;
+    s->waiting_since = now;
+    path_choice_plan(s, now);
+}
+
+void path_set_traffic(struct path_set *s, instant now)
+{
+    bool idle = now >= s->active + PATH_IDLE_AFTER;
+
+    s->active = now;
+    if (!idle)
+        return;
+    path_choice_wake(s, now);
+    path_ping_wake(s, now);
 }
 
 void path_set_kick(struct path_set *s, instant now)
 {
-    path_choice_doubt(s, now);
+    path_watch_doubt(s, now);
     s->announce = true;
+    s->came_down = false;
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         struct path_slot *p = &s->slot[i];
         if (p->state == PATH_EMPTY)
@@ -167,8 +204,14 @@ void path_set_kick(struct path_set *s, instant now)
         p->narrow = false;
         p->unanswered = p->full_tries = 0;
         p->asked_since = 0;
-        p->ping_due = now;
+        path_table_ping_by(p, now);
     }
+    path_choice_plan(s, now);
+}
+
+instant path_set_idle_check(const struct path_set *s, instant now)
+{
+    return now < s->active + PATH_IDLE_AFTER ? 0 : s->idle_check;
 }
 
 /* RFC 4303 §3.4.3 in small: accepts each sequence number once, up to 63 late. */
@@ -208,22 +251,24 @@ static void judge_size(struct path_slot *p, const struct path_ping *ping)
 static void on_answer(struct path_set *s, struct path_slot *p, const struct path_ping *ping,
                       instant now)
 {
+    bool is_current = p == path_table_current(s), stuck = s->suspect || s->asking_since > 0;
+
     measure(p, now - ping->sent);
     judge_size(p, ping);
-    if (p == path_table_current(s)) {
-        if (ping->use)
-            s->announce = false;
-        if (ping->full_size || !s->suspect)
-            path_choice_current_lives(s, now);
-    }
+    if (is_current && ping->use)
+        s->announce = false;
+    if (is_current && (ping->full_size || !stuck))
+        path_watch_lives(s, now);
+    if (!is_current)
+        path_watch_spare(s, ping->sent, now);
+    p->answered = ping->sent;
     memset(p->ping, 0, sizeof(p->ping)); /* from here on one at a time, while it answers */
     p->state = PATH_GOOD;
     p->unanswered = 0;
     p->asked_since = 0;
-    bool more = p->samples < PATH_SAMPLES || (!p->full_size && p->full_tries < PATH_FULL_TRIES);
-    p->ping_due = more ? now : now + KEEP_ALIVE;
-    if (p != path_table_current(s) && (p->follow || path_choice_has_moved(s, p)))
-        path_choice_switch(s, p, now, false);
+    path_ping_answered(s, p, now);
+    path_choice_compare(s, p);
+    path_choice_follow(s, p, now);
 }
 
 static void on_pong(struct path_set *s, struct path_slot *p, const struct probe *pong, instant now)
@@ -248,9 +293,9 @@ static void on_ping(struct path_set *s, struct path_slot *p, const struct probe 
     if (p == path_table_current(s))
         return;
     p->follow = true;
-    if (p->state == PATH_GOOD)
-        path_choice_switch(s, p, now, false);
-    else
+    p->down = ping->flags & PROBE_DOWN;
+    path_choice_follow(s, p, now);
+    if (p->follow)
         path_table_ping_by(p, now);
 }
 
@@ -280,103 +325,14 @@ int path_set_input(struct path_set *s, instant now, const struct path *path, con
 
 /* ---- output ---- */
 
-static instant retry_after(const struct path_slot *p)
-{
-    instant patience = p->rtt + p->rtt / 2 < SEC(1) ? p->rtt + p->rtt / 2 : SEC(1);
-    instant wait = p->unanswered <= 5 ? MSEC(200) : p->unanswered <= 10 ? MSEC(500) : SEC(1);
-    return wait > patience ? wait : patience;
-}
-
-static size_t emit(struct path_set *s, const struct path_slot *p, struct probe probe, size_t len,
-                   uint8_t *out)
-{
-    probe.token = s->token_out;
-    probe.sequence = ++s->sequence;
-    probe.seen = p->path.remote;
-    probe_write(&probe, s->key_out, out, len);
-    return len;
-}
-
-static size_t send_pong(struct path_set *s, struct path_slot *p, uint8_t *out)
-{
-    p->pong_due = false;
-    return emit(s, p, (struct probe){.type = PROBE_PONG, .challenge = p->pong_challenge}, PROBE_MIN,
-                out);
-}
-
-/* Remembered in place of the oldest. */
-static void remember(struct path_slot *p, const struct path_ping *sent)
-{
-    struct path_ping *ping = &p->ping[0];
-
-    for (unsigned i = 1; i < sizeof(p->ping) / sizeof(p->ping[0]); i++)
-        if (p->ping[i].sent < ping->sent)
-            ping = &p->ping[i];
-    *ping = *sent;
-}
-
-static void count_ping(struct path_set *s, struct path_slot *p, instant now)
-{
-    if (p->unanswered++ == 0)
-        p->asked_since = now;
-    if (p->unanswered == SHAKY_UNANSWERED && p->state == PATH_GOOD && p != path_table_current(s))
-        p->state = PATH_SUSPECT;
-    p->ping_due = now + retry_after(p);
-}
-
-/* True when this path has used up its pings, or all unproven ones together theirs for now. */
-static bool must_hold(struct path_set *s, struct path_slot *p, instant now)
-{
-    if (p->unanswered >= MAX_UNANSWERED) {
-        if (p != path_table_current(s))
-            p->state = PATH_FAILED;
-        p->ping_due = INSTANT_NEVER;
-        return true;
-    }
-    if (p->state == PATH_CHECKED && !bucket_take(&s->checks, now, 1)) {
-        p->ping_due = bucket_ready(&s->checks, now, 1);
-        return true;
-    }
-    return false;
-}
-
-static size_t send_ping(struct path_set *s, struct path_slot *p, instant now, uint8_t *out)
-{
-    bool is_current = p == path_table_current(s);
-    struct path_ping ping = {.sent = now > 0 ? now : 1};
-
-    if (must_hold(s, p, now))
-        return 0;
-    bool prove = p->samples > 0 && !p->full_size && p->full_tries < PATH_FULL_TRIES;
-    if (prove)
-        p->full_tries++;
-    /* While data is stuck only a full-size answer says that the path still carries it. */
-    ping.full_size = prove || (is_current && s->suspect && p->unanswered % 2 == 0);
-    ping.use = is_current && (s->role == PATH_DIALLER || s->announce);
-    s->random(s->arg, &ping.challenge, sizeof(ping.challenge));
-    remember(p, &ping);
-    count_ping(s, p, now);
-    struct probe probe = {
-        .type = PROBE_PING, .challenge = ping.challenge, .flags = ping.use ? PROBE_USE : 0};
-    return emit(s, p, probe, ping.full_size ? PROBE_MAX : PROBE_MIN, out);
-}
-
-static size_t send_due(struct path_set *s, struct path_slot *p, instant now, uint8_t *out)
-{
-    if (p->state == PATH_EMPTY)
-        return 0;
-    if (p->pong_due)
-        return send_pong(s, p, out);
-    return now >= p->ping_due ? send_ping(s, p, now, out) : 0;
-}
-
 size_t path_set_output(struct path_set *s, instant now, struct path *to,
                        uint8_t out[static PROBE_MAX])
 {
     path_choice_run(s, now);
+    path_ping_explore(s, now);
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         struct path_slot *p = &s->slot[(s->current + i) % PATH_SET_MAX];
-        size_t len = send_due(s, p, now, out);
+        size_t len = path_ping_write(s, p, now, out);
         if (len > 0) {
             *to = p->path;
             return len;
@@ -387,17 +343,15 @@ size_t path_set_output(struct path_set *s, instant now, struct path *to,
 
 void path_set_guess(struct path_set *s, const struct addr *remote, uint8_t out[static PROBE_MIN])
 {
-    struct probe probe = {
-        .type = PROBE_PING, .token = s->token_out, .sequence = ++s->sequence, .seen = *remote};
-
-    s->random(s->arg, &probe.challenge, sizeof(probe.challenge));
-    probe_write(&probe, s->key_out, out, PROBE_MIN);
+    path_ping_guess(s, remote, out);
 }
 
 instant path_set_deadline(const struct path_set *s)
 {
     instant due = path_choice_deadline(s);
 
+    if (s->explore_due < due)
+        due = s->explore_due;
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         const struct path_slot *p = &s->slot[i];
         if (p->state != PATH_EMPTY && p->pong_due)
@@ -420,6 +374,13 @@ bool path_set_take_switch(struct path_set *s)
     bool switched = s->switched;
     s->switched = false;
     return switched;
+}
+
+bool path_set_take_wake(struct path_set *s)
+{
+    bool woken = s->woken;
+    s->woken = false;
+    return woken;
 }
 
 bool path_set_is_suspect(const struct path_set *s)

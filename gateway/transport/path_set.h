@@ -8,19 +8,18 @@
  *     path_set_heard()     a packet of this session was decrypted that came over a path
  *     path_set_hint()      one came over another path than the current, not yet decrypted
  *     path_set_waiting()   whether something we sent waits for an acknowledgement
+ *     path_set_traffic()   data of an application went out or came in
+ *     path_set_gone()      what carries a path has ended
  *     path_set_output()    while it returns a length: probes to send, each over its own path
  *     path_set_deadline()  when to call path_set_output() again (and then path_set_take_switch())
  *
  * After each of them path_set_take_switch() says whether the current path changed: then kick QUIC
  * (a PING at once) and tell the owner's on_path.
  *
- * It switches only to a path over which a challenge of our own came back authenticated, on one of
- * these grounds:
- *   - the other side moved or says that it decided so (PROBE_USE): we follow it;
- *   - the current path is dead: 6.5 s of silence with data outstanding (suspect after 3 s);
- *   - only the side that dialled: another path that carries full-size packets is clearly faster.
- * Round trips and full-size proofs are our own measurements; so the two sides may use different
- * paths for a while, which does no harm.
+ * It switches only to a path over which a challenge of our own came back authenticated. When, and
+ * to which, is told in path_choice.h, path_watch.h (dead paths) and path_ping.h (keep-alive). Round
+ * trips and full-size proofs are our own measurements; so the two sides may use different paths for
+ * a while, which does no harm.
  *
  * Everything is bounded: PATH_SET_MAX paths, at most 20 unanswered probes to a target, at most 20
  * probes/s (and a burst of 32) to paths that never answered; nothing unauthenticated is answered.
@@ -79,8 +78,17 @@ void path_set_heard(struct path_set *s, instant now, const struct path *path);
 /** A packet with a connection id of the session came over another path than the current; it need
  *  not be authentic. A challenge is sent there, rarely enough to be of no use to an attacker. */
 void path_set_hint(struct path_set *s, instant now, const struct path *path);
-/** Tells whether ack-eliciting packets are in flight. Call it whenever that may have changed. */
-void path_set_waiting(struct path_set *s, instant now, bool waiting);
+/** Tells whether ack-eliciting packets are in flight, and QUIC's probe timeout, without backing
+ * off. Call it whenever that may have changed. */
+void path_set_waiting(struct path_set *s, instant now, bool waiting, instant pto);
+/** Data of an application went out or came in. Cheap. */
+void path_set_traffic(struct path_set *s, instant now);
+/** Without data for a minute: how long the session may be silent before something must be sent to
+ *  keep it in the memory of NATs. Else 0. */
+instant path_set_idle_check(const struct path_set *s, instant now);
+/** What carries this path has ended (a connection, circuit or socket): if it is the current one it
+ *  is left at once when another works, or else as soon as one answers. */
+void path_set_gone(struct path_set *s, instant now, const struct path *path);
 /** The local network changed, or something may be wrong: probes all paths now, the current one
  *  first, and asks the other side to follow us to where we are now. */
 void path_set_kick(struct path_set *s, instant now);
@@ -100,6 +108,9 @@ void path_set_guess(struct path_set *s, const struct addr *remote, uint8_t out[s
 const struct path *path_set_current(const struct path_set *s);
 /** True once after each change of the current path. */
 MUST_USE bool path_set_take_switch(struct path_set *s);
+/** True once after a session that gave up its straight paths, being idle, has data again: it may be
+ *  time to punch anew. */
+MUST_USE bool path_set_take_wake(struct path_set *s);
 /** True while the current path is silent although something is outstanding (3 s). */
 bool path_set_is_suspect(const struct path_set *s);
 /** Does a path work both ways, as far as is known? */

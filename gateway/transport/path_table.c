@@ -26,8 +26,8 @@ static enum worth worth_of(const struct path_set *s, const struct path_slot *p)
     switch (p->state) {
     case PATH_EMPTY:
         return EMPTY;
-    case PATH_FAILED:
-        return GLADLY;
+    case PATH_FAILED: /* one that has worked may work again */
+        return p->samples > 0 && !p->gone ? FOR_ALL : GLADLY;
     case PATH_CHECKED:
         return p->hinted ? FOR_ALL : NEVER;
     case PATH_SUSPECT:
@@ -48,7 +48,8 @@ static struct path_slot *take(struct path_set *s, const struct path *path, insta
             best = &s->slot[i];
     if (worth_of(s, best) < least)
         return NULL;
-    *best = (struct path_slot){.path = *path, .state = PATH_CHECKED, .ping_due = now};
+    *best =
+        (struct path_slot){.path = *path, .state = PATH_CHECKED, .ping_due = now, .urgent = true};
     return best;
 }
 
@@ -78,8 +79,14 @@ struct path_slot *path_table_take_hinted(struct path_set *s, const struct path *
     return p;
 }
 
+void path_table_drop(struct path_slot *p)
+{
+    *p = (struct path_slot){.ping_due = INSTANT_NEVER};
+}
+
 void path_table_ping_by(struct path_slot *p, instant due)
 {
+    p->urgent = true;
     if (due < p->ping_due)
         p->ping_due = due;
 }

@@ -29,6 +29,20 @@ enum path_state {
     PATH_FAILED,  /* unanswered probes used up; revives when heard of or kicked */
 };
 
+/** Paths of a smaller number are preferred, whatever their round trips. */
+enum path_tier {
+    TIER_UDP, /* straight to the peer */
+    TIER_TCP, /* likewise, but a lost packet holds up those behind it */
+    TIER_VIA, /* by way of others: a relay of ours or a TURN server */
+};
+
+static inline enum path_tier path_tier(const struct path *p)
+{
+    if (!path_is_direct(p))
+        return TIER_VIA;
+    return p->kind == PATH_TCP ? TIER_TCP : TIER_UDP;
+}
+
 /** A challenge that was sent and may still be answered. */
 struct path_ping {
     uint64_t challenge;
@@ -44,16 +58,23 @@ struct path_slot {
     bool full_size;           /* PROBE_MAX bytes passed from us to them */
     bool narrow;              /* small packets pass, full-size ones do not */
     bool hinted;              /* not added by us: first seen as a source */
-    bool follow;              /* the other side wants us here: switch once it answers */
+    bool gone;                /* its carrier has ended */
+    bool urgent;              /* the ping that is due is not for keep-alive */
+    bool follow;              /* the other side wants us here: switch once it answers, */
+    bool down;                /* ... even if our path is of a better tier */
     bool pong_due;            /* a ping waits for its answer */
     uint8_t full_tries;       /* full-size pings in a row without an answer */
     uint8_t samples;          /* round trips measured, up to 255 */
-    uint8_t unanswered;       /* pings since the last answer */
+    uint8_t unanswered;       /* pings since the last answer, up to 255 */
+    uint8_t better;           /* comparisons in a row that it won clearly */
+    uint8_t falls;            /* how often in a row it was left soon after it was chosen */
     struct path_ping ping[4]; /* the last ones; long round trips need more than one */
     uint64_t pong_challenge;
     instant ping_due;    /* INSTANT_NEVER: none */
     instant asked_since; /* first of the unanswered pings, 0: none */
+    instant answered;    /* when the last answered ping was sent, 0: never */
     instant heard;       /* last authentic packet or probe, 0: never */
+    instant hold;        /* until then it is not chosen for being better */
     instant moved;       /* packets come this way and not by the current path since, or 0 */
     instant rtt;         /* smoothed, 0: not measured */
     struct addr seen;    /* where the other side sees us on this path, or none */
@@ -76,13 +97,24 @@ struct path_set {
     bool switched;
     bool waiting;
     bool suspect;
-    bool announce;         /* our move is not known to have reached the other side */
+    bool announce;         /* our move is not known to have reached the other side, */
+    bool came_down;        /* ... by which we gave up a path of a better tier */
+    bool resting;          /* idle for so long that direct paths were given up */
+    bool woken;            /* no longer; the owner was not told yet */
+    instant pto;           /* QUIC's probe timeout on the current path */
     instant waiting_since; /* nothing heard on the current path since, with something in flight */
     instant suspect_since;
+    instant asking_since; /* of a silent path, while another may be better; 0: no */
+    instant spare_since;  /* another has answered since, 0: none */
+    instant active;       /* last data of an application, either way */
+    instant rest_since;   /* a relay was asked before direct paths are given up, 0: not yet */
+    instant explore_due;  /* when to measure the paths that are not used */
+    instant idle_check;   /* keep-alive of an idle session */
+    instant settle;       /* between two changes for speed */
     instant switched_at;
     instant kicked_at;    /* 0: never, or heard on the current path since */
     instant hinted_at;    /* last hint that was acted upon */
-    instant choose_due;   /* when to look again whether the current path is dead */
+    instant choose_due;   /* when to look again at what path_choice.h decides */
     struct bucket checks; /* probes to paths that never answered */
 };
 
@@ -95,5 +127,8 @@ struct path_slot *path_table_take(struct path_set *s, const struct path *path, i
 /** As path_table_take(), for a mere source of packets: of the few places for such, the one that
  *  was asked most often in vain gives way. */
 struct path_slot *path_table_take_hinted(struct path_set *s, const struct path *path, instant now);
-/** Moves the next ping of a path forward to `due`, if it is later than that. */
+/** Forgets a path that is not the current one. */
+void path_table_drop(struct path_slot *p);
+/** Moves the next ping of a path forward to `due`, if it is later than that, and has it sent even
+ *  if the path is heard until then. */
 void path_table_ping_by(struct path_slot *p, instant due);

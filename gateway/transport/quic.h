@@ -87,6 +87,9 @@ struct quic_handler {
     void (*on_probe)(void *arg, struct quic_conn *conn, const struct path *path, bool works);
     /** Nothing is heard although an answer is due, for 3 s. Comes once each time. */
     void (*on_doubt)(void *arg, struct quic_conn *conn);
+    /** A session that was idle for so long that it gave up its straight path for a relay's has data
+     *  again: it may be time to punch. Those paths are tried again anyway. May be NULL. */
+    void (*on_wake)(void *arg, struct quic_conn *conn);
     /** The connection is over; it is freed after this returns. Pipes that were not given back got
      *  on_reset (PIPE_RESET_SESSION_LOST) before. Comes exactly once for each connection that was
      *  dialled or got on_connected. */
@@ -101,7 +104,8 @@ struct quic_options {
     void (*wake)(void *arg);
     void *arg;                  /* of random, handler and wake */
     instant idle_timeout;       /* SEC(30) when 0 */
-    instant keep_alive;         /* SEC(10) when 0 */
+    instant keep_alive;         /* while there is data, and a minute after: SEC(10) when 0. Later,
+                                   25 to 28 s. */
     instant handshake_timeout;  /* SEC(10) when 0 */
     uint64_t streams_per_peer;  /* 16384 when 0 */
     uint64_t stream_window;     /* bytes a stream may have unread here; 4 MiB when 0 */
@@ -154,6 +158,10 @@ void quic_close(struct quic_conn *conn, enum quic_close_code code);
 void quic_conn_probe(struct quic_conn *conn);
 /** Adds a path worth trying for this session: it is probed, and used when it proves better. */
 void quic_conn_add_path(struct quic_conn *conn, const struct path *path);
+
+/** What carries this path of a session has ended: if the session uses it, it goes elsewhere at
+ * once. Does nothing for a path that the session does not know. */
+void quic_conn_path_gone(struct quic_conn *conn, const struct path *path);
 
 /**
  * Writes one ping of QUIC_GUESS_LEN bytes to send to a place where the peer may be

@@ -133,7 +133,7 @@ static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_
     (void)quic;
     (void)id;
     (void)offset;
-    (void)user;
+    quic_route_traffic(user);
     if (!stream)
         return 0;
     bool fin = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
@@ -194,6 +194,7 @@ static int on_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, s
     struct quic_conn *conn = user;
     (void)quic;
     (void)flags;
+    quic_route_traffic(conn);
     quic_datagram_received(conn, data, len);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/transport/quic_afresh.h"
 #include "gateway/transport/quic_callbacks.h"
 #include "gateway/transport/quic_end.h"
 #include "gateway/transport/quic_memory.h"
@@ -55,11 +56,11 @@ static void fill_settings(const struct quic_endpoint *ep, ngtcp2_settings *s)
     s->cc_algo = NGTCP2_CC_ALGO_CUBIC; /* BBR of 1.11 collapses when a path gets slower */
     s->handshake_timeout = ep->options.handshake_timeout;
     s->ack_thresh = ACK_EVERY;
-    /* One size on all paths: with discovery on, a path of smaller MTU would swallow packets for
-     * good after a switch that ngtcp2 cannot see. */
+    /* One size on all paths: a path of smaller MTU would swallow larger packets for good after a
+     * switch that ngtcp2 cannot see. It has nothing to discover then, but must not be told so: with
+     * no_pmtud 1.11 aborts when a peer migrates back. */
     s->max_tx_udp_payload_size = QUIC_PAYLOAD;
     s->no_tx_udp_payload_size_shaping = 1;
-    s->no_pmtud = 1;
 }
 
 /* What the peer may send that nobody has read. The windows of the first sessions are as wide as
@@ -100,7 +101,8 @@ static void start(struct quic_conn *conn)
 {
     conn->link.quic = conn->quic;
     ngtcp2_conn_set_tls_native_handle(conn->quic, conn->tls);
-    ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->ep->options.keep_alive);
+    conn->keep_alive = conn->ep->options.keep_alive;
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->keep_alive);
     quic_work_rearm(conn);
     quic_work_touch(conn);
 }
@@ -219,6 +221,8 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
     conn->rx_bytes += len;
     static const ngtcp2_pkt_info no_ecn;
     int err = ngtcp2_conn_read_pkt(conn->quic, &from, &no_ecn, data, len, conn->ep->now);
+    if (err == 0)
+        quic_afresh_read(conn);
     if (err != 0) {
         quic_end_failed(conn, err);
     } else if (conn->refused) {

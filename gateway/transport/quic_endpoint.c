@@ -237,6 +237,8 @@ static void deliver_conn(struct quic_conn *conn)
         o->handler->on_path(o->arg, conn, &conn->path);
     if (events & QUIC_CONN_DOUBT && conn->in_doubt && conn->told_connected)
         o->handler->on_doubt(o->arg, conn);
+    if (events & QUIC_CONN_WAKE && conn->quic && conn->told_connected && o->handler->on_wake)
+        o->handler->on_wake(o->arg, conn);
     if (events & QUIC_CONN_ENDED)
         list_append(&conn->ep->ended, &conn->posted);
 }

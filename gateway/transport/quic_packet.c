@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gateway/transport/quic_afresh.h"
 #include "gateway/transport/quic_datagram.h"
 #include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_route.h"
@@ -45,8 +46,10 @@ static ngtcp2_ssize put_datagram(struct quic_conn *conn, const struct packet *p)
     ngtcp2_ssize n = ngtcp2_conn_writev_datagram(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD,
                                                  &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
                                                  conn->datagram_id, &bytes, 1, conn->ep->now);
-    if (accepted)
+    if (accepted) {
         quic_rate_sent(conn, bytes.len);
+        quic_route_traffic(conn);
+    }
     bool hopeless = n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE;
     if (accepted)
         conn->datagram_id++;
@@ -79,6 +82,7 @@ static ngtcp2_ssize put_stream(struct quic_conn *conn, const struct packet *p,
 
     if (taken >= 0) {
         quic_rate_sent(conn, (size_t)taken);
+        quic_route_traffic(conn);
         quic_stream_wrote(s, (size_t)taken, fin && (size_t)taken == offered);
     }
     switch (n) {
@@ -205,7 +209,7 @@ static void end_kick(struct quic_conn *conn, bool wrote)
 {
     if (!conn->kick || !conn->connected)
         return;
-    ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->ep->options.keep_alive);
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->keep_alive);
     if (wrote)
         conn->kick = false;
 }
@@ -247,9 +251,11 @@ static int write_round(struct quic_conn *conn, struct batch *b)
 enum quic_turn quic_packet_batch(struct quic_conn *conn, struct quic_tx *tx, int *err)
 {
     struct batch b = {0};
-    *err = 0;
     quic_rate_pay(conn);
     take_carried(conn, &b);
+    *err = quic_afresh_start(conn);
+    if (*err != 0)
+        return QUIC_TURN_FAILED;
     do {
         if (conn->turn_over || conn->rounds >= ROUNDS_MAX)
             break;

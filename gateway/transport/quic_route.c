@@ -6,6 +6,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/crypto/secret.h"
+#include "gateway/transport/quic_afresh.h"
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
 
@@ -14,11 +15,13 @@
 
 static void move_to(struct quic_conn *conn, const struct path *path)
 {
-    bool same = path_equal(&conn->path, path);
+    const struct path old = conn->path;
     conn->path = *path;
-    if (same)
+    if (path_equal(&old, path))
         return;
     quic_table_moved(conn);
+    if (!quic_route_is_foreign(conn))
+        quic_afresh_moved(conn, &old);
     quic_work_post_conn(conn, QUIC_CONN_PATH);
 }
 
@@ -42,6 +45,8 @@ static void follow(struct quic_conn *conn)
     if (suspect && !conn->in_doubt)
         quic_work_post_conn(conn, QUIC_CONN_DOUBT);
     conn->in_doubt = suspect;
+    if (path_set_take_wake(conn->paths))
+        quic_work_post_conn(conn, QUIC_CONN_WAKE);
     if (!conn->connected || !path_set_take_switch(conn->paths))
         return;
     move_to(conn, path_set_current(conn->paths));
@@ -144,7 +149,8 @@ bool quic_route_in(struct quic_conn *conn, const struct path *path, ngtcp2_path 
         conn->virtual_remote = addr_from_sockaddr(believed->remote.addr);
         conn->foreign = false;
     }
-    set_path(out, &conn->virtual_local, &conn->virtual_remote);
+    *scratch = quic_afresh_remote(conn);
+    set_path(out, &conn->virtual_local, scratch);
     return true;
 }
 
@@ -202,6 +208,25 @@ size_t quic_route_again(struct quic_conn *conn, uint8_t out[static QUIC_PAYLOAD]
     return conn->last_len;
 }
 
+/* A session with calls that wait must notice soon that the other side has lost it. An idle one need
+ * only stay alive, and keep its mapping in NATs. */
+static void set_keep_alive(struct quic_conn *conn)
+{
+    instant idle = path_set_idle_check(conn->paths, conn->ep->now);
+    instant time = idle > 0 ? idle : conn->ep->options.keep_alive;
+
+    if (time == conn->keep_alive)
+        return;
+    conn->keep_alive = time;
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, time);
+}
+
+void quic_route_traffic(struct quic_conn *conn)
+{
+    if (conn->paths && conn->connected)
+        path_set_traffic(conn->paths, conn->ep->now);
+}
+
 void quic_route_waiting(struct quic_conn *conn)
 {
     if (quic_route_is_foreign(conn)) {
@@ -212,7 +237,9 @@ void quic_route_waiting(struct quic_conn *conn)
         return;
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(conn->quic, &info);
-    path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0);
+    path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0,
+                     ngtcp2_conn_get_pto(conn->quic));
+    set_keep_alive(conn);
     follow(conn);
 }
 
@@ -232,6 +259,15 @@ void quic_conn_add_path(struct quic_conn *conn, const struct path *path)
         return;
     if (path_set_add(conn->paths, conn->ep->now, path) < 0)
         log_debug(LOG_PATH, "too many paths for one session, one was left out");
+    quic_work_touch(conn);
+}
+
+void quic_conn_path_gone(struct quic_conn *conn, const struct path *path)
+{
+    if (!conn->quic || !conn->paths)
+        return;
+    path_set_gone(conn->paths, conn->ep->now, path);
+    follow(conn);
     quic_work_touch(conn);
 }
 

@@ -10,6 +10,7 @@
  *     quic_tls        TLS sessions              quic_keys      packet protection
  *     quic_packet     what goes into the next packets
  *     quic_route      the real path below a connection
+ *     quic_afresh     what a new one makes ngtcp2 forget
  *     quic_stream     streams                   quic_pipe      what their owners do with them
  *     quic_chunk      pieces of stream data     quic_datagram  application datagrams
  *     quic_table      finding a connection      quic_work      who has something to do
@@ -99,6 +100,7 @@ enum quic_conn_event {
     QUIC_CONN_PATH = 2,
     QUIC_CONN_ENDED = 4,
     QUIC_CONN_DOUBT = 8,
+    QUIC_CONN_WAKE = 16,
 };
 
 struct quic_id {
@@ -115,6 +117,13 @@ struct quic_rate {
     uint64_t received; /* that it has sent; */
     uint64_t room;     /* that we have memory for */
     bool held;         /* `out` was empty */
+};
+
+/** What a server's ngtcp2 is shown, so that it forgets its path's round trip and window. */
+enum quic_detour {
+    QUIC_DETOUR_NONE,
+    QUIC_DETOUR_AWAY, /* the next packet comes from elsewhere */
+    QUIC_DETOUR_BACK, /* it did, and the next comes from the usual place */
 };
 
 struct quic_conn {
@@ -142,6 +151,8 @@ struct quic_conn {
     bool blocked;   /* by the connection's window, in the packet under way */
     bool counted;   /* in ep->connections */
 
+    instant keep_alive; /* QUIC's own, now */
+
     struct path path;           /* real */
     struct addr virtual_local;  /* what ngtcp2 believes */
     struct addr virtual_remote; /* likewise */
@@ -149,7 +160,9 @@ struct quic_conn {
     uint64_t token;             /* paths' */
     uint8_t *last;              /* packet with data that was sent, of last_len bytes, or NULL */
     size_t last_len;
-    bool again; /* it is to be sent once more */
+    bool again;  /* it is to be sent once more */
+    bool afresh; /* a client's ngtcp2 is to forget its path */
+    enum quic_detour detour;
 
     struct list all;        /* ep->conns */
     struct list active;     /* ep->active or ep->parked, while it may have something to send */

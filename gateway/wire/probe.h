@@ -29,7 +29,8 @@ enum probe_type {
 };
 
 enum probe_flags {
-    PROBE_USE = 1, /* the sender decided to send the session's packets this way: follow */
+    PROBE_USE = 1,  /* the sender decided to send the session's packets this way: follow */
+    PROBE_DOWN = 2, /* ... and it gave up a better kind of path for this one */
 };
 
 struct probe {

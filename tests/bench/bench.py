@@ -29,10 +29,14 @@ BUILD = ROOT / "build/release"
 PROGRAM = BUILD / "overlay"
 CLIENT = BUILD / "tests/bench/client"
 SERVER = BUILD / "tests/bench/server"
+CROWD = BUILD / "tests/bench/crowd"
+TURN = BUILD / "tests/bench/turn"
 TICK = os.sysconf("SC_CLK_TCK")
 SERVICES = ("iperf", "echo", "http")
 IDLE_COUNT = 1000
 MANY_COUNT = 9500
+CROWD_COUNT = 1000
+RELAYED_SIZE = 1200
 
 
 # ---- processes and ports ----
@@ -412,6 +416,116 @@ remote-control:
         return float(run(CLIENT, "dns", self.port, "echo.far.overlay", seconds).split()[0])
 
 
+# ---- relays ----
+
+class Relay:
+    """Two gateways that know one another by a relay alone; only the relay's time is of interest."""
+    CONF = "[gateway]\nlisten = 127.0.0.1:{port}\n[lan]\nmode = off\n[dns]\nlisten =\n" \
+           "[proxy]\nlisten =\n[punch]\nmode = off\n[relay]\n{relay}\n"
+
+    def __init__(self, work):
+        self.work, self.processes = work / "relay", []
+        self.work.mkdir()
+        self.port, = free_ports(1)
+        self.server = self.gateway("middle", "serve = open", self.port)
+        self.place = f"{self.ask('middle', 'id').strip()}@127.0.0.1:{self.port}"
+
+    def gateway(self, name, relay, port=0):
+        home = self.work / name
+        home.mkdir(mode=0o700)
+        (home / "overlay.conf").write_text(self.CONF.format(port=port, relay=relay))
+        with open(f"{home}.log", "a") as log:
+            process = spawn(PROGRAM, "--home", home, "daemon", stderr=log)
+        self.processes.append(process)
+        until(lambda: subprocess.run([PROGRAM, "--home", home, "status"],
+                                     capture_output=True).returncode == 0)
+        return process
+
+    def ask(self, name, *args):
+        return run(PROGRAM, "--home", self.work / name, *args)
+
+    def status(self, name):
+        return json.loads(self.ask(name, "--json", "status"))
+
+    def bytes_per_cpu_s(self, target, seconds):
+        """Bytes of sealed datagrams passed on for each CPU second of the relay."""
+        self.gateway("far", f"use = {self.place}")
+        self.gateway("near", "")
+        until(lambda: self.status("far")["relay"]["home"])
+        self.ask("far", "share", target, "--as", "iperf", "--public")
+        self.ask("near", "peer", "add", self.ask("far", "id").strip(), "--alias", "far",
+                 "--relay", self.place)
+        port = int(self.ask("near", "open", "iperf.far").split("\t")[1].rsplit(":", 1)[1])
+        cpu, before = cpu_seconds([self.server.pid]), self.status("middle")["relay"]["bytes"]
+        for flag in ((), ("-R",)):
+            iperf(port, seconds, 1, *flag)
+        peer = self.status("near")["peers"][0]
+        if peer["state"] != "relayed":
+            raise RuntimeError(f"the session is {peer['state']}, not relayed")
+        cpu = cpu_seconds([self.server.pid]) - cpu
+        return (self.status("middle")["relay"]["bytes"] - before) / cpu, cpu
+
+    def crowd(self, count):
+        """MiB resident with so many gateways registered, and how many are."""
+        holder = spawn(CROWD, self.work / "crowd", self.place, count, stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, text=True)
+        self.processes.append(holder)
+        registered = int(holder.stdout.readline().split()[1])
+        mib = rss_kib(self.server.pid) / 1024
+        holder.communicate("\n")
+        return mib, registered
+
+    def stop(self):
+        for process in self.processes:
+            end(process)
+
+
+def coturn_bytes_per_cpu_s(work, seconds):
+    """The same for coturn: ChannelData one way, plain datagrams the other, one allocation."""
+    port, = free_ports(1)
+    folder = work / "coturn"
+    folder.mkdir()
+    path = shutil.which("turnserver", path=os.environ["PATH"] + ":/usr/sbin")
+    process = spawn(path, "-n", "-z", "-L", "127.0.0.1", "-E", "127.0.0.1", "-p", port, "-m", 1,
+                    "--no-tls", "--no-dtls", "--no-cli", "--allow-loopback-peers",
+                    "--log-file", folder / "log", "--simple-log", "--pidfile", folder / "pid",
+                    "--userdb", folder / "db", cwd=folder)
+    try:
+        time.sleep(0.5)
+        run(TURN, port, 0.2, RELAYED_SIZE)
+        cpu = cpu_seconds([process.pid])
+        moved = float(run(TURN, port, 2 * seconds, RELAYED_SIZE))
+        cpu = cpu_seconds([process.pid]) - cpu
+        return moved / cpu, cpu
+    finally:
+        end(process)
+
+
+def measure_relay(options, show, work, targets):
+    crowded = Relay(work)
+    try:
+        mib, registered = crowded.crowd(CROWD_COUNT)
+        show("relay, peers registered", "overlay", registered)
+        show(f"relay of {CROWD_COUNT} peers, MiB", "overlay", mib)
+    finally:
+        crowded.stop()
+        shutil.rmtree(crowded.work)
+    ours, theirs = [], []
+    for _ in range(options.rounds):
+        relay = Relay(work)
+        try:
+            ours.append(relay.bytes_per_cpu_s(targets["iperf"], options.seconds)[0])
+        finally:
+            relay.stop()
+            shutil.rmtree(relay.work)
+        theirs.append(coturn_bytes_per_cpu_s(work, options.seconds)[0])
+        shutil.rmtree(work / "coturn")
+    show("relayed GB per CPU second", "coturn", statistics.median(theirs) / 1e9)
+    show("relayed GB per CPU second", "overlay", statistics.median(ours) / 1e9)
+    show("relayed, times coturn's", "overlay",
+         statistics.median(a / b for a, b in zip(ours, theirs)))
+
+
 # ---- the table ----
 
 TARGETS = [  # metric, beside, bound: "at least" or "at most"
@@ -420,7 +534,8 @@ TARGETS = [  # metric, beside, bound: "at least" or "at most"
     (r"ping-pong p50", "H", "<=", 1.25), (r"KiB per idle connection", None, "<=", 16),
     (r"concurrent connections", None, ">=", MANY_COUNT), (r"KiB per idle session", None, "<=", 64),
     (r"cold start", None, "<=", 30), (r"DNS answers", "unbound", ">=", 0.50),
-    (r"idle gateway, MiB", None, "<=", 12)]
+    (r"idle gateway, MiB", None, "<=", 12), (r"peers registered", None, ">=", CROWD_COUNT),
+    (r"relay of \d+ peers, MiB", None, "<=", 96), (r"times coturn's", None, ">=", 1)]
 
 
 def judge(metric, value, ratio_h, ratio_unbound=None):
@@ -521,10 +636,10 @@ def progress(text):
 
 # Memory is measured on fresh gateways: what a load had taken before would be used again unseen.
 FRESH = ["idle", "memory"]
-AFTER_LOAD = ["many", "dns", "cold"]
+AFTER_LOAD = ["many", "dns", "cold", "relay"]
 
 
-def measure_singles(options, forwarders, work, stage, out):
+def measure_singles(options, forwarders, work, targets, stage, out):
     wanted = [m for m in stage if not options.only or m in options.only.split(",")]
 
     def show(metric, name, value, **more):
@@ -554,6 +669,8 @@ def measure_singles(options, forwarders, work, stage, out):
             measure_dns(f, show, work, options)
         if "cold" in wanted:
             show("cold start to first byte, ms", f.name, cold_start(f))
+        if "relay" in wanted:
+            measure_relay(options, show, work, targets)
 
 
 def measure_dns(f, show, work, options):
@@ -616,10 +733,10 @@ def main():
             f.start()
             started.append(f)
         singles = {}
-        measure_singles(options, forwarders, work, FRESH, singles)
+        measure_singles(options, forwarders, work, targets, FRESH, singles)
         rounds = measure_rounds(options, forwarders)
         print_table(rounds, [f.name for f in forwarders])
-        measure_singles(options, forwarders, work, AFTER_LOAD, singles)
+        measure_singles(options, forwarders, work, targets, AFTER_LOAD, singles)
         save(options, rounds, singles)
     finally:
         for f in started:

@@ -15,7 +15,8 @@ static void count_up(void *arg, void *out, size_t len)
 static struct path source(uint8_t n)
 {
     const uint8_t ip[4] = {192, 0, 2, n};
-    return (struct path){.kind = PATH_UDP, .remote = addr_v4(ip, 4433)};
+    const enum path_kind kinds[] = {PATH_UDP, PATH_RELAY, PATH_TCP, PATH_TURN};
+    return (struct path){.kind = kinds[n % 4], .remote = addr_v4(ip, 4433)};
 }
 
 /* Takes what is due; returns how many bytes that was. */
@@ -49,13 +50,18 @@ static void step(struct path_set *s, struct path_set *other, instant now, const 
         path_set_heard(s, now, &p);
         break;
     case 2:
-        path_set_waiting(s, now, b[1] & 1);
+        path_set_waiting(s, now, b[1] & 1, MSEC(b[2]));
         break;
     case 3:
         (void)!path_set_add(s, now, &p);
         break;
     case 4:
-        path_set_kick(s, now);
+        if (b[1] & 0x40)
+            path_set_gone(s, now, &p);
+        else if (b[1] & 0x80)
+            path_set_traffic(s, now);
+        else
+            path_set_kick(s, now);
         break;
     default: { /* genuine but odd */
         struct probe odd = {.type = b[0] & 8 ? PROBE_PING : PROBE_PONG,
@@ -84,11 +90,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     path_set_init(&other, now, &o);
     (void)!path_set_input(&s, now, &o.first, data, len);
     for (size_t at = 1; at + 6 <= len && at < 6000; at += 6) {
-        now += MSEC(data[at + 2]) * 16;
+        now += MSEC(data[at + 2]) * (data[at + 2] < 250 ? 16 : 1600);
         step(&s, &other, now, data + at);
         (void)drain(&s, now);
         (void)!path_set_take_switch(&s);
-        if (path_set_current(&s)->kind != PATH_UDP)
+        (void)!path_set_take_wake(&s);
+        if (path_set_current(&s)->kind == PATH_NONE)
             abort();
     }
     return 0;

@@ -72,7 +72,8 @@ things() {
             command haproxy haproxy
             command ssh openssh-client
             command sshd openssh-server
-            command unbound unbound"
+            command unbound unbound
+            command turnserver coturn"
       ;;
     *) echo "deps.sh: no group '$1'" >&2; exit 2 ;;
   esac

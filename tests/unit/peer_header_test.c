@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "adapters/upgrade_watch.h"
+#include "gateway/wire/http_head.h"
 #include "tests/support/fake_env.h"
 #include "tests/support/local_world.h"
 
@@ -248,6 +249,16 @@ static void a_head_without_end_is_reset(void **state)
     expect_broken(h);
 }
 
+static void a_head_without_room_for_one_field_more_is_reset(void **state)
+{
+    struct harness *h = *state;
+    say(h, "GET / HTTP/1.1\r\n");
+    for (unsigned i = 0; i < HTTP_FIELDS_MAX; i++)
+        say(h, "A: b\r\n");
+    say(h, "\r\n");
+    expect_broken(h);
+}
+
 static const char UPGRADE[] =
     "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
@@ -352,6 +363,7 @@ int main(void)
         TEST(the_pieces_may_be_of_any_size),
         TEST(what_is_not_http_is_reset),
         TEST(trailers_are_reset),
+        TEST(a_head_without_room_for_one_field_more_is_reset),
         TEST(http2_is_reset),
         TEST(two_lengths_are_reset),
         TEST(bare_line_feeds_are_reset),

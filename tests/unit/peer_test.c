@@ -475,6 +475,19 @@ static void of_two_by_the_same_dialler_the_newest_wins(void **state)
     assert_ptr_equal(peer_conn(&w->peer), old);
 }
 
+static void who_is_chosen_again_is_told_of_again(void **state)
+{
+    struct world *w = *state;
+
+    (void)adopt(w);
+    ready(last_session);
+    fake_env_advance(&w->fake, SEC(1));
+    struct quic_conn *young = adopt(w); /* takes over, and is never ready */
+    assert_int_equal(w->conns_ready, 1);
+    ended(young, QUIC_END_CLOSED);
+    assert_int_equal(w->conns_ready, 2);
+}
+
 static void of_a_peer_that_dials_without_end_the_latest_are_kept(void **state)
 {
     struct world *w = *state;
@@ -843,6 +856,7 @@ int main(void)
         SENTENCE(a_refusal_by_who_knows_whom_is_one_address_that_does_not_work),
         SENTENCE(both_ends_keep_the_connection_of_the_smaller_id),
         SENTENCE(of_two_by_the_same_dialler_the_newest_wins),
+        SENTENCE(who_is_chosen_again_is_told_of_again),
         SENTENCE(of_a_peer_that_dials_without_end_the_latest_are_kept),
         SENTENCE(a_loser_is_closed_by_its_dialler_once_its_streams_are_through),
         SENTENCE(a_loser_that_the_peer_dialled_is_left_to_the_peer),

@@ -218,6 +218,26 @@ static void a_foreign_dialler_that_moves_is_validated_by_quic(void **state)
     assert_true(s->ended && !s->wrong);
 }
 
+/* ngtcp2 1.11 aborts there if it is told not to look for the MTU. */
+static void a_foreign_dialler_may_move_back_at_once(void **state)
+{
+    (void)state;
+    link_deinit(&link);
+    link_init(&link, 3, NULL);
+    link.filter = no_probes;
+    link.side[1].mode = LINK_ECHO;
+    link_connect(&link);
+    struct link_stream *s = link_open(&link, 0, 4 << 20, true);
+    link_run(&link, MSEC(100));
+    const struct addr home = link.side[0].addr;
+    move(0);
+    link_run(&link, MSEC(14)); /* its packets arrive, and no answer yet */
+    link.side[0].addr = home;
+    link_run(&link, SEC(10));
+    assert_int_equal(s->received, 4 << 20);
+    assert_true(s->ended && !s->wrong);
+}
+
 static void probes_that_come_late_end_the_foreign_way(void **state)
 {
     struct quic_conn_info info;
@@ -262,6 +282,7 @@ int main(void)
         T(before_the_handshake_ends_other_sources_are_not_heard),
         T(a_kick_sends_at_once_on_the_new_path),
         T(a_foreign_dialler_that_moves_is_validated_by_quic),
+        T(a_foreign_dialler_may_move_back_at_once),
         T(probes_that_come_late_end_the_foreign_way),
         T(data_goes_on_two_round_trips_after_a_dead_path_was_left),
         T(recovers_from_a_dead_path_when_another_is_known),
