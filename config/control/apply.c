@@ -44,6 +44,9 @@ static enum lan_mode lan_of(const struct settings *s)
     return LAN_PRIVATE;
 }
 
+/* Who comes to an open relay is a stranger, and those get three quarters of the places. */
+#define OPEN_RELAY_PEERS 4096
+
 static enum relay_serve serve_of(const struct settings *s)
 {
     switch (s->relay_serve) {
@@ -93,6 +96,8 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->no_birthday = !s->punch_birthday;
     out->opener_ttl = (uint8_t)s->punch_opener_ttl;
     out->relay_serve = serve_of(s);
+    if (out->relay_serve == RELAY_SERVE_OPEN && !settings_is_set(s, SET_limits_max_peers))
+        out->max_peers = OPEN_RELAY_PEERS;
     out->relay_rate = s->relay_rate;
     out->relay_daily = s->relay_daily;
     for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)

@@ -193,6 +193,23 @@ static void print_head(FILE *out, const json_t *status)
     print_nat(out, json_object_get(status, "nat"));
 }
 
+static void print_relay(FILE *out, const json_t *relay)
+{
+    const char *home = field_text(relay, "home"), *at = strchr(home, '@');
+    bool serving = field_flag(relay, "serving");
+
+    if (!at && !serving)
+        return;
+    (void)fprintf(out, "relay  %s", at ? at + 1 : "");
+    if (serving) {
+        (void)fprintf(out, "%sfor %.0f peers, %.0f circuits, ",
+                      at ? "; this is one " : "this is one ", field_number(relay, "registered"),
+                      field_number(relay, "circuits"));
+        print_bytes(out, field_number(relay, "bytes"));
+    }
+    (void)fputc('\n', out);
+}
+
 static void print_status(const struct look *l, const json_t *status)
 {
     const json_t *services = json_object_get(status, "services");
@@ -201,6 +218,7 @@ static void print_status(const struct look *l, const json_t *status)
     json_t *item;
 
     print_head(l->out, status);
+    print_relay(l->out, json_object_get(status, "relay"));
     (void)fprintf(l->out, "services%s\n", json_array_size(services) == 0 ? " none" : "");
     json_array_foreach(services, i, item)
     {

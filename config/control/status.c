@@ -60,6 +60,18 @@ static json_t *nat_json(struct command_context *c)
                      "public_v6", seen_json(&nat.public_v6), "stun", stun_json(&nat));
 }
 
+static json_t *relay_json(struct command_context *c)
+{
+    struct relay_view view;
+
+    node_relay(c->node, &view);
+    return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:I}", "home",
+                     protocol_text(*view.home ? view.home : NULL), "serving", view.serving,
+                     "registered", (json_int_t)view.registered, "circuits",
+                     (json_int_t)view.circuits, "bytes", (json_int_t)view.bytes, "datagrams",
+                     (json_int_t)view.datagrams, "dropped", (json_int_t)view.dropped);
+}
+
 static json_t *service_json(const struct service *s)
 {
     return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "name", s->name, "proto",
@@ -167,7 +179,7 @@ json_t *command_status(struct command_context *c, const json_t *request)
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
     (void)json_object_set_new(status, "dht",
                               json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
-    (void)json_object_set_new(status, "relay", json_pack("{s:n, s:n}", "home", "serving"));
+    (void)json_object_set_new(status, "relay", relay_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return protocol_ok(status);

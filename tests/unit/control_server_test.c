@@ -711,6 +711,11 @@ static void status_has_every_key_of_the_contract(void **state)
         assert_non_null(json_object_get(peer, PEER_KEYS[i]));
     assert_string_equal(json_string_value(json_object_get(peer, "state")), "direct");
     assert_true(json_is_null(json_object_get(peer, "why_not_direct")));
+    json_t *relay = json_object_get(status, "relay");
+    assert_string_equal(json_string_value(json_object_get(relay, "home")),
+                        "rrr@relay.example:4433");
+    assert_true(json_is_true(json_object_get(relay, "serving")));
+    assert_int_equal(json_integer_value(json_object_get(relay, "circuits")), 2);
     json_t *port = json_array_get(json_object_get(peer, "ports"), 0);
     assert_string_equal(json_string_value(json_array_get(json_object_get(port, "listen"), 0)),
                         "127.0.0.1:20001");

@@ -62,6 +62,8 @@ static const char STATUS[] =
     "{\"id\":\"yyy\",\"version\":\"1\",\"pid\":7,\"uptime_s\":%d,\"home\":\"/h\","
     "\"udp\":[\"0.0.0.0:1\",\"[::]:1\"],\"dns\":{\"listen\":[],\"suffix\":\"overlay\"},"
     "\"proxy\":{\"listen\":[\"127.0.0.1:7777\"]},"
+    "\"relay\":{\"home\":\"rrr@relay.example:4433\",\"serving\":true,\"registered\":3,"
+    "\"circuits\":2,\"bytes\":1200000,\"datagrams\":1000,\"dropped\":0},"
     "\"services\":[{\"name\":\"web\",\"proto\":\"tcp\",\"port\":80,\"target\":\"unix:/x\","
     "\"allow\":[],\"deny\":[\"a\"],\"public\":%s,\"connections\":1,\"rx_bytes\":0,\"tx_bytes\":0}],"
     "\"peers\":[{\"id\":\"bbb\",\"alias\":\"bob\",\"state\":\"direct\",\"path\":{\"kind\":\"udp\","
@@ -102,7 +104,8 @@ static void it_names_services_peers_and_ports(void **state)
 
     render_status(&FRONT, status);
     shows("overlay 1, process 7, up 59 s\nid     yyy\nhome   /h\nudp    0.0.0.0:1, [::]:1\n"
-          "dns    - for .overlay\nproxy  127.0.0.1:7777\nservices\n");
+          "dns    - for .overlay\nproxy  127.0.0.1:7777\n"
+          "relay  relay.example:4433; this is one for 3 peers, 2 circuits, 1.2 MB\nservices\n");
     shows("  web              tcp     80 -> unix:/x  for everybody, never 1 peer  1 connection\n");
     shows("  bob              direct      udp 192.0.2.1:9 1.2 ms  in 1.5 kB  out 20 B\n"
           "    ssh            tcp  127.0.0.1:20001\n");
