@@ -175,8 +175,11 @@ void relay_desk_on_doubt(struct relay_desk *d, struct quic_conn *conn)
     struct peer *p = find_peer(d, &info.id);
     if (!p || peer_conn(p) != conn)
         return;
-    if (info.path.kind == PATH_RELAY)
+    struct quic_conn *relay = relay_client_conn_of(d->client, &info.path);
+    if (relay) {
         quic_conn_probe(conn); /* another relay is not far: no need to wait for a proof of death */
+        quic_conn_probe(relay);
+    }
     relay_desk_find(d, p);
 }
 

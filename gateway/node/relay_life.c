@@ -309,6 +309,13 @@ struct addr relay_desk_remote(const struct relay_desk *d, const struct path *pat
     return info.path.remote;
 }
 
+static bool is_silent(const struct quic_conn *conn)
+{
+    struct quic_conn_info info;
+    quic_conn_info(conn, &info);
+    return info.in_doubt;
+}
+
 void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1])
 {
     char id[PEER_ID_TEXT_LEN + 1];
@@ -317,7 +324,7 @@ void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX 
     list_each(node, &d->places)
     {
         const struct relay_site *p = list_entry(node, struct relay_site, link);
-        if (!p->ours || !p->registered)
+        if (!p->ours || !p->registered || is_silent(p->registered))
             continue;
         if (snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&p->id, id), p->host) >
             PEER_RELAY_MAX)

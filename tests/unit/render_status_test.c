@@ -184,7 +184,7 @@ static void a_page_is_cut_to_the_terminal_and_colours_take_no_room(void **state)
 
     s.terminal = true;
     s.columns = 24;
-    s.rows = 11;
+    s.rows = 12;
     render_status_page(&FRONT, status, NULL, 0);
     shows("\033[Hoverlay 1, process 7, up\033[0m\033[K\nid     yyy\033[K\n");
     shows("  bob              \033[32mdirec\033[0m\033[K\n\033[J");
