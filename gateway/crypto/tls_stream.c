@@ -1,4 +1,4 @@
-#include "gateway/crypto/tls_client.h"
+#include "gateway/crypto/tls_stream.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -9,14 +9,18 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+/* Tickets would let an observer tell that one client came twice, and cost a record. */
+#define TUNNEL_FLAGS    (GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS)
+#define TUNNEL_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+
 struct side {
-    uint8_t *data; /* TLS_CLIENT_BUFFER */
+    uint8_t *data; /* TLS_STREAM_BUFFER */
     size_t at, len;
 };
 
-struct tls_client {
+struct tls_stream {
     gnutls_session_t session;
-    gnutls_certificate_credentials_t credentials;
+    gnutls_certificate_credentials_t credentials; /* our own, or NULL */
     struct side in, out;
     bool ended;
     char host[256];
@@ -38,12 +42,12 @@ static size_t make_room(struct side *s)
         s->len -= s->at;
         s->at = 0;
     }
-    return TLS_CLIENT_BUFFER - s->len;
+    return TLS_STREAM_BUFFER - s->len;
 }
 
 static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t len)
 {
-    struct tls_client *t = arg;
+    struct tls_stream *t = arg;
     size_t left = t->in.len - t->in.at;
 
     if (left == 0) {
@@ -58,7 +62,7 @@ static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t len)
 
 static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)
 {
-    struct tls_client *t = arg;
+    struct tls_stream *t = arg;
     size_t room = make_room(&t->out);
 
     if (room == 0) {
@@ -74,12 +78,29 @@ static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t len)
 /* Only asked by GnuTLS's own timeouts, of which there are none. */
 static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 {
-    const struct tls_client *t = arg;
+    const struct tls_stream *t = arg;
     (void)ms;
     return t->ended || t->in.len > t->in.at;
 }
 
-static int prepare(struct tls_client *t)
+/* An address is not sent as SNI (RFC 6066 §3). */
+static int name_server(struct tls_stream *t)
+{
+    if (strchr(t->host, ':') || strspn(t->host, "0123456789.") == strlen(t->host))
+        return 0;
+    return gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, t->host, strlen(t->host));
+}
+
+static void use_buffers(struct tls_stream *t)
+{
+    gnutls_transport_set_ptr(t->session, t);
+    gnutls_transport_set_pull_function(t->session, pull);
+    gnutls_transport_set_push_function(t->session, push);
+    gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
+    gnutls_handshake_set_timeout(t->session, GNUTLS_INDEFINITE_TIMEOUT);
+}
+
+static int prepare_client(struct tls_stream *t)
 {
     if (gnutls_certificate_allocate_credentials(&t->credentials) < 0)
         return -ENOMEM;
@@ -88,41 +109,90 @@ static int prepare(struct tls_client *t)
     if (gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0)
         return -ENOMEM;
     if (gnutls_set_default_priority(t->session) < 0 ||
-        gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0)
-        return -ENOMEM;
-    /* An address is not sent as SNI (RFC 6066 §3), but the certificate must have it. */
-    if (!strchr(t->host, ':') && strspn(t->host, "0123456789.") != strlen(t->host) &&
-        gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, t->host, strlen(t->host)) < 0)
+        gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0 ||
+        name_server(t) < 0)
         return -ENOMEM;
     gnutls_session_set_verify_cert(t->session, t->host, 0);
-    gnutls_transport_set_ptr(t->session, t);
-    gnutls_transport_set_pull_function(t->session, pull);
-    gnutls_transport_set_push_function(t->session, push);
-    gnutls_transport_set_pull_timeout_function(t->session, pull_timeout);
     return 0;
 }
 
-int tls_client_new(struct tls_client **out, const char *host)
+/* What a browser offers; the answer is sealed, and neither is spoken. */
+static int offer_protocols(gnutls_session_t session)
 {
-    struct tls_client *t = calloc(1, sizeof(*t));
-    int err = -ENOMEM;
+    static unsigned char h2[] = "h2", http[] = "http/1.1";
+    const gnutls_datum_t offer[] = {{h2, sizeof(h2) - 1}, {http, sizeof(http) - 1}};
+    return gnutls_alpn_set_protocols(session, offer, 2, 0);
+}
+
+static int prepare_tunnel(struct tls_stream *t, unsigned role,
+                          gnutls_certificate_credentials_t credentials)
+{
+    if (gnutls_init(&t->session, role | TUNNEL_FLAGS) < 0)
+        return -ENOMEM;
+    if (gnutls_priority_set_direct(t->session, TUNNEL_PRIORITY, NULL) < 0 ||
+        gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, credentials) < 0 ||
+        offer_protocols(t->session) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+static int prepare_enter(struct tls_stream *t)
+{
+    if (gnutls_certificate_allocate_credentials(&t->credentials) < 0)
+        return -ENOMEM;
+    int err = prepare_tunnel(t, GNUTLS_CLIENT, t->credentials);
+    return err == 0 && t->host[0] && name_server(t) < 0 ? -ENOMEM : err;
+}
+
+static struct tls_stream *new_stream(const char *host)
+{
+    struct tls_stream *t = calloc(1, sizeof(*t));
 
     if (!t)
-        return -ENOMEM;
-    (void)snprintf(t->host, sizeof(t->host), "%s", host);
-    t->in.data = malloc(TLS_CLIENT_BUFFER);
-    t->out.data = malloc(TLS_CLIENT_BUFFER);
+        return NULL;
+    (void)snprintf(t->host, sizeof(t->host), "%s", host ? host : "");
+    t->in.data = malloc(TLS_STREAM_BUFFER);
+    t->out.data = malloc(TLS_STREAM_BUFFER);
     if (t->in.data && t->out.data)
-        err = prepare(t);
+        return t;
+    tls_stream_free(t);
+    return NULL;
+}
+
+/* Hands out what was prepared, if it was. */
+static int give(struct tls_stream **out, struct tls_stream *t, int err)
+{
     if (err < 0) {
-        tls_client_free(t);
+        tls_stream_free(t);
         return err;
     }
+    use_buffers(t);
     *out = t;
     return 0;
 }
 
-void tls_client_free(struct tls_client *t)
+int tls_stream_client(struct tls_stream **out, const char *host)
+{
+    struct tls_stream *t = new_stream(host);
+    return give(out, t, t ? prepare_client(t) : -ENOMEM);
+}
+
+int tls_stream_enter(struct tls_stream **out, const char *host)
+{
+    struct tls_stream *t = new_stream(host);
+    return give(out, t, t ? prepare_enter(t) : -ENOMEM);
+}
+
+int tls_stream_accept(struct tls_stream **out, const struct tls_identity *identity)
+{
+    struct tls_stream *t = new_stream(NULL);
+    int err = -ENOMEM;
+    if (t)
+        err = prepare_tunnel(t, GNUTLS_SERVER, tls_identity_credentials(identity));
+    return give(out, t, err);
+}
+
+void tls_stream_free(struct tls_stream *t)
 {
     if (!t)
         return;
@@ -135,7 +205,7 @@ void tls_client_free(struct tls_client *t)
     free(t);
 }
 
-int tls_client_trust(struct tls_client *t, const char *pem)
+int tls_stream_trust(struct tls_stream *t, const char *pem)
 {
     const gnutls_datum_t text = {(unsigned char *)pem, (unsigned)strlen(pem)};
     return gnutls_certificate_set_x509_trust_mem(t->credentials, &text, GNUTLS_X509_FMT_PEM) > 0
@@ -143,35 +213,35 @@ int tls_client_trust(struct tls_client *t, const char *pem)
                : -EINVAL;
 }
 
-uint8_t *tls_client_area(struct tls_client *t, size_t *room)
+uint8_t *tls_stream_area(struct tls_stream *t, size_t *room)
 {
     *room = make_room(&t->in);
     return t->in.data + t->in.len;
 }
 
-void tls_client_input(struct tls_client *t, size_t len)
+void tls_stream_input(struct tls_stream *t, size_t len)
 {
     t->in.len += len;
 }
 
-void tls_client_ended(struct tls_client *t)
+void tls_stream_ended(struct tls_stream *t)
 {
     t->ended = true;
 }
 
-const uint8_t *tls_client_output(struct tls_client *t, size_t *len)
+const uint8_t *tls_stream_output(struct tls_stream *t, size_t *len)
 {
     *len = t->out.len - t->out.at;
     return t->out.data + t->out.at;
 }
 
-void tls_client_sent(struct tls_client *t, size_t len)
+void tls_stream_sent(struct tls_stream *t, size_t len)
 {
     drop(&t->out, len);
 }
 
 /* Why the certificate was not taken, else what GnuTLS calls the error. */
-static void explain(struct tls_client *t, int err)
+static void explain(struct tls_stream *t, int err)
 {
     gnutls_datum_t text;
     unsigned status = gnutls_session_get_verify_cert_status(t->session);
@@ -189,7 +259,7 @@ static void explain(struct tls_client *t, int err)
         t->reason[len - 1] = '\0';
 }
 
-static int judge(struct tls_client *t, ssize_t result)
+static int judge(struct tls_stream *t, ssize_t result)
 {
     if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED)
         return -EAGAIN;
@@ -199,7 +269,7 @@ static int judge(struct tls_client *t, ssize_t result)
     return -EPROTO;
 }
 
-int tls_client_handshake(struct tls_client *t)
+int tls_stream_handshake(struct tls_stream *t)
 {
     int err;
     do {
@@ -208,7 +278,7 @@ int tls_client_handshake(struct tls_client *t)
     return err == 0 ? 0 : judge(t, err);
 }
 
-ssize_t tls_client_read(struct tls_client *t, void *data, size_t len)
+ssize_t tls_stream_read(struct tls_stream *t, void *data, size_t len)
 {
     ssize_t n;
     do {
@@ -219,13 +289,13 @@ ssize_t tls_client_read(struct tls_client *t, void *data, size_t len)
     return n >= 0 ? n : judge(t, n);
 }
 
-ssize_t tls_client_write(struct tls_client *t, const void *data, size_t len)
+ssize_t tls_stream_write(struct tls_stream *t, const void *data, size_t len)
 {
     ssize_t n = gnutls_record_send(t->session, data, len);
     return n >= 0 ? n : judge(t, n);
 }
 
-const char *tls_client_reason(const struct tls_client *t)
+const char *tls_stream_reason(const struct tls_stream *t)
 {
     return t->reason;
 }

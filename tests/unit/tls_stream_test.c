@@ -1,5 +1,5 @@
-/* The TLS client against GnuTLS's own server, both in memory. */
-#include "gateway/crypto/tls_client.h"
+/* The TLS client against GnuTLS's own server, and the two ends of a tunnel, all in memory. */
+#include "gateway/crypto/tls_stream.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ struct world {
     uint8_t to_server[262144], to_client[262144];
     size_t to_server_at, to_server_len, to_client_len;
     size_t step; /* bytes that go at once */
-    struct tls_client *client;
+    struct tls_stream *client;
 };
 
 static ssize_t server_pull(gnutls_transport_ptr_t arg, void *data, size_t len)
@@ -101,7 +101,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *w = *state;
-    tls_client_free(w->client);
+    tls_stream_free(w->client);
     gnutls_deinit(w->server);
     gnutls_certificate_free_credentials(w->credentials);
     gnutls_x509_crt_deinit(w->certificate);
@@ -114,19 +114,19 @@ static int tear_down(void **state)
 static bool carry(struct world *w)
 {
     size_t len, room;
-    const uint8_t *out = tls_client_output(w->client, &len);
-    uint8_t *area = tls_client_area(w->client, &room);
+    const uint8_t *out = tls_stream_output(w->client, &len);
+    uint8_t *area = tls_stream_area(w->client, &room);
 
     len = len < w->step ? len : w->step;
     assert_true(w->to_server_len + len <= sizeof(w->to_server));
     memcpy(w->to_server + w->to_server_len, out, len);
     w->to_server_len += len;
-    tls_client_sent(w->client, len);
+    tls_stream_sent(w->client, len);
 
     size_t in = w->to_client_len < w->step ? w->to_client_len : w->step;
     in = in < room ? in : room;
     memcpy(area, w->to_client, in);
-    tls_client_input(w->client, in);
+    tls_stream_input(w->client, in);
     w->to_client_len -= in;
     memmove(w->to_client, w->to_client + in, w->to_client_len);
     return len + in > 0;
@@ -135,12 +135,12 @@ static bool carry(struct world *w)
 static int shake_hands(struct world *w, const char *host, bool trusted)
 {
     int err = -EAGAIN;
-    assert_int_equal(tls_client_new(&w->client, host), 0);
+    assert_int_equal(tls_stream_client(&w->client, host), 0);
     if (trusted)
-        assert_int_equal(tls_client_trust(w->client, w->pem), 0);
+        assert_int_equal(tls_stream_trust(w->client, w->pem), 0);
     for (unsigned turn = 0; turn < 100000; turn++) {
         if (err == -EAGAIN)
-            err = tls_client_handshake(w->client);
+            err = tls_stream_handshake(w->client);
         bool moved = carry(w);
         if (!w->server_done)
             w->server_done = gnutls_handshake(w->server) == 0;
@@ -155,7 +155,7 @@ static int shake_hands(struct world *w, const char *host, bool trusted)
 static void talk(struct world *w)
 {
     char text[16];
-    assert_int_equal(tls_client_write(w->client, "question", 8), 8);
+    assert_int_equal(tls_stream_write(w->client, "question", 8), 8);
     while (carry(w))
         ;
     assert_int_equal(gnutls_record_recv(w->server, text, sizeof(text)), 8);
@@ -164,11 +164,11 @@ static void talk(struct world *w)
     ssize_t n = -EAGAIN;
     for (unsigned turn = 0; turn < 10000 && n == -EAGAIN; turn++) {
         (void)carry(w);
-        n = tls_client_read(w->client, text, sizeof(text));
+        n = tls_stream_read(w->client, text, sizeof(text));
     }
     assert_int_equal(n, 6);
     assert_memory_equal(text, "answer", 6);
-    assert_int_equal(tls_client_read(w->client, text, sizeof(text)), -EAGAIN);
+    assert_int_equal(tls_stream_read(w->client, text, sizeof(text)), -EAGAIN);
 }
 
 static void carries_bytes_both_ways(void **state)
@@ -197,14 +197,14 @@ static void a_stranger_is_refused_with_a_reason(void **state)
 {
     struct world *w = *state;
     assert_int_equal(shake_hands(w, "relay.example.net", false), -EPROTO);
-    assert_non_null(strstr(tls_client_reason(w->client), "certificate"));
+    assert_non_null(strstr(tls_stream_reason(w->client), "certificate"));
 }
 
 static void another_name_is_refused_with_a_reason(void **state)
 {
     struct world *w = *state;
     assert_int_equal(shake_hands(w, "other.example.net", true), -EPROTO);
-    assert_non_null(strstr(tls_client_reason(w->client), "name"));
+    assert_non_null(strstr(tls_stream_reason(w->client), "name"));
 }
 
 static void another_address_is_refused(void **state)
@@ -217,35 +217,174 @@ static void what_is_no_tls_is_refused(void **state)
 {
     struct world *w = *state;
     size_t room;
-    assert_int_equal(tls_client_new(&w->client, "relay.example.net"), 0);
-    assert_int_equal(tls_client_handshake(w->client), -EAGAIN);
-    uint8_t *area = tls_client_area(w->client, &room);
-    assert_int_equal(room, TLS_CLIENT_BUFFER);
+    assert_int_equal(tls_stream_client(&w->client, "relay.example.net"), 0);
+    assert_int_equal(tls_stream_handshake(w->client), -EAGAIN);
+    uint8_t *area = tls_stream_area(w->client, &room);
+    assert_int_equal(room, TLS_STREAM_BUFFER);
     memcpy(area, "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
-    tls_client_input(w->client, 28);
-    assert_int_equal(tls_client_handshake(w->client), -EPROTO);
-    assert_true(strlen(tls_client_reason(w->client)) > 5);
+    tls_stream_input(w->client, 28);
+    assert_int_equal(tls_stream_handshake(w->client), -EPROTO);
+    assert_true(strlen(tls_stream_reason(w->client)) > 5);
 }
 
 static void an_end_in_the_handshake_is_an_error(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(tls_client_new(&w->client, "relay.example.net"), 0);
-    assert_int_equal(tls_client_handshake(w->client), -EAGAIN);
-    tls_client_ended(w->client);
-    assert_int_equal(tls_client_handshake(w->client), -EPROTO);
+    assert_int_equal(tls_stream_client(&w->client, "relay.example.net"), 0);
+    assert_int_equal(tls_stream_handshake(w->client), -EAGAIN);
+    tls_stream_ended(w->client);
+    assert_int_equal(tls_stream_handshake(w->client), -EPROTO);
 }
 
 static void what_is_no_certificate_is_not_trusted(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(tls_client_new(&w->client, "relay.example.net"), 0);
-    assert_int_equal(tls_client_trust(w->client, "hello"), -EINVAL);
+    assert_int_equal(tls_stream_client(&w->client, "relay.example.net"), 0);
+    assert_int_equal(tls_stream_trust(w->client, "hello"), -EINVAL);
+}
+
+/* ---- tunnels ---- */
+
+/* Moves what one end has for the other, at most `step` bytes. Did anything move? */
+static bool pass(struct tls_stream *from, struct tls_stream *to, size_t step)
+{
+    size_t len, room;
+    const uint8_t *out = tls_stream_output(from, &len);
+    uint8_t *area = tls_stream_area(to, &room);
+
+    len = len < step ? len : step;
+    len = len < room ? len : room;
+    memcpy(area, out, len);
+    tls_stream_input(to, len);
+    tls_stream_sent(from, len);
+    return len > 0;
+}
+
+struct tunnel {
+    struct tls_identity *identity;
+    struct tls_stream *end[2]; /* the client's first */
+};
+
+static int dig(void **state)
+{
+    struct tunnel *t = calloc(1, sizeof(*t));
+    assert_non_null(t);
+    assert_int_equal(tls_identity_new(&t->identity), 0);
+    assert_int_equal(tls_stream_enter(&t->end[0], "relay.example.net"), 0);
+    assert_int_equal(tls_stream_accept(&t->end[1], t->identity), 0);
+    *state = t;
+    return 0;
+}
+
+static int fill_up(void **state)
+{
+    struct tunnel *t = *state;
+    tls_stream_free(t->end[0]);
+    tls_stream_free(t->end[1]);
+    tls_identity_free(t->identity);
+    free(t);
+    return 0;
+}
+
+static void meet(struct tunnel *t, size_t step)
+{
+    int err[2] = {-EAGAIN, -EAGAIN};
+    for (unsigned turn = 0; turn < 100000 && (err[0] < 0 || err[1] < 0); turn++)
+        for (int i = 0; i < 2; i++) {
+            if (err[i] == -EAGAIN)
+                err[i] = tls_stream_handshake(t->end[i]);
+            (void)pass(t->end[i], t->end[!i], step);
+        }
+    assert_int_equal(err[0], 0);
+    assert_int_equal(err[1], 0);
+}
+
+static void says(struct tunnel *t, int from, const char *text)
+{
+    char heard[64];
+    ssize_t n = -EAGAIN;
+    assert_int_equal(tls_stream_write(t->end[from], text, strlen(text)), strlen(text));
+    for (unsigned turn = 0; turn < 10000 && n == -EAGAIN; turn++) {
+        (void)pass(t->end[from], t->end[!from], 7);
+        n = tls_stream_read(t->end[!from], heard, sizeof(heard));
+    }
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(heard, text, n);
+}
+
+static void a_tunnel_carries_bytes_both_ways(void **state)
+{
+    struct tunnel *t = *state;
+    meet(t, 5);
+    says(t, 0, "question");
+    says(t, 1, "answer");
+}
+
+static void a_tunnel_looks_like_tls_from_its_first_byte(void **state)
+{
+    struct tunnel *t = *state;
+    size_t len;
+    assert_int_equal(tls_stream_handshake(t->end[0]), -EAGAIN);
+    const uint8_t *hello = tls_stream_output(t->end[0], &len);
+    assert_true(len > 100);
+    assert_int_equal(hello[0], 22); /* RFC 8446 §5.1: a handshake record */
+    assert_int_equal(hello[1], 3);
+    assert_non_null(memmem(hello, len, "relay.example.net", 17));
+    assert_non_null(memmem(hello, len, "http/1.1", 8));
+}
+
+static void a_whole_record_fits_whatever_is_written(void **state)
+{
+    struct tunnel *t = *state;
+    uint8_t *much = calloc(1, TLS_STREAM_BUFFER);
+    size_t sent = 0, got = 0;
+
+    assert_non_null(much);
+    meet(t, TLS_STREAM_BUFFER);
+    for (unsigned turn = 0; turn < 1000 && got < 1000000; turn++) {
+        ssize_t n = sent < 1000000 ? tls_stream_write(t->end[0], much, TLS_STREAM_BUFFER) : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        (void)pass(t->end[0], t->end[1], TLS_STREAM_BUFFER);
+        while ((n = tls_stream_read(t->end[1], much, TLS_STREAM_BUFFER)) > 0)
+            got += (size_t)n;
+        assert_int_equal(n, -EAGAIN);
+    }
+    assert_true(got >= 1000000);
+    free(much);
+}
+
+static void a_stranger_at_a_tunnel_is_turned_away(void **state)
+{
+    struct tunnel *t = *state;
+    size_t room;
+    uint8_t *area = tls_stream_area(t->end[1], &room);
+    memcpy(area, "GET / HTTP/1.1\r\nHost: relay\r\n\r\n", 31);
+    tls_stream_input(t->end[1], 31);
+    assert_int_equal(tls_stream_handshake(t->end[1]), -EPROTO);
+}
+
+static void a_byte_changed_in_a_tunnel_ends_it(void **state)
+{
+    struct tunnel *t = *state;
+    size_t len, room;
+    char heard[8];
+
+    meet(t, TLS_STREAM_BUFFER);
+    while (pass(t->end[1], t->end[0], TLS_STREAM_BUFFER))
+        ;
+    assert_int_equal(tls_stream_write(t->end[0], "hello", 5), 5);
+    const uint8_t *out = tls_stream_output(t->end[0], &len);
+    uint8_t *area = tls_stream_area(t->end[1], &room);
+    memcpy(area, out, len);
+    area[len - 1] ^= 1;
+    tls_stream_input(t->end[1], len);
+    assert_int_equal(tls_stream_read(t->end[1], heard, sizeof(heard)), -EPROTO);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TUNNEL(name) cmocka_unit_test_setup_teardown(name, dig, fill_up)
+#define TEST(name)   cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(carries_bytes_both_ways),
         TEST(one_byte_at_a_time_will_do),
@@ -256,6 +395,11 @@ int main(void)
         TEST(what_is_no_tls_is_refused),
         TEST(an_end_in_the_handshake_is_an_error),
         TEST(what_is_no_certificate_is_not_trusted),
+        TUNNEL(a_tunnel_carries_bytes_both_ways),
+        TUNNEL(a_tunnel_looks_like_tls_from_its_first_byte),
+        TUNNEL(a_whole_record_fits_whatever_is_written),
+        TUNNEL(a_stranger_at_a_tunnel_is_turned_away),
+        TUNNEL(a_byte_changed_in_a_tunnel_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
