@@ -121,11 +121,10 @@ static void wake(void *arg)
     hub_wake(&n->hub);
 }
 
-static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
+static void on_relay(void *arg, const struct path *path, uint8_t *data, size_t len, size_t segment)
 {
     struct node *n = arg;
-    const struct path path = {.kind = PATH_UDP, .via = via, .remote = rx->from, .local = rx->to};
-    relay_desk_input(&n->relay, &path, rx->data, rx->len, rx->segment);
+    relay_desk_input(&n->relay, path, data, len, segment);
 }
 
 static void on_room(void *arg)

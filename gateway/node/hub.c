@@ -142,23 +142,26 @@ static enum taker taker_of(const uint8_t *data, size_t len)
     return TAKE_OTHER;
 }
 
-static void hand_over(struct hub_socket *s, const struct udp_rx *rx, enum taker taker)
+/* STUN and the unknown are for UDP sockets alone; and a circuit brings no frames of another, which
+ * would let a peer wrap them without end. */
+static void hand_over(struct hub *h, const struct path *path, const struct udp_rx *rx,
+                      enum taker taker)
 {
-    struct hub *h = s->hub;
-    struct path path = {.kind = PATH_UDP, .via = s->via, .remote = rx->from, .local = rx->to};
-
     switch (taker) {
     case TAKE_QUIC:
-        quic_input(h->quic, rx->now, &path, rx->data, rx->len, rx->segment);
+        quic_input(h->quic, rx->now, path, rx->data, rx->len, rx->segment);
         break;
     case TAKE_RELAY:
-        h->handler->on_relay(h->arg, rx, s->via);
+        if (path->kind != PATH_RELAY)
+            h->handler->on_relay(h->arg, path, rx->data, rx->len, rx->segment);
         break;
     case TAKE_STUN:
-        h->handler->on_stun(h->arg, rx, s->via);
+        if (path->kind == PATH_UDP)
+            h->handler->on_stun(h->arg, rx, path->via);
         break;
     case TAKE_OTHER:
-        h->handler->on_other(h->arg, rx);
+        if (path->kind == PATH_UDP)
+            h->handler->on_other(h->arg, rx);
         break;
     }
 }
@@ -193,30 +196,42 @@ static size_t run_end(const struct udp_rx *rx, size_t at, enum taker taker)
     return end;
 }
 
+/* The run of datagrams of one kind that begins at `at`. */
+static struct udp_rx run_at(const struct udp_rx *rx, size_t at, enum taker taker)
+{
+    struct udp_rx run = *rx;
+
+    run.data = rx->data + at;
+    run.len = run_end(rx, at, taker) - at;
+    if (run.segment > run.len)
+        run.segment = run.len;
+    return run;
+}
+
 /* Almost every batch is of one kind from end to end and goes through in one piece. */
 void hub_take(struct hub_socket *s, const struct udp_rx *rx)
 {
-    struct hub *h = s->hub;
-    size_t end;
+    const struct path path = {.via = s->via, .kind = PATH_UDP, .remote = rx->from, .local = rx->to};
+    struct udp_rx run;
 
-    for (size_t at = 0; !is_claimed(s, rx) && at < rx->len; at = end) {
+    for (size_t at = 0; !is_claimed(s, rx) && at < rx->len; at += run.len) {
         enum taker taker = taker_of(rx->data + at, datagram_at(rx, at));
-        struct udp_rx run = *rx;
-        end = run_end(rx, at, taker);
-        run.data = rx->data + at;
-        run.len = end - at;
-        if (run.segment > run.len)
-            run.segment = run.len;
-        hand_over(s, &run, taker);
+        run = run_at(rx, at, taker);
+        hand_over(s->hub, &path, &run, taker);
     }
-    hub_wake(h);
+    hub_wake(s->hub);
 }
 
 void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t len, size_t segment)
 {
-    if (len == 0)
-        return;
-    quic_input(h->quic, env_now(h->env), path, data, len, segment);
+    const struct udp_rx rx = {.data = data, .len = len, .segment = segment, .now = env_now(h->env)};
+    struct udp_rx run;
+
+    for (size_t at = 0; at < len; at += run.len) {
+        enum taker taker = taker_of(data + at, datagram_at(&rx, at));
+        run = run_at(&rx, at, taker);
+        hand_over(h, path, &run, taker);
+    }
     hub_wake(h);
 }
 

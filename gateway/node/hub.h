@@ -27,8 +27,8 @@
 
 /** Who takes what is neither QUIC nor a probe. `via` is that of the path it came over. */
 struct hub_handler {
-    /** Relay frames, a batch as it came: `data` may be scribbled on. */
-    void (*on_relay)(void *arg, const struct udp_rx *rx, uint32_t via);
+    /** Relay frames, a batch as it came over `path`: `data` may be scribbled on. */
+    void (*on_relay)(void *arg, const struct path *path, uint8_t *data, size_t len, size_t segment);
     /** STUN messages, one at a time. */
     void (*on_stun)(void *arg, const struct udp_rx *rx, uint32_t via);
     /** Everything else, one at a time. */
@@ -110,7 +110,8 @@ void hub_remove_claim(struct hub_claim *claim);
 
 /** Takes datagrams that arrived on one of the sockets: the sockets' handler, and tests. */
 void hub_take(struct hub_socket *s, const struct udp_rx *rx);
-/** Takes session packets and probes that a carrier has brought over `path`; others are dropped. */
+/** Takes what a carrier has brought over `path`: session packets, probes and, unless it is a
+ * circuit itself, relay frames. The rest is dropped. */
 void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t len, size_t segment);
 
 /** Somebody has something to send: asks for it when the current batch is through. */

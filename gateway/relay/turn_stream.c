@@ -6,8 +6,8 @@
 
 static int start_tls(struct turn_stream *s, const char *host, const char *trust)
 {
-    int err = tls_client_new(&s->tls, host);
-    return err == 0 && trust ? tls_client_trust(s->tls, trust) : err;
+    int err = tls_stream_client(&s->tls, host);
+    return err == 0 && trust ? tls_stream_trust(s->tls, trust) : err;
 }
 
 int turn_stream_connect(struct turn_stream *s, struct env *env, const struct addr *server,
@@ -33,7 +33,7 @@ void turn_stream_close(struct turn_stream *s)
 {
     if (s->sock)
         sock_close(s->env, s->sock);
-    tls_client_free(s->tls);
+    tls_stream_free(s->tls);
     free(s->queue);
     memset(s, 0, sizeof(*s));
 }
@@ -82,27 +82,27 @@ static int flush_plain(struct turn_stream *s)
 static int flush_cipher(struct turn_stream *s)
 {
     size_t len;
-    const uint8_t *data = tls_client_output(s->tls, &len);
+    const uint8_t *data = tls_stream_output(s->tls, &len);
     while (len > 0) {
         ssize_t n = write_sock(s, data, len);
         if (n < 0)
             return (int)n;
-        tls_client_sent(s->tls, (size_t)n);
-        data = tls_client_output(s->tls, &len);
+        tls_stream_sent(s->tls, (size_t)n);
+        data = tls_stream_output(s->tls, &len);
     }
     return 0;
 }
 
 static int flush_tls(struct turn_stream *s)
 {
-    int err = s->secure ? 0 : tls_client_handshake(s->tls);
+    int err = s->secure ? 0 : tls_stream_handshake(s->tls);
 
     if (err < 0 && err != -EAGAIN)
         return err;
     s->secure = err == 0;
     err = flush_cipher(s);
     while (err == 0 && s->secure && s->queue_at < s->queue_len) {
-        ssize_t n = tls_client_write(s->tls, s->queue + s->queue_at, s->queue_len - s->queue_at);
+        ssize_t n = tls_stream_write(s->tls, s->queue + s->queue_at, s->queue_len - s->queue_at);
         if (n < 0 && n != -EAGAIN)
             return (int)n;
         if (n > 0)
@@ -123,13 +123,13 @@ int turn_stream_flush(struct turn_stream *s)
 static ssize_t read_raw(struct turn_stream *s)
 {
     size_t room;
-    uint8_t *area = tls_client_area(s->tls, &room);
+    uint8_t *area = tls_stream_area(s->tls, &room);
     struct iovec iov = {area, room};
     ssize_t n = room > 0 ? sock_readv(s->env, s->sock, &iov, 1) : -EAGAIN;
     if (n > 0)
-        tls_client_input(s->tls, (size_t)n);
+        tls_stream_input(s->tls, (size_t)n);
     else if (n == 0)
-        tls_client_ended(s->tls);
+        tls_stream_ended(s->tls);
     return n;
 }
 
@@ -137,7 +137,7 @@ static ssize_t read_raw(struct turn_stream *s)
 static ssize_t read_tls(struct turn_stream *s, uint8_t *data, size_t room)
 {
     for (;;) {
-        ssize_t plain = s->secure ? tls_client_read(s->tls, data, room) : -EAGAIN;
+        ssize_t plain = s->secure ? tls_stream_read(s->tls, data, room) : -EAGAIN;
         if (plain != -EAGAIN)
             return plain;
         ssize_t raw = read_raw(s);
@@ -170,7 +170,7 @@ int turn_stream_next(struct turn_stream *s, const uint8_t **frame, size_t *len)
 const char *turn_stream_reason(const struct turn_stream *s, int err)
 {
     if (err == -EPROTO && s->tls)
-        return tls_client_reason(s->tls);
+        return tls_stream_reason(s->tls);
     if (err == -EBADMSG)
         return "the server speaks something else";
     return err == 0 ? "the server closed the connection" : strerror(-err);

@@ -16,7 +16,7 @@
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 #include "gateway/base/env.h"
-#include "gateway/crypto/tls_client.h"
+#include "gateway/crypto/tls_stream.h"
 #include "gateway/wire/turn.h"
 
 #define TURN_STREAM_QUEUE (256 * 1024) /* bytes that may wait */
@@ -25,7 +25,7 @@ struct turn_stream {
     struct env *env;
     struct sock *sock;
     bool connected;         /* set by the owner, in on_connect() */
-    struct tls_client *tls; /* NULL: plain */
+    struct tls_stream *tls; /* NULL: plain */
     bool secure;            /* the handshake is done */
     struct turn_frames frames;
     uint8_t *queue;
@@ -33,7 +33,7 @@ struct turn_stream {
 };
 
 /** Starts to connect. `tls_host` is the name in the server's certificate, NULL for plain TCP;
- *  `trust` as for tls_client_trust(), or NULL. Returns 0 or an errno. */
+ *  `trust` as for tls_stream_trust(), or NULL. Returns 0 or an errno. */
 MUST_USE int turn_stream_connect(struct turn_stream *s, struct env *env, const struct addr *server,
                                  const char *tls_host, const char *trust,
                                  const struct sock_handler *handler, void *arg);

@@ -162,6 +162,8 @@ void quic_conn_add_path(struct quic_conn *conn, const struct path *path);
 /** What carries this path of a session has ended: if the session uses it, it goes elsewhere at
  * once. Does nothing for a path that the session does not know. */
 void quic_conn_path_gone(struct quic_conn *conn, const struct path *path);
+/** The same for all sessions. */
+void quic_path_gone(struct quic_endpoint *ep, const struct path *path);
 
 /**
  * Writes one ping of QUIC_GUESS_LEN bytes to send to a place where the peer may be
@@ -169,6 +171,10 @@ void quic_conn_path_gone(struct quic_conn *conn, const struct path *path);
  */
 MUST_USE int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
                              uint8_t out[static QUIC_GUESS_LEN]);
+/** Visits the paths of a kind that connected sessions have: when each was last `heard`, by an
+ *  authentic packet or probe. */
+void quic_each_path(struct quic_endpoint *ep, enum path_kind kind,
+                    void (*visit)(void *arg, const struct path *path, instant heard), void *arg);
 /** Describes the paths of a session, the current one first: how many there are, of which up to
  *  `max` are written. */
 size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size_t max);

@@ -284,3 +284,29 @@ size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size
 {
     return conn->paths ? path_set_info(conn->paths, out, max) : 0;
 }
+
+void quic_path_gone(struct quic_endpoint *ep, const struct path *path)
+{
+    list_each(node, &ep->conns)
+    {
+        struct quic_conn *conn = list_entry(node, struct quic_conn, all);
+        if (conn->connected)
+            quic_conn_path_gone(conn, path);
+    }
+}
+
+void quic_each_path(struct quic_endpoint *ep, enum path_kind kind,
+                    void (*visit)(void *arg, const struct path *path, instant heard), void *arg)
+{
+    struct path_info info[PATH_SET_MAX];
+
+    list_each(node, &ep->conns)
+    {
+        const struct quic_conn *conn = list_entry(node, struct quic_conn, all);
+        size_t count =
+            conn->connected && conn->quic ? quic_conn_paths(conn, info, PATH_SET_MAX) : 0;
+        for (size_t i = 0; i < count; i++)
+            if (info[i].path.kind == kind)
+                visit(arg, &info[i].path, info[i].heard);
+    }
+}

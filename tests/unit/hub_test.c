@@ -68,15 +68,19 @@ struct harness {
     size_t others, other_len;
     uint8_t other_first;
     size_t relayed, relay_len, stuns, rooms;
+    enum path_kind relay_kind;
     uint32_t via; /* of the last relay frames or STUN message */
 };
 
-static void on_relay(void *arg, const struct udp_rx *rx, uint32_t via)
+static void on_relay(void *arg, const struct path *path, uint8_t *data, size_t len, size_t segment)
 {
     struct harness *h = arg;
+    (void)data;
+    assert_true(segment > 0 && segment <= len);
     h->relayed++;
-    h->relay_len += rx->len;
-    h->via = via;
+    h->relay_len += len;
+    h->relay_kind = path->kind;
+    h->via = path->via;
 }
 
 static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
@@ -308,6 +312,44 @@ static void a_carrier_sends_and_brings_what_no_socket_does(void **state)
     assert_true(path_equal(&quic.from, &path));
 }
 
+/* Packet, frame, packet, and what is of no use there, all 40 bytes long. */
+static void deliver_a_mixture(struct harness *h, const struct path *path)
+{
+    uint8_t data[5 * 40] = {0};
+
+    data[0] = data[80] = DEMUX_QUIC_BIT;
+    data[40] = DEMUX_RELAY;
+    data[120] = 0x99;
+    memcpy(data + 160, (const uint8_t[]){0, 1, 0, 20, 0x21, 0x12, 0xa4, 0x42}, 8);
+    hub_deliver(&h->hub, path, data, sizeof(data), 40);
+    fake_env_settle(&h->fake);
+    assert_int_equal(quic.inputs, 2);
+    assert_int_equal(quic.bytes, 80);
+    assert_int_equal(h->others + h->stuns, 0);
+}
+
+static void what_a_connection_brings_is_told_apart(void **state)
+{
+    struct harness *h = *state;
+    const struct path path = {.kind = PATH_TCP, .via = 5, .remote = address("192.0.2.7:443")};
+
+    deliver_a_mixture(h, &path);
+    assert_int_equal(h->relayed, 1);
+    assert_int_equal(h->relay_len, 40);
+    assert_int_equal(h->relay_kind, PATH_TCP);
+    assert_int_equal(h->via, 5);
+}
+
+static void a_circuit_brings_no_frames_of_another(void **state)
+{
+    struct harness *h = *state;
+    const struct path path = {
+        .kind = PATH_RELAY, .via = 7, .remote = path_synthetic(PATH_RELAY, 7)};
+
+    deliver_a_mixture(h, &path);
+    assert_int_equal(h->relayed, 0);
+}
+
 static void sends_by_the_socket_of_the_family(void **state)
 {
     struct harness *h = *state;
@@ -436,6 +478,8 @@ int main(void)
         SENTENCE(an_extra_socket_carries_its_own_paths),
         SENTENCE(a_claimed_address_is_not_looked_into),
         SENTENCE(a_carrier_sends_and_brings_what_no_socket_does),
+        SENTENCE(what_a_connection_brings_is_told_apart),
+        SENTENCE(a_circuit_brings_no_frames_of_another),
         SENTENCE(sends_by_the_socket_of_the_family),
         SENTENCE(answers_by_the_socket_that_heard_the_question),
         SENTENCE(dials_from_no_loopback_address_to_the_outside),
