@@ -163,6 +163,7 @@ struct env_ops {
     void (*sock_close)(struct sock *s);
     void (*sock_reset)(struct sock *s);
     struct addr (*sock_local)(const struct sock *s);
+    void (*sock_keep_short)(struct sock *s, size_t unsent);
 
     int (*owner_of_tcp)(struct env *env, const struct addr *client, const struct addr *server,
                         uint32_t *uid);
@@ -357,6 +358,13 @@ static inline void sock_reset(struct env *e, struct sock *s)
 static inline struct addr sock_local(struct env *e, const struct sock *s)
 {
     return e->ops->sock_local(s);
+}
+
+/** Has the kernel take about `unsent` bytes beyond what is under way and no more (TCP): for who
+ *  would rather drop than have much wait. */
+static inline void sock_keep_short(struct env *e, struct sock *s, size_t unsent)
+{
+    e->ops->sock_keep_short(s, unsent);
 }
 
 /**

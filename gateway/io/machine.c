@@ -185,6 +185,7 @@ static const struct env_ops OPS = {
     .sock_close = io_sock_close,
     .sock_reset = io_sock_reset,
     .sock_local = io_sock_local,
+    .sock_keep_short = io_sock_keep_short,
     .owner_of_tcp = tcp_owner,
     .owner_of_udp = udp_owner,
     .lookup = look_up,

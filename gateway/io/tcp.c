@@ -1,6 +1,7 @@
 #include "gateway/io/tcp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -276,4 +277,11 @@ struct addr io_sock_local(const struct sock *s)
     if (getsockname(s->watch.fd, &local.sa, &len) < 0)
         return (struct addr){0};
     return addr_from_sockaddr(&local.sa);
+}
+
+void io_sock_keep_short(struct sock *s, size_t unsent)
+{
+    int bytes = unsent < INT_MAX ? (int)unsent : INT_MAX;
+    /* Fails for a unix socket, which holds little anyway. */
+    (void)setsockopt(s->watch.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }

@@ -32,6 +32,7 @@ void io_sock_finish(struct sock *s);
 void io_sock_close(struct sock *s);
 void io_sock_reset(struct sock *s);
 struct addr io_sock_local(const struct sock *s);
+void io_sock_keep_short(struct sock *s, size_t unsent);
 
 /**
  * Makes closing this TCP socket, or those accepted from it, send a reset.

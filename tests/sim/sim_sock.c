@@ -499,6 +499,13 @@ static int owner_op(struct env *env, const struct addr *client, const struct add
     return -ENOENT;
 }
 
+/* The buffers are small as they are. */
+static void keep_short_op(struct sock *s, size_t unsent)
+{
+    (void)s;
+    (void)unsent;
+}
+
 void sim_sock_ops(struct env_ops *ops)
 {
     ops->sock_listen = listen_op;
@@ -515,5 +522,6 @@ void sim_sock_ops(struct env_ops *ops)
     ops->sock_close = close_op;
     ops->sock_reset = reset_op;
     ops->sock_local = local_op;
+    ops->sock_keep_short = keep_short_op;
     ops->owner_of_tcp = owner_op;
 }

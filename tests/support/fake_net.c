@@ -455,6 +455,13 @@ bool fake_sock_was_reset(const struct sock *s)
     return s->reset;
 }
 
+/* The buffers are small as they are. */
+static void keep_short_op(struct sock *s, size_t unsent)
+{
+    (void)s;
+    (void)unsent;
+}
+
 /* ---- the whole ---- */
 
 void fake_net_ops(struct env_ops *ops)
@@ -478,6 +485,7 @@ void fake_net_ops(struct env_ops *ops)
     ops->sock_close = close_op;
     ops->sock_reset = reset_op;
     ops->sock_local = sock_local_op;
+    ops->sock_keep_short = keep_short_op;
 }
 
 void fake_net_deinit(struct fake_env *f)

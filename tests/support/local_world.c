@@ -261,6 +261,12 @@ static int save(struct env *e, const char *name, const uint8_t *data, size_t len
     return world_of(e)->save_error;
 }
 
+static void keep_short(struct sock *s, size_t unsent)
+{
+    (void)s;
+    (void)unsent;
+}
+
 static const struct env_ops ops = {
     .now = now,
     .wall_us = wall_us,
@@ -284,6 +290,7 @@ static const struct env_ops ops = {
     .sock_close = close_sock,
     .sock_reset = reset_sock,
     .sock_local = sock_at,
+    .sock_keep_short = keep_short,
     .owner_of_tcp = owner_of,
     .owner_of_udp = owner_of,
     .load = load,
