@@ -81,6 +81,9 @@ void settings_node_options(const struct settings *s, const char *version, struct
     memset(out, 0, sizeof(*out));
     for (size_t i = 0; i < s->gateway_listen.count && i < max; i++)
         out->listen[i] = s->gateway_listen.at[i];
+    for (size_t i = 0; i < s->relay_tls_listen.count && i < NODE_TLS_LISTEN_MAX; i++)
+        out->tls_listen[i] = s->relay_tls_listen.at[i];
+    out->tcp = s->gateway_tcp;
     out->port_kept = s->gateway_port == SETTINGS_PORT_KEPT;
     (void)snprintf(out->network, sizeof(out->network), "%s", s->gateway_network);
     (void)snprintf(out->nickname, sizeof(out->nickname), "%s", s->gateway_nickname);

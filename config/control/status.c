@@ -102,9 +102,10 @@ static json_t *path_json(const struct peer_view *view)
 {
     if (!view->path.present)
         return json_null();
-    return json_pack("{s:s, s:o, s:o, s:o}", "kind", view->path.kind, "remote",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", view->path.kind, "remote",
                      addr_json(&view->path.remote), "rtt_ms", rtt_json(view->path.rtt), "mtu",
-                     view->path.mtu ? json_integer(view->path.mtu) : json_null());
+                     view->path.mtu ? json_integer(view->path.mtu) : json_null(), "over",
+                     protocol_text(view->path.over));
 }
 
 static json_t *ports_json(const struct port_list *ports, const struct peer_id *peer)
@@ -162,8 +163,9 @@ static json_t *peers_json(struct command_context *c)
 
 json_t *command_status(struct command_context *c, const json_t *request)
 {
-    struct addr udp[LISTEN_MAX];
+    struct addr udp[LISTEN_MAX], tcp[LISTEN_MAX];
     size_t udp_count = node_addresses(c->node, udp, LISTEN_MAX);
+    size_t tcp_count = node_tcp_addresses(c->node, tcp, LISTEN_MAX);
     instant uptime = env_now(c->env) - c->since;
     (void)request;
 
@@ -171,6 +173,7 @@ json_t *command_status(struct command_context *c, const json_t *request)
         json_pack("{s:o, s:s, s:i, s:I, s:o, s:o, s:o}", "id", id_json(c->id), "version",
                   c->version, "pid", c->pid, "uptime_s", (json_int_t)(uptime / SEC(1)), "home",
                   protocol_text(c->home), "udp", addrs_json(udp, udp_count), "nat", nat_json(c));
+    (void)json_object_set_new(status, "tcp", addrs_json(tcp, tcp_count));
     (void)json_object_set_new(status, "dns",
                               json_pack("{s:o, s:s}", "listen",
                                         listens_json(c, c->services->dns_listens), "suffix",

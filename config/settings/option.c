@@ -157,17 +157,31 @@ static int add_name(void *field, const char *word, struct complaint *why)
     return 0;
 }
 
+/* ":PORT", or ":PORT/TLS_PORT". */
+static bool ports_ok(const char *colon)
+{
+    char first[8] = "";
+    size_t len = strcspn(colon + 1, "/");
+    const char *behind = colon + 1 + len;
+    uint64_t port;
+
+    if (len >= sizeof(first))
+        return false;
+    memcpy(first, colon + 1, len);
+    return number_parse(&port, first, 1, 65535) == 0 &&
+           (*behind == '\0' || number_parse(&port, behind + 1, 1, 65535) == 0);
+}
+
 static int add_relay(void *field, const char *word, struct complaint *why)
 {
     struct relay_list *list = field;
     const char *sign = strchr(word, '@');
     const char *colon = strrchr(word, ':');
-    uint64_t port;
 
     if (list->count == OPTION_RELAYS_MAX)
         return bad(why, "more than %d relays", OPTION_RELAYS_MAX);
     if (!sign || sign - word != OPTION_PEER_ID_LEN || !colon || colon < sign + 2 ||
-        strlen(word) >= sizeof(list->at[0]) || number_parse(&port, colon + 1, 1, 65535) < 0)
+        strlen(word) >= sizeof(list->at[0]) || !ports_ok(colon))
         return bad(why, "'%s' is not a relay; write PEER_ID@HOST:PORT", word);
     memcpy(list->at[list->count], word, strlen(word) + 1);
     list->count++;

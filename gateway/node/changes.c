@@ -74,6 +74,7 @@ void node_network_changed(struct node *n)
     hub_read_locals(&n->hub);
     lan_link_network_changed(&n->lan);
     outside_network_changed(&n->outside);
+    tcp_roads_network_changed(&n->tcp);
     list_each(node, &n->members)
     {
         peer_probe(&list_entry(node, struct member, link)->peer);

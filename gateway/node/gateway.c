@@ -513,6 +513,9 @@ int node_start(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "%s", strerror(-err));
         return err;
     }
+    err = tcp_roads_start(&n->tcp, &n->desk, member_tcp_places, why, why_len);
+    if (err < 0)
+        return err;
     node_registry_changed(n);
     return 0;
 }
@@ -558,6 +561,7 @@ void node_free(struct node *n)
     relay_desk_stop(&n->relay);
     punch_desk_stop(&n->punch);
     bootstrap_desk_stop(&n->bootstrap);
+    tcp_roads_stop(&n->tcp);
     if (n->quic)
         hub_close(&n->hub);
     quic_endpoint_free(n->quic);
@@ -589,6 +593,11 @@ size_t node_addresses(const struct node *n, struct addr *out, size_t max)
     for (size_t i = 0; i < count; i++)
         out[i] = n->hub.socket[i].local;
     return count;
+}
+
+size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max)
+{
+    return tcp_roads_listens(&n->tcp, out, max);
 }
 
 void node_serve(struct node *n, const struct node_server *server, void *arg)

@@ -126,7 +126,32 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
     for (size_t i = 0; i < count; i++)
         add_candidate(&c, &relay[i]);
     relay_desk_find(&n->relay, p);
+    tcp_roads_find(&n->tcp, p);
     return c.count;
+}
+
+/* A relay takes TLS; a peer perhaps TCP, where it takes UDP. */
+size_t member_tcp_places(void *node, const struct peer_id *id, struct tcp_place *out, size_t max)
+{
+    struct node *n = node;
+    const struct known_peer *known = registry_peer(n->registry, id);
+    struct addr relay[PEER_ADDRESSES_MAX];
+    struct path at[2 * PEER_ADDRESSES_MAX];
+    struct candidates c = {.out = at, .max = 2 * PEER_ADDRESSES_MAX};
+    const char *host = "";
+    size_t count = relay_desk_tls(&n->relay, id, relay, PEER_ADDRESSES_MAX, &host), used = 0;
+
+    for (size_t i = 0; known && i < PEER_ADDRESSES_MAX; i++) {
+        add_candidate(&c, &known->address[i]);
+        add_candidate(&c, &known->last_good[i]);
+    }
+    for (size_t i = 0; i < count && used < max; i++, used++) {
+        out[used] = (struct tcp_place){.to = relay[i], .tls = true};
+        memcpy(out[used].host, host, strlen(host) + 1);
+    }
+    for (size_t i = 0; i < c.count && used < max; i++, used++)
+        out[used] = (struct tcp_place){.to = at[i].remote};
+    return used;
 }
 
 /* ---- what happens to peers ---- */
@@ -274,6 +299,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
         bootstrap_desk_on_conn(&n->bootstrap, kind_of(n, p), conn);
     outside_on_conn(&n->outside, conn, ended);
     punch_desk_on_conn(&n->punch, p, conn, ended);
+    tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }
 
 const struct peer_events MEMBER_EVENTS = {

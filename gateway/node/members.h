@@ -18,6 +18,7 @@
 #include "gateway/node/outside.h"
 #include "gateway/node/punch_desk.h"
 #include "gateway/node/relay_desk.h"
+#include "gateway/node/tcp_roads.h"
 #include "gateway/peer/peer.h"
 
 #define MEMBER_LAN_MAX 4 /* addresses that LAN discovery gave, newest first */
@@ -52,6 +53,7 @@ struct node {
     struct addr reflexive[STUN_FAMILIES]; /* as the gatherer was told */
     size_t reflexives;
     struct punch_desk punch;
+    struct tcp_roads tcp;
     struct peer_host host;
 
     struct map by_id;
@@ -79,6 +81,8 @@ struct member *member_find(struct node *n, const struct peer_id *id);
 struct member *member_get(struct node *n, const struct peer_id *id);
 /** Is there a place for a session that this peer has opened? */
 bool member_may_come(struct node *n, const struct peer_id *id);
+/** Where a peer may answer over TCP, for struct tcp_roads; `node` is a struct node. */
+size_t member_tcp_places(void *node, const struct peer_id *id, struct tcp_place *out, size_t max);
 /** Ends it: its requests fail with -ECANCELED. */
 void member_free(struct member *m);
 /** Answers those who wait; a request that one of them makes anew waits for the next time. */

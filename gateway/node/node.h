@@ -30,6 +30,7 @@ enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 
 #define RELAY_USE_MAX     2 /* a home and a spare */
+#define NODE_TLS_LISTEN_MAX 4
 #define NODE_STUN_MAX     8
 #define NODE_EXTERNAL_MAX 4
 
@@ -51,6 +52,8 @@ struct node_options {
     uint64_t rate;             /* bytes/s a peer, 0: no limit */
     unsigned udp_idle_s;       /* 0: 60 */
     unsigned max_peers;        /* sessions at a time, 0: 1024 */
+    bool tcp;                  /* take sessions over TCP, too, at the numbers of the UDP sockets */
+    struct addr tls_listen[NODE_TLS_LISTEN_MAX]; /* and over TLS there; none from the end on */
     enum relay_serve relay_serve;
     uint64_t relay_rate;                     /* bytes/s that we relay for one peer; 0: no limit */
     uint64_t relay_daily;                    /* bytes in 24 hours; 0: no limit */
@@ -97,6 +100,7 @@ struct peer_view {
         struct addr remote;
         instant rtt; /* 0: not measured */
         unsigned mtu;
+        const char *over; /* what carries the way to the relay: "udp", "tcp"; NULL: no relay */
     } path;
     const char *why_not_direct; /* NULL when direct */
     const char *last_error;     /* of the last failed attempt, or NULL */
@@ -155,6 +159,8 @@ struct registry *node_registry(struct node *n);
 const struct peer_id *node_id(const struct node *n);
 /** Writes the bound UDP addresses, at most `max`. Returns how many. */
 size_t node_addresses(const struct node *n, struct addr *out, size_t max);
+/** As node_addresses(), of TCP and TLS. */
+size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max);
 /** Who hands out our services; NULL: nobody, and peers are told that there is none. */
 void node_serve(struct node *n, const struct node_server *server, void *arg);
 /** Calls w->changed() from now on. Any watch may be taken back from inside of that. */

@@ -150,6 +150,19 @@ bool registry_target_ok(const char *target, bool off_host)
            host_ok(target, (size_t)(colon - target));
 }
 
+/* HOST:PORT, or HOST:PORT/TLS-PORT, in PEER_RELAY_MAX characters at most. */
+static bool relay_host_ok(const char *host)
+{
+    char udp[PEER_RELAY_MAX + 1];
+    size_t len = strcspn(host, "/");
+
+    if (host[len] && !local_port_ok(host + len + 1))
+        return false;
+    memcpy(udp, host, len);
+    udp[len] = '\0';
+    return registry_target_ok(udp, true) && strncmp(udp, "unix:", 5) != 0;
+}
+
 bool registry_relay_ok(const char *relay)
 {
     struct peer_id id;
@@ -158,7 +171,7 @@ bool registry_relay_ok(const char *relay)
         return false;
     const char *host = relay + PEER_ID_TEXT_LEN + 1;
     return peer_id_parse(&id, relay, PEER_ID_TEXT_LEN) == 0 && host[-1] == '@' &&
-           registry_target_ok(host, true) && strncmp(host, "unix:", 5) != 0;
+           relay_host_ok(host);
 }
 
 /* ---- finding ---- */

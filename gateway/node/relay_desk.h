@@ -40,6 +40,10 @@ void relay_desk_find(struct relay_desk *d, struct peer *p);
  *  more may follow. */
 size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, struct addr *out,
                             size_t max, bool *more);
+/** Where a peer that is a relay may take TLS, and by which host name (borrowed until the loop runs
+ *  again). As relay_desk_addresses(). */
+size_t relay_desk_tls(const struct relay_desk *d, const struct peer_id *id, struct addr *out,
+                      size_t max, const char **host);
 /** Is this peer one of the relays that we keep connected? */
 bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id);
 /** The addresses, by UDP, of relays that we have sessions with: they answer STUN there. Writes up
@@ -62,8 +66,8 @@ void relay_desk_input(struct relay_desk *d, const struct path *path, uint8_t *da
 /** Sockets take datagrams again. */
 void relay_desk_on_room(struct relay_desk *d);
 
-/** For `status`: the address that stands for a circuit, that of its relay; none if it is gone. */
-struct addr relay_desk_remote(const struct relay_desk *d, const struct path *path);
+/** For `status`: the way to the relay of a circuit, or none if it is gone. */
+struct path relay_desk_leg(const struct relay_desk *d, const struct path *path);
 /** The relay through which we are reached first, as PEER_ID@HOST:PORT; empty while there is none.
  */
 void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1]);

@@ -261,6 +261,17 @@ size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, stru
     return count;
 }
 
+size_t relay_desk_tls(const struct relay_desk *d, const struct peer_id *id, struct addr *out,
+                      size_t max, const char **host)
+{
+    const struct relay_site *p = place_of(d, id);
+
+    if (!p)
+        return 0;
+    *host = p->name;
+    return relay_site_tls(p, out, max);
+}
+
 bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id)
 {
     const struct relay_site *p = place_of(d, id);
@@ -299,14 +310,14 @@ bool relay_desk_admits(const struct relay_desk *d, const struct peer_id *id)
     return (d->server || place_of(d, id)) && !registry_is_blocked(d->node->registry, id);
 }
 
-struct addr relay_desk_remote(const struct relay_desk *d, const struct path *path)
+struct path relay_desk_leg(const struct relay_desk *d, const struct path *path)
 {
     struct quic_conn *conn = relay_client_conn_of(d->client, path);
     struct quic_conn_info info = {0};
 
     if (conn)
         quic_conn_info(conn, &info);
-    return info.path.remote;
+    return info.path;
 }
 
 static bool is_silent(const struct quic_conn *conn)

@@ -10,6 +10,7 @@
 #define PLACES_MAX     64
 #define LOOK_UP_AGAIN  SEC(300)
 #define INTERFACES_MAX 64
+#define TLS_PORT       443 /* looks like a web server, and is let through everywhere */
 
 struct relay_site *relay_site_find(const struct list *places, const struct peer_id *id)
 {
@@ -115,32 +116,50 @@ static void on_looked_up(struct lookup *l, int err, const struct addr *list, int
         peer_note(m, "%s: no address that a peer may name", p->host);
 }
 
-/* HOST:PORT, [IPV6]:PORT. Returns false if it is neither. */
-static bool split(const char *text, char *host, size_t room, uint16_t *port)
+/* HOST:PORT, [IPV6]:PORT, and with /PORT behind. Returns false if it is neither. */
+static bool split(const char *text, char *host, size_t room, uint16_t port[static 2])
 {
-    const char *colon = strrchr(text, ':');
+    const char *colon = strrchr(text, ':'), *slash = strrchr(text, '/');
     bool brackets = text[0] == '[' && colon && colon > text && colon[-1] == ']';
     const char *from = brackets ? text + 1 : text;
     size_t len = colon ? (size_t)(colon - from) - brackets : 0;
 
-    if (len == 0 || len >= room || text_parse_u16(port, colon + 1, strlen(colon + 1)) < 0)
+    if (len == 0 || len >= room || (slash && slash < colon))
+        return false;
+    size_t digits = slash ? (size_t)(slash - colon - 1) : strlen(colon + 1);
+    port[1] = TLS_PORT;
+    if (text_parse_u16(&port[0], colon + 1, digits) < 0 ||
+        (slash && text_parse_u16(&port[1], slash + 1, strlen(slash + 1)) < 0))
         return false;
     memcpy(host, from, len);
     host[len] = '\0';
-    return *port != 0;
+    return port[0] != 0 && port[1] != 0;
 }
 
 void relay_site_look_up(struct relay_site *p)
 {
     struct env *env = p->node->env;
-    char host[PEER_RELAY_MAX + 1];
-    uint16_t port;
+    uint16_t port[2];
 
     if (p->lookup.query || (p->looked_up > 0 && env_now(env) < p->looked_up + LOOK_UP_AGAIN))
         return;
     p->looked_up = env_now(env);
-    if (!split(p->host, host, sizeof(host), &port) || env_lookup(env, &p->lookup, host, port) < 0)
+    bool fine = split(p->host, p->name, sizeof(p->name), port);
+    p->tls_port = fine ? port[1] : 0;
+    if (!fine || env_lookup(env, &p->lookup, p->name, port[0]) < 0)
         log_warn(LOG_RELAY, "relay %s: not a HOST:PORT that can be looked up", p->host);
+}
+
+size_t relay_site_tls(const struct relay_site *p, struct addr *out, size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < (size_t)p->found_count && count < max; i++) {
+        out[count] = p->found[i];
+        addr_set_port(&out[count], p->tls_port);
+        count += p->named || is_harmless(p->node->env, &out[count]);
+    }
+    return count;
 }
 
 struct relay_site *relay_site_get(struct list *places, const struct desk *node, const char *text,

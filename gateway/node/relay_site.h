@@ -20,7 +20,9 @@ struct relay_site {
     struct list link;
     const struct desk *node;
     struct peer_id id;
-    char host[PEER_RELAY_MAX + 1]; /* HOST:PORT */
+    char host[PEER_RELAY_MAX + 1]; /* HOST:PORT, or HOST:PORT/TLS-PORT */
+    char name[PEER_RELAY_MAX + 1]; /* HOST alone, once it was looked up */
+    uint16_t tls_port;             /* where it takes TLS */
     bool ours;                     /* a person configured it for us */
     bool named;                    /* a person has named it, for us or for a peer */
     bool told;                     /* of the refusal, in the log */
@@ -47,6 +49,8 @@ void relay_site_free(struct relay_site *p);
 
 /** Looks its name up, unless that was done lately. What is found is dialled. */
 void relay_site_look_up(struct relay_site *p);
+/** Where it may take TLS, as far as that is known: writes up to `max`, returns how many. */
+size_t relay_site_tls(const struct relay_site *p, struct addr *out, size_t max);
 /** Remembers to ask it for a peer. Returns false if there are too many. */
 bool relay_site_remember(struct relay_site *p, const struct peer_id *id);
 /** Is it to be asked for this peer? */

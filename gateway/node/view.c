@@ -50,8 +50,12 @@ static void view_path(const struct member *m, const struct quic_conn_info *info,
 
     *out = (struct path_view){
         .present = true, .kind = KIND[info->path.kind], .rtt = info->rtt, .mtu = QUIC_PAYLOAD};
-    out->remote = info->path.kind == PATH_RELAY ? relay_desk_remote(&m->node->relay, &info->path)
-                                                : info->path.remote;
+    out->remote = info->path.remote;
+    if (info->path.kind != PATH_RELAY)
+        return;
+    const struct path leg = relay_desk_leg(&m->node->relay, &info->path);
+    out->remote = leg.remote;
+    out->over = KIND[leg.kind];
 }
 
 static void view_connection(const struct member *m, struct peer_view *out)

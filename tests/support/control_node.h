@@ -54,6 +54,14 @@ size_t node_addresses(const struct node *n, struct addr *out, size_t max)
     return 1;
 }
 
+size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max)
+{
+    (void)n;
+    (void)out;
+    (void)max;
+    return 0;
+}
+
 void node_registry_changed(struct node *n)
 {
     n->changed++;

@@ -1,0 +1,372 @@
+/* Connections that carry paths: where we listen, how they begin and end. */
+#include "gateway/node/tcp_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+
+#define PROVE_WITHIN  SEC(10)
+#define IDLE_AFTER    SEC(60)
+#define SWEEP_EVERY   SEC(5)
+#define LOCALS_MAX    64
+#define STRANGERS_MAX 64 /* that have not proved anything yet, */
+#define STRANGERS_OF  8  /* and of one address */
+
+/* ---- the end of one ---- */
+
+static void close_road(struct road *road)
+{
+    struct tcp_roads *r = road->roads;
+    const struct path path = road->path;
+
+    (void)map_remove(&r->by_via, &road->path.via, sizeof(road->path.via));
+    list_remove(&road->link);
+    r->count--;
+    tcp_road_close(&road->tcp);
+    free(road);
+    quic_path_gone(r->node->hub->quic, &path);
+    hub_wake(r->node->hub);
+}
+
+static void lose(struct road *road, const char *why)
+{
+    struct tcp_roads *r = road->roads;
+    char text[ADDR_TEXT_MAX];
+    const char *kind = road->tls ? "TLS" : "TCP";
+    struct peer *p = road->tcp.dialled ? r->node->find(r->node->node, &road->id) : NULL;
+
+    (void)addr_print(&road->to, text);
+    if (road->proven)
+        log_info(LOG_PATH, "%s %s: %s", kind, text, why);
+    else
+        log_debug(LOG_PATH, "%s %s: %s", kind, text, why);
+    if (p && !road->proven)
+        peer_note(p, "%s %s: %s", kind, text, why);
+    if (road->tcp.dialled)
+        tcp_dial_again(r, road);
+    close_road(road);
+    tcp_roads_set_timer(r);
+}
+
+/* ---- events of one ---- */
+
+static struct road *road_of(struct tcp_road *tcp)
+{
+    return container_of(tcp, struct road, tcp);
+}
+
+static void on_up(struct tcp_road *tcp)
+{
+    struct road *road = road_of(tcp);
+    const struct desk *node = road->roads->node;
+    struct peer *p = tcp->dialled ? node->find(node->node, &road->id) : NULL;
+
+    if (p)
+        peer_add_candidate(p, &road->path);
+}
+
+static void on_datagrams(struct tcp_road *tcp, uint8_t *data, size_t len, size_t segment)
+{
+    const struct road *road = road_of(tcp);
+    hub_deliver(road->roads->node->hub, &road->path, data, len, segment);
+}
+
+static void on_down(struct tcp_road *tcp, const char *why)
+{
+    lose(road_of(tcp), why);
+}
+
+static const struct tcp_road_handler ROAD_HANDLER = {on_up, on_datagrams, on_down};
+
+static int carry(struct hub_carrier *carrier, const struct quic_tx *tx)
+{
+    struct tcp_roads *r = container_of(carrier, struct tcp_roads, carrier);
+    struct road *road = map_find(&r->by_via, &tx->path.via, sizeof(tx->path.via));
+
+    if (road)
+        tcp_road_send(&road->tcp, tx->data, tx->len, tx->segment);
+    return 0;
+}
+
+/* ---- the beginning of one ---- */
+
+/* Returns one that is in the tables, and not open yet, or NULL. */
+static struct road *new_road(struct tcp_roads *r, const struct addr *to, bool tls)
+{
+    struct road *road = r->count < r->node->options->max_peers ? malloc(sizeof(*road)) : NULL;
+
+    if (!road)
+        return NULL;
+    /* Not all of it: the buffers of `tcp` are large. */
+    memset(road, 0, offsetof(struct road, tcp));
+    road->roads = r;
+    road->to = *to;
+    road->tls = tls;
+    road->since = road->used = env_now(r->node->env);
+    road->path = (struct path){.kind = PATH_TCP, .via = ++r->last_via, .remote = *to};
+    if (map_insert(&r->by_via, &road->path.via, sizeof(road->path.via), road) < 0) {
+        free(road);
+        return NULL;
+    }
+    list_append(&r->roads, &road->link);
+    r->count++;
+    return road;
+}
+
+static void unmake(struct road *road)
+{
+    (void)map_remove(&road->roads->by_via, &road->path.via, sizeof(road->path.via));
+    list_remove(&road->link);
+    road->roads->count--;
+    free(road);
+}
+
+int tcp_roads_dial(struct tcp_roads *r, const struct peer_id *id, const struct tcp_place *place,
+                   unsigned failures)
+{
+    struct road *road = new_road(r, &place->to, place->tls);
+    if (!road)
+        return -ENOMEM;
+    road->id = *id;
+    road->failures = failures;
+    int err = tcp_road_dial(&road->tcp, r->node->env, &place->to, place->tls ? place->host : NULL,
+                            &ROAD_HANDLER);
+    if (err < 0)
+        unmake(road);
+    return err;
+}
+
+/* IPv6 hands out addresses by /64, so that is one caller. */
+static bool same_caller(const struct addr *a, const struct addr *b)
+{
+    if (addr_is_v6(a) && addr_is_v6(b))
+        return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 8) == 0;
+    return addr_same_ip(a, b);
+}
+
+static bool may_enter(const struct tcp_roads *r, const struct addr *from)
+{
+    unsigned strangers = 0, neighbours = 0;
+
+    list_each(node, &r->roads)
+    {
+        const struct road *road = list_entry(node, struct road, link);
+        if (road->proven || road->tcp.dialled)
+            continue;
+        strangers++;
+        neighbours += same_caller(&road->to, from);
+    }
+    return strangers < STRANGERS_MAX && neighbours < STRANGERS_OF;
+}
+
+static void on_accept(void *arg, struct sock *sock, const struct addr *from)
+{
+    const struct tcp_door *door = arg;
+    struct tcp_roads *r = door->roads;
+    struct road *road = may_enter(r, from) ? new_road(r, from, door->tls) : NULL;
+
+    if (!road) {
+        sock_reset(r->node->env, sock);
+        return;
+    }
+    if (tcp_road_answer(&road->tcp, r->node->env, sock, door->tls ? r->identity : NULL,
+                        &ROAD_HANDLER) < 0)
+        unmake(road);
+    tcp_roads_set_timer(r);
+}
+
+/* ---- time ---- */
+
+struct survey {
+    struct tcp_roads *roads;
+    instant now;
+};
+
+static void note_use(void *arg, const struct path *path, instant heard)
+{
+    const struct survey *s = arg;
+    struct road *road = map_find(&s->roads->by_via, &path->via, sizeof(path->via));
+
+    if (!road || heard == 0 || heard == road->heard)
+        return;
+    road->heard = heard;
+    road->used = s->now;
+    road->proven = true;
+}
+
+static const char *why_to_close(const struct road *road, instant now)
+{
+    if (!road->proven)
+        return now >= road->since + PROVE_WITHIN ? "nobody has proved to be there" : NULL;
+    return now >= road->used + IDLE_AFTER ? "not used any more" : NULL;
+}
+
+static void sweep(struct tcp_roads *r, instant now)
+{
+    struct survey s = {.roads = r, .now = now};
+    struct list *next;
+
+    quic_each_path(r->node->hub->quic, PATH_TCP, note_use, &s);
+    for (struct list *node = r->roads.next; node != &r->roads; node = next) {
+        struct road *road = list_entry(node, struct road, link);
+        const char *why = why_to_close(road, now);
+        next = node->next;
+        if (why)
+            lose(road, why);
+    }
+}
+
+void tcp_roads_set_timer(struct tcp_roads *r)
+{
+    if (list_is_empty(&r->roads))
+        r->sweep = INSTANT_NEVER;
+    else if (r->sweep == INSTANT_NEVER)
+        r->sweep = env_now(r->node->env) + SWEEP_EVERY;
+    instant dial = tcp_dial_deadline(r);
+    timer_set(r->node->env, &r->timer, dial < r->sweep ? dial : r->sweep);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct tcp_roads *r = container_of(timer, struct tcp_roads, timer);
+    instant now = env_now(r->node->env);
+
+    if (now >= r->sweep) {
+        r->sweep = INSTANT_NEVER;
+        sweep(r, now);
+    }
+    tcp_dial_due(r, now);
+    tcp_roads_set_timer(r);
+}
+
+/* ---- what happens elsewhere ---- */
+
+void tcp_roads_on_conn(struct tcp_roads *r, const struct peer *p, struct quic_conn *conn,
+                       bool ended)
+{
+    struct quic_conn_info info;
+    (void)p;
+
+    if (ended)
+        return;
+    quic_conn_info(conn, &info);
+    if (info.path.kind == PATH_UDP && !addr_is_loopback(&info.path.remote))
+        r->udp_blocked = false;
+    struct road *road = info.path.kind == PATH_TCP
+                            ? map_find(&r->by_via, &info.path.via, sizeof(info.path.via))
+                            : NULL;
+    if (!road)
+        return;
+    road->proven = true;
+    road->used = env_now(r->node->env);
+    r->udp_blocked = r->udp_blocked || road->tcp.dialled;
+}
+
+/* A connection from an address that is gone would hang for minutes. */
+void tcp_roads_network_changed(struct tcp_roads *r)
+{
+    struct interface list[LOCALS_MAX];
+    int count = env_interfaces(r->node->env, list, LOCALS_MAX);
+    struct list *next;
+
+    r->udp_blocked = false;
+    for (struct list *node = r->roads.next; node != &r->roads; node = next) {
+        struct road *road = list_entry(node, struct road, link);
+        const struct addr local = sock_local(r->node->env, road->tcp.sock);
+        const struct addr ours = addr_unmapped(local);
+        bool here = addr_is_unspecified(&local);
+        next = node->next;
+        for (int i = 0; i < count && !here; i++)
+            here = addr_same_ip(&list[i].addr, &ours);
+        if (!here)
+            lose(road, "our address is gone");
+    }
+}
+
+size_t tcp_roads_listens(const struct tcp_roads *r, struct addr *out, size_t max)
+{
+    size_t count = r->doors < max ? r->doors : max;
+    for (size_t i = 0; i < count; i++)
+        out[i] = listener_local(r->node->env, r->door[i].listener);
+    return count;
+}
+
+/* ---- life ---- */
+
+static const struct listen_handler LISTEN_HANDLER = {on_accept};
+
+static int open_door(struct tcp_roads *r, const struct addr *at, bool tls, char *why,
+                     size_t why_len)
+{
+    struct tcp_door *door = &r->door[r->doors];
+    char text[ADDR_TEXT_MAX];
+
+    *door = (struct tcp_door){.roads = r, .tls = tls};
+    int err = sock_listen(r->node->env, &door->listener, at, &LISTEN_HANDLER, door);
+    if (err == 0)
+        r->doors++;
+    else
+        (void)snprintf(why, why_len, "cannot listen on TCP %s: %s", addr_print(at, text),
+                       strerror(-err));
+    return err;
+}
+
+static int open_doors(struct tcp_roads *r, char *why, size_t why_len)
+{
+    const struct node_options *o = r->node->options;
+    const struct hub *hub = r->node->hub;
+    int err = 0;
+
+    if (!addr_is_none(&o->tls_listen[0]))
+        err = tls_identity_new(&r->identity);
+    if (err < 0)
+        (void)snprintf(why, why_len, "no TLS certificate could be made");
+    for (size_t i = 0; err == 0 && i < NODE_TLS_LISTEN_MAX; i++)
+        if (!addr_is_none(&o->tls_listen[i]))
+            err = open_door(r, &o->tls_listen[i], true, why, why_len);
+    for (size_t i = 0; err == 0 && o->tcp && i < hub->sockets; i++)
+        err = open_door(r, &hub->socket[i].local, false, why, why_len);
+    return err;
+}
+
+int tcp_roads_start(struct tcp_roads *r, const struct desk *node,
+                    size_t (*places)(void *node, const struct peer_id *id, struct tcp_place *out,
+                                     size_t max),
+                    char *why, size_t why_len)
+{
+    uint8_t secret[MAP_SECRET_LEN];
+
+    *r = (struct tcp_roads){.node = node,
+                            .places = places,
+                            .carrier.send = carry,
+                            .sweep = INSTANT_NEVER,
+                            .timer.fire = on_timer};
+    env_random(node->env, secret, sizeof(secret));
+    map_init(&r->by_via, secret);
+    list_init(&r->roads);
+    list_init(&r->wishes);
+    hub_set_carrier(node->hub, PATH_TCP, &r->carrier);
+    return open_doors(r, why, why_len);
+}
+
+void tcp_roads_stop(struct tcp_roads *r)
+{
+    if (!r->node)
+        return;
+    timer_stop(r->node->env, &r->timer);
+    hub_set_carrier(r->node->hub, PATH_TCP, NULL);
+    for (size_t i = 0; i < r->doors; i++)
+        listener_close(r->node->env, r->door[i].listener);
+    for (struct list *node; (node = list_first(&r->roads));) {
+        struct road *road = list_entry(node, struct road, link);
+        tcp_road_close(&road->tcp);
+        unmake(road);
+    }
+    tcp_dial_end(r);
+    map_deinit(&r->by_via);
+    tls_identity_free(r->identity);
+    *r = (struct tcp_roads){0};
+}
