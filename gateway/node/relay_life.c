@@ -185,10 +185,9 @@ static void on_closed(void *arg, const struct peer_id *id, const struct path *pa
     if (!m || !peer_conn(m))
         return;
     quic_conn_info(peer_conn(m), &info);
-    if (!path_equal(&info.path, path))
-        return;
-    quic_conn_probe(peer_conn(m));
-    relay_desk_find(d, m);
+    quic_conn_path_gone(peer_conn(m), path);
+    if (path_equal(&info.path, path))
+        relay_desk_find(d, m);
 }
 
 static const struct relay_client_events CLIENT_EVENTS = {

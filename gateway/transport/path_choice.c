@@ -12,6 +12,9 @@
 #define HOLD_FIRST  SEC(5)   /* before one that was is used again; doubled each time */
 #define REST_AFTER  SEC(300) /* without data */
 
+#define ONE_TIME    SEC(2) /* round trips measured so close to one another can be compared */
+#define AGAIN_AFTER SEC(1)
+
 enum { BETTER_TIMES = 2, FALLS_MAX = 6 };
 
 /* ---- changing ---- */
@@ -137,30 +140,50 @@ static void look_up(struct path_set *s, instant now)
         go(s, best, now, true);
 }
 
-static void compare(const struct path_slot *cur, struct path_slot *p)
+/* What was measured at different times says more of the load than of the paths. Each measurement of
+ * the other path counts once. */
+static void compare(const struct path_slot *cur, struct path_slot *p, instant now)
 {
-    instant gain = cur->rtt / 10 > MIN_GAIN ? cur->rtt / 10 : MIN_GAIN;
+    instant gain = cur->last / 10 > MIN_GAIN ? cur->last / 10 : MIN_GAIN;
+    instant bonus = addr_is_v6(&p->path.remote) && !addr_is_v6(&cur->path.remote) ? V6_BONUS : 0;
+    instant malus = addr_is_v6(&cur->path.remote) && !addr_is_v6(&p->path.remote) ? V6_BONUS : 0;
 
-    if (p == cur || path_tier(&p->path) != path_tier(&cur->path) || cur->samples < 2 ||
-        p->samples < 2)
-        return;
-    if (score(p) + gain > score(cur))
+    p->compared = p->answered;
+    if (p->last + malus + gain > cur->last + bonus) {
         p->better = 0;
-    else if (p->better < BETTER_TIMES)
-        p->better++;
-}
-
-void path_choice_compare(struct path_set *s, struct path_slot *p)
-{
-    const struct path_slot *cur = path_table_current(s);
-
-    if (p != cur) {
-        compare(cur, p);
         return;
     }
-    for (unsigned i = 0; i < PATH_SET_MAX && p->samples <= PATH_SAMPLES; i++)
-        if (s->slot[i].state == PATH_GOOD) /* they may have been measured before it was */
-            compare(cur, &s->slot[i]);
+    if (++p->better >= BETTER_TIMES)
+        p->better = BETTER_TIMES;
+    else
+        path_table_ping_by(p, now + AGAIN_AFTER);
+}
+
+static bool are_of_one_time(const struct path_slot *a, const struct path_slot *b)
+{
+    instant apart =
+        a->answered > b->answered ? a->answered - b->answered : b->answered - a->answered;
+    return a->samples > 0 && b->samples > 0 && apart <= ONE_TIME;
+}
+
+static bool is_comparable(const struct path_set *s, const struct path_slot *p)
+{
+    const struct path_slot *cur = &s->slot[s->current];
+    return s->role == PATH_DIALLER && p != cur && p->state == PATH_GOOD &&
+           path_tier(&p->path) == path_tier(&cur->path) && p->compared != p->answered;
+}
+
+void path_choice_compare(struct path_set *s, struct path_slot *p, instant now)
+{
+    struct path_slot *cur = path_table_current(s);
+
+    if (is_comparable(s, p) && !are_of_one_time(cur, p))
+        path_table_ping_by(cur, now);
+    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
+        struct path_slot *other = &s->slot[i];
+        if (is_comparable(s, other) && are_of_one_time(cur, other))
+            compare(cur, other, now);
+    }
 }
 
 /* The dialler alone changes for speed, or two sides would chase one another. */

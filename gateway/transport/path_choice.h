@@ -36,7 +36,7 @@ instant path_choice_deadline(const struct path_set *s);
 void path_choice_plan(struct path_set *s, instant now);
 
 /** A path has answered: compares it with the current one. */
-void path_choice_compare(struct path_set *s, struct path_slot *p);
+void path_choice_compare(struct path_set *s, struct path_slot *p, instant now);
 /** The other side sends over `p`, or said that it does: goes there as well, if that is right. */
 void path_choice_follow(struct path_set *s, struct path_slot *p, instant now);
 /** The other side sends over `p` and no longer over the current path. */

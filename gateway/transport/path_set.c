@@ -234,6 +234,7 @@ static void measure(struct path_slot *p, instant rtt)
 {
     if (rtt == 0)
         rtt = 1; /* 0 says "not measured" */
+    p->last = rtt;
     p->rtt = p->samples == 0 ? rtt : (7 * p->rtt + rtt) / 8;
     if (p->samples < UINT8_MAX)
         p->samples++;
@@ -267,7 +268,7 @@ static void on_answer(struct path_set *s, struct path_slot *p, const struct path
     p->unanswered = 0;
     p->asked_since = 0;
     path_ping_answered(s, p, now);
-    path_choice_compare(s, p);
+    path_choice_compare(s, p, now);
     path_choice_follow(s, p, now);
 }
 

@@ -77,6 +77,8 @@ struct path_slot {
     instant hold;        /* until then it is not chosen for being better */
     instant moved;       /* packets come this way and not by the current path since, or 0 */
     instant rtt;         /* smoothed, 0: not measured */
+    instant last;        /* round trip, as measured last */
+    instant compared;    /* `answered`, when that was last compared */
     struct addr seen;    /* where the other side sees us on this path, or none */
 };
 
