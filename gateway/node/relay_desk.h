@@ -25,6 +25,9 @@ struct relay_desk {
     struct relay_client *client;
     struct hub_carrier carrier;
     struct list places; /* of struct relay_site: relays that we know of */
+    struct list early;  /* of struct early: datagrams that came along with a circuit */
+    unsigned early_count;
+    struct deferred early_work;
     struct timer timer;
     instant look; /* at what is kept, next; INSTANT_NEVER: nothing is */
 };

@@ -37,11 +37,13 @@ static bool is_fit(const struct quic_conn *conn, struct path *path)
 
 static void ask(struct relay_desk *d, struct quic_conn *conn, struct peer *p)
 {
-    struct path relay, known;
+    struct path relay, circuit;
 
-    if (is_fit(conn, &relay) && relay_client_open(d->client, env_now(d->node->env), conn, &relay,
-                                                  &p->id, &known) == -EALREADY)
-        peer_add_candidate(p, &known);
+    if (!is_fit(conn, &relay) || relay_client_open(d->client, env_now(d->node->env), conn, &relay,
+                                                   &p->id, &circuit) == -ENOMEM)
+        return;
+    relay_set_timer(d);
+    peer_add_candidate(p, &circuit); /* what it sends first goes along with the request */
 }
 
 /* Does a person wait for this peer? Then a relay that did not answer lately is tried all the same.
@@ -138,8 +140,7 @@ void relay_find_ready(struct relay_desk *d, const struct peer *p, struct quic_co
     size_t count = relay_client_circuits(d->client, &p->id, NULL, k, CIRCUITS_MAX);
 
     for (size_t i = 0; i < count && i < CIRCUITS_MAX; i++)
-        if (k[i].open)
-            quic_conn_add_path(conn, &k[i].path);
+        quic_conn_add_path(conn, &k[i].path);
 }
 
 /* ---- what goes wrong ---- */

@@ -8,6 +8,15 @@
 #include "gateway/base/log.h"
 
 #define LOOK_EVERY SEC(5)
+#define EARLY_MAX  64
+
+/* A datagram that came along with a circuit. */
+struct early {
+    struct list link;
+    struct path path;
+    size_t len;
+    uint8_t data[];
+};
 
 static struct peer *find_peer(const struct relay_desk *d, const struct peer_id *id)
 {
@@ -28,7 +37,7 @@ static struct relay_site *place_of_conn(const struct relay_desk *d, const struct
 
 /* ---- time ---- */
 
-static void set_timer(struct relay_desk *d)
+void relay_set_timer(struct relay_desk *d)
 {
     instant due = relay_client_deadline(d->client), now = env_now(d->node->env);
     instant server = d->server ? relay_server_deadline(d->server) : INSTANT_NEVER;
@@ -53,7 +62,7 @@ static void on_timer(struct timer *timer)
         d->look = INSTANT_NEVER;
         relay_find_look(d);
     }
-    set_timer(d);
+    relay_set_timer(d);
 }
 
 /* ---- what peers tell one another about their relays ---- */
@@ -122,6 +131,40 @@ static void deliver(void *arg, const struct path *path, uint8_t *data, size_t le
     hub_deliver(d->node->hub, path, data, len, segment);
 }
 
+/* Datagrams are not taken in while a session is telling something. */
+static void deliver_soon(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+    struct relay_desk *d = arg;
+    struct early *e = d->early_count < EARLY_MAX ? malloc(sizeof(*e) + len) : NULL;
+
+    if (!e)
+        return; /* lost, and sent once more */
+    e->path = *path;
+    e->len = len;
+    memcpy(e->data, data, len);
+    list_append(&d->early, &e->link);
+    d->early_count++;
+    env_defer(d->node->env, &d->early_work);
+}
+
+static void drop_early(struct relay_desk *d, struct early *e)
+{
+    list_remove(&e->link);
+    d->early_count--;
+    free(e);
+}
+
+static void on_early_work(struct deferred *work)
+{
+    struct relay_desk *d = container_of(work, struct relay_desk, early_work);
+
+    for (struct list *node; (node = list_first(&d->early));) {
+        struct early *e = list_entry(node, struct early, link);
+        hub_deliver(d->node->hub, &e->path, e->data, e->len, e->len);
+        drop_early(d, e);
+    }
+}
+
 static void on_registered(void *arg, void *conn, enum relay_status status)
 {
     struct relay_desk *d = arg;
@@ -156,7 +199,8 @@ static void on_circuit(void *arg, const struct peer_id *id, const struct path *p
     relay_find_await(d, m);
 }
 
-static void on_refused(void *arg, const struct peer_id *id, void *conn, int status)
+static void on_refused(void *arg, const struct peer_id *id, void *conn, const struct path *path,
+                       int status)
 {
     struct relay_desk *d = arg;
     struct peer *m = find_peer(d, id);
@@ -166,6 +210,7 @@ static void on_refused(void *arg, const struct peer_id *id, void *conn, int stat
         return;
     peer_note(m, "relay %s: %s", p->host,
               status < 0 ? "no answer" : relay_status_text((enum relay_status)status));
+    peer_path_failed(m, path);
     relay_find_await(d, m);
 }
 
@@ -182,7 +227,10 @@ static void on_closed(void *arg, const struct peer_id *id, const struct path *pa
     struct peer *m = find_peer(d, id);
     struct quic_conn_info info;
 
-    if (!m || !peer_conn(m))
+    if (!m)
+        return;
+    peer_path_failed(m, path);
+    if (!peer_conn(m))
         return;
     quic_conn_info(peer_conn(m), &info);
     quic_conn_path_gone(peer_conn(m), path);
@@ -194,6 +242,7 @@ static const struct relay_client_events CLIENT_EVENTS = {
     .tell = tell_conn,
     .send = send_over,
     .deliver = deliver,
+    .deliver_soon = deliver_soon,
     .on_registered = on_registered,
     .may_call = may_call,
     .on_circuit = on_circuit,
@@ -387,7 +436,7 @@ void relay_desk_on_conn(struct relay_desk *d, struct peer *p, struct quic_conn *
         if (peer_conn(p) == conn)
             on_ready(d, p, conn);
     }
-    set_timer(d);
+    relay_set_timer(d);
 }
 
 /* To somebody who takes us for a relay. */
@@ -419,7 +468,7 @@ void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *
         relay_server_message(d->server, now, conn, &p->id, &info.path, &m);
     else
         decline(d, conn, &m);
-    set_timer(d);
+    relay_set_timer(d);
 }
 
 /* ---- frames ---- */
@@ -461,7 +510,9 @@ int relay_desk_start(struct relay_desk *d, const struct desk *node)
 {
     *d = (struct relay_desk){
         .node = node, .carrier.send = carry, .timer.fire = on_timer, .look = INSTANT_NEVER};
+    d->early_work.run = on_early_work;
     list_init(&d->places);
+    list_init(&d->early);
     int err = relay_client_new(&d->client, &CLIENT_EVENTS, d);
     if (err == 0 && node->options->relay_serve != RELAY_SERVE_OFF) {
         const struct relay_server_options options = {
@@ -485,6 +536,9 @@ void relay_desk_stop(struct relay_desk *d)
     if (!d->node)
         return;
     timer_stop(d->node->env, &d->timer);
+    env_undefer(d->node->env, &d->early_work);
+    for (struct list *node; (node = list_first(&d->early));)
+        drop_early(d, list_entry(node, struct early, link));
     hub_set_carrier(d->node->hub, PATH_RELAY, NULL);
     for (struct list *node; (node = list_first(&d->places));)
         relay_site_free(list_entry(node, struct relay_site, link));

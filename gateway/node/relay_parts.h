@@ -8,6 +8,9 @@
 #include "gateway/node/relay_desk.h"
 #include "gateway/node/relay_site.h"
 
+/** Sets the timer anew, after anything that it depends on. */
+void relay_set_timer(struct relay_desk *d);
+
 /** Asks for the peers that have waited for a relay to be connected. */
 void relay_find_quests(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn);
 /** A peer has a session: circuits to it are paths of that. */

@@ -110,6 +110,8 @@ void peer_connect_within(struct peer *p, instant span);
 void peer_want(struct peer *p, bool wanted);
 /** One more place where the peer may be. */
 void peer_add_candidate(struct peer *p, const struct path *path);
+/** A path leads nowhere any more: what is being dialled over it has failed. */
+void peer_path_failed(struct peer *p, const struct path *path);
 /** While this attempt lasts, somebody is still looking for paths (`more`), or does not any longer.
  *  An attempt with nothing else left to try waits for that. */
 void peer_await(struct peer *p, bool more);

@@ -170,6 +170,16 @@ void peer_begin(struct peer *p)
     peer_changed(p);
 }
 
+void peer_path_failed(struct peer *p, const struct path *path)
+{
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        if (!l->session && path_equal(&l->dialled, path))
+            link_close(l, QUIC_CLOSE_DONE);
+    }
+}
+
 void peer_await(struct peer *p, bool more)
 {
     instant usual = p->give_up - PEER_CONNECT_WITHIN + WAIT_FOR_MORE;

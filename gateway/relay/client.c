@@ -9,6 +9,7 @@
 
 #define BATCH_MAX   64 /* datagrams */
 #define IDLE_SWEEPS 3
+#define ASK_AFTER   MSEC(1)
 #define FRAME_MAX   (RELAY_FRAME_HEADER + 1200)
 
 /** A circuit, open or asked for. */
@@ -19,7 +20,8 @@ struct circuit {
     struct peer_id id;
     uint32_t via;  /* ours */
     bool open;     /* then `frame` is valid; else asked for as request number `via` */
-    instant until; /* while asked for */
+    bool asked;    /* the relay was told */
+    instant until; /* while not open: when to tell the relay, and then, when to give up */
     unsigned idle; /* sweeps in a row that found it of no use */
     struct relay_frame frame;
 };
@@ -115,7 +117,7 @@ static void end(struct relay_client *c, struct circuit *k, int status)
     if (was.open)
         c->events->on_closed(c->arg, &was.id, &path);
     else
-        c->events->on_refused(c->arg, &was.id, was.conn, status);
+        c->events->on_refused(c->arg, &was.id, was.conn, &path, status);
 }
 
 static void be_open(struct relay_client *c, struct circuit *k, const struct relay_frame *f,
@@ -144,22 +146,32 @@ void relay_client_register(struct relay_client *c, void *conn)
     c->events->tell(c->arg, conn, &m);
 }
 
+/* With the first datagram, if there is one. */
+static void ask(struct relay_client *c, struct circuit *k, const uint8_t *early, size_t early_len)
+{
+    struct relay_message m = {
+        .type = RELAY_OPEN, .request = k->via, .early = early, .early_len = early_len};
+
+    memcpy(m.id, k->id.key, sizeof(m.id));
+    k->asked = true;
+    k->until += RELAY_CLIENT_OPEN_WITHIN;
+    c->events->tell(c->arg, k->conn, &m);
+}
+
 int relay_client_open(struct relay_client *c, instant now, void *conn, const struct path *path,
                       const struct peer_id *id, struct path *out)
 {
     struct circuit *k = by_peer(c, conn, id);
 
-    if (k && k->open && out)
+    if (k) {
         *out = path_of(k);
-    if (k)
         return k->open ? -EALREADY : -EINPROGRESS;
+    }
     k = add(c, conn, path, id);
     if (!k)
         return -ENOMEM;
-    k->until = now + RELAY_CLIENT_OPEN_WITHIN;
-    struct relay_message m = {.type = RELAY_OPEN, .request = k->via};
-    memcpy(m.id, id->key, sizeof(m.id));
-    c->events->tell(c->arg, conn, &m);
+    k->until = now + ASK_AFTER;
+    *out = path_of(k);
     return 0;
 }
 
@@ -198,10 +210,14 @@ static void on_incoming(struct relay_client *c, void *conn, const struct path *r
     struct circuit *k = c->events->may_call(c->arg, &id) && !by_number(c, conn, m->frame.circuit)
                             ? add(c, conn, relay, &id)
                             : NULL;
-    if (k)
-        be_open(c, k, &m->frame, true);
-    else
+    if (!k) {
         hang_up(c, conn, m->frame.circuit, RELAY_NO_PEER);
+        return;
+    }
+    const struct path inner = path_of(k);
+    be_open(c, k, &m->frame, true);
+    if (m->early_len > 0)
+        c->events->deliver_soon(c->arg, &inner, m->early, m->early_len);
 }
 
 static void on_retag(struct relay_client *c, const void *conn, const struct relay_message *m)
@@ -285,8 +301,14 @@ int relay_client_send(struct relay_client *c, const struct path *path, const uin
     size_t used = 0;
 
     /* A relay that is itself reached through one would take frames within frames. */
-    if (!k || !k->open || k->relay.kind == PATH_RELAY || segment == 0)
+    if (!k || k->relay.kind == PATH_RELAY || segment == 0 || len == 0)
         return 0;
+    if (!k->open) {
+        size_t first = len < segment ? len : segment;
+        if (!k->asked && first <= RELAY_MESSAGE_EARLY)
+            ask(c, k, data, first);
+        return 0;
+    }
     for (size_t at = 0; at < len; at += segment) {
         size_t n = len - at < segment ? len - at : segment;
         if (used + RELAY_FRAME_HEADER + n > sizeof(c->staging))
@@ -380,7 +402,10 @@ static struct circuit *overdue(const struct relay_client *c, instant now)
 void relay_client_tick(struct relay_client *c, instant now)
 {
     for (struct circuit *k; (k = overdue(c, now));)
-        end(c, k, -1);
+        if (k->asked)
+            end(c, k, -1);
+        else
+            ask(c, k, NULL, 0);
 }
 
 void relay_client_sweep(struct relay_client *c)

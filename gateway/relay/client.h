@@ -37,10 +37,15 @@ struct relay_client_events {
     void (*on_registered)(void *arg, void *conn, enum relay_status status);
     /** May this peer call us? */
     bool (*may_call)(void *arg, const struct peer_id *id);
-    /** A circuit to a peer is open: we asked for it, or the peer did. */
+    /** A circuit to a peer is open: we asked for it, or the peer did. What came along with the
+     *  peer's request follows by deliver_soon. */
     void (*on_circuit)(void *arg, const struct peer_id *id, const struct path *path, bool incoming);
-    /** There will be none through this relay: what it said, or -1, nothing within 5 s. */
-    void (*on_refused)(void *arg, const struct peer_id *id, void *conn, int status);
+    /** As deliver, but not before this call of ours has ended: it is to be copied. */
+    void (*deliver_soon)(void *arg, const struct path *path, const uint8_t *data, size_t len);
+    /** There will be none through this relay: what it said, or -1, nothing within 5 s. The path
+     *  that relay_client_open() gave leads nowhere. */
+    void (*on_refused)(void *arg, const struct peer_id *id, void *conn, const struct path *path,
+                       int status);
     /** Does a session use the circuits to this peer, or may one soon? */
     bool (*is_used)(void *arg, const struct peer_id *id);
     /** A circuit has ended; its path leads nowhere from now on. */
@@ -55,8 +60,11 @@ void relay_client_free(struct relay_client *c);
 /** Asks the relay behind `conn` to let others reach us: on_registered follows. */
 void relay_client_register(struct relay_client *c, void *conn);
 /** Asks a relay, whose session is over `path`, for a circuit to a peer, unless one is open or asked
- * for: on_circuit or on_refused follow. Returns 0, -EALREADY (there is one: `*out`, if not NULL, is
- * its path), -EINPROGRESS or -ENOMEM. */
+ * for: on_circuit or on_refused follow. Returns 0, -EALREADY (there is one), -EINPROGRESS or
+ * -ENOMEM; unless that, `*out` is the path of the circuit. Send over it at once: the first datagram
+ * goes along with the request, which waits for it for a millisecond; until the circuit is open
+ * others are lost.
+ */
 MUST_USE int relay_client_open(struct relay_client *c, instant now, void *conn,
                                const struct path *path, const struct peer_id *id, struct path *out);
 /** Ends a circuit of ours, without on_closed. Does nothing for a path that is none. */

@@ -223,6 +223,22 @@ static enum relay_status open_circuit(struct relay_server *s, instant now,
     return *out ? RELAY_OK : RELAY_TOO_MANY;
 }
 
+/* The first datagram travels with the news, and is paid for like the others. */
+static void take_early(struct relay_server *s, instant now, const struct relay_circuit *c,
+                       const struct relay_message *m, struct relay_message *news)
+{
+    if (m->early_len == 0)
+        return;
+    if (!relay_account_pay(s, c->side[1].client->account, now, m->early_len)) {
+        s->counters.over_quota++;
+        return;
+    }
+    s->counters.bytes += m->early_len;
+    s->counters.datagrams++;
+    news->early = m->early;
+    news->early_len = m->early_len;
+}
+
 static void on_open(struct relay_server *s, instant now, struct relay_client *caller,
                     const struct relay_message *m)
 {
@@ -233,6 +249,7 @@ static void on_open(struct relay_server *s, instant now, struct relay_client *ca
     if (c) {
         struct relay_message news = {.type = RELAY_INCOMING, .frame = frame_of(c, &c->side[1])};
         memcpy(news.id, caller->id.key, sizeof(news.id));
+        take_early(s, now, c, m, &news);
         tell(s, c->side[1].client, &news);
         answer.frame = frame_of(c, &c->side[0]);
     }

@@ -27,6 +27,12 @@ static void write_frame(struct writer *w, const struct relay_frame *f)
     write_bytes(w, f->tag, sizeof(f->tag));
 }
 
+static void write_early(struct writer *w, const struct relay_message *m)
+{
+    assert(m->early_len <= RELAY_MESSAGE_EARLY);
+    write_bytes(w, m->early, m->early_len);
+}
+
 static void write_places(struct writer *w, const struct relay_message *m)
 {
     assert(m->place_count <= RELAY_MESSAGE_LIST_MAX);
@@ -55,6 +61,7 @@ struct message_part relay_message_write(const struct relay_message *m,
     case RELAY_OPEN:
         write_be32(&w, m->request);
         write_bytes(&w, m->id, sizeof(m->id));
+        write_early(&w, m);
         break;
     case RELAY_OPENED:
         write_be32(&w, m->request);
@@ -64,6 +71,7 @@ struct message_part relay_message_write(const struct relay_message *m,
     case RELAY_INCOMING:
         write_frame(&w, &m->frame);
         write_bytes(&w, m->id, sizeof(m->id));
+        write_early(&w, m);
         break;
     case RELAY_RETAG:
         write_frame(&w, &m->frame);
@@ -94,6 +102,13 @@ static enum relay_status read_status(struct reader *r)
 {
     uint8_t status = read_u8(r);
     return status < RELAY_STATUS_COUNT ? (enum relay_status)status : RELAY_DENIED;
+}
+
+static void read_early(struct reader *r, struct relay_message *m)
+{
+    m->early_len = r->left;
+    m->early = m->early_len > 0 ? read_bytes(r, m->early_len) : NULL;
+    r->failed = r->failed || m->early_len > RELAY_MESSAGE_EARLY;
 }
 
 static void read_place(struct reader *r, struct relay_place *p)
@@ -133,6 +148,7 @@ static void read_body(struct reader *r, struct relay_message *m)
     case RELAY_OPEN:
         m->request = read_be32(r);
         read_copy(r, m->id, sizeof(m->id));
+        read_early(r, m);
         break;
     case RELAY_OPENED:
         m->request = read_be32(r);
@@ -142,6 +158,7 @@ static void read_body(struct reader *r, struct relay_message *m)
     case RELAY_INCOMING:
         read_frame(r, &m->frame);
         read_copy(r, m->id, sizeof(m->id));
+        read_early(r, m);
         break;
     case RELAY_RETAG:
         read_frame(r, &m->frame);

@@ -4,16 +4,17 @@
  *
  *     REGISTER    (nothing)                       let others reach me through you
  *     REGISTERED  u8 status, be32 bytes/s of each circuit, be16 circuits (0: no limit)
- *     OPEN        be32 request, 32 peer id        a circuit to that peer, please
+ *     OPEN        be32 request, 32 peer id, early a circuit to that peer, please
  *     OPENED      be32 request, u8 status, be32 circuit, 8 tag
- *     INCOMING    be32 circuit, 8 tag, 32 peer id of who opened it
+ *     INCOMING    be32 circuit, 8 tag, 32 peer id of who opened it, early
  *     RETAG       be32 circuit, 8 tag             after your address changed
  *     CLOSE       be32 circuit, u8 status         the relay: it has ended
  *     HANG_UP     be32 circuit, u8 status         to the relay: end it, please
  *     RELAYS      u8 count, then for each: 32 peer id, u8 length + HOST:PORT
  *
- * RELAYS is what any two gateways tell one another: where else each can be reached. Bytes behind
- * what a reader knows are skipped.
+ * RELAYS is what any two gateways tell one another: where else each can be reached. `early` is all
+ * the rest, maybe nothing: the first datagram over the circuit, which so arrives as soon as the
+ * circuit does. Of other messages, bytes behind what a reader knows are skipped.
  */
 #pragma once
 
@@ -28,9 +29,9 @@
 #define RELAY_MESSAGE_ID_LEN   32
 #define RELAY_MESSAGE_HOST_MAX 255 /* characters of HOST:PORT */
 #define RELAY_MESSAGE_LIST_MAX 4   /* relays that a gateway names */
-/* Bytes of the longest body. */
-#define RELAY_MESSAGE_MAX                                                                          \
-    (1 + RELAY_MESSAGE_LIST_MAX * (RELAY_MESSAGE_ID_LEN + 1 + RELAY_MESSAGE_HOST_MAX))
+#define RELAY_MESSAGE_EARLY    1200
+/* Bytes of the longest body: INCOMING's. */
+#define RELAY_MESSAGE_MAX (4 + RELAY_FRAME_TAG_LEN + RELAY_MESSAGE_ID_LEN + RELAY_MESSAGE_EARLY)
 
 enum relay_message_type {
     RELAY_REGISTER = 16,
@@ -68,6 +69,8 @@ struct relay_message {
     uint16_t circuits;
     struct relay_frame frame; /* circuit and tag */
     uint8_t id[RELAY_MESSAGE_ID_LEN];
+    const uint8_t *early; /* borrowed; NULL: none */
+    size_t early_len;     /* at most RELAY_MESSAGE_EARLY */
     struct relay_place place[RELAY_MESSAGE_LIST_MAX];
     size_t place_count;
 };

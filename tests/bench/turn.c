@@ -7,6 +7,7 @@
  * At most a window of datagrams is under way, so that a slow server loses none.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -231,7 +232,7 @@ int main(int argc, char **argv)
         push(&flow[1]);
         wait_for_any(flow);
     }
-    printf("%llu\n", (unsigned long long)((flow[0].got + flow[1].got) * size));
+    printf("%" PRIu64 "\n", (flow[0].got + flow[1].got) * size);
     close(client);
     close(peer);
     return 0;

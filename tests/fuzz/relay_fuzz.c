@@ -111,6 +111,14 @@ static void deliver(void *arg, const struct path *path, uint8_t *data, size_t le
         abort();
 }
 
+static void deliver_soon(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+    (void)arg;
+    (void)data;
+    if (path->kind != PATH_RELAY || len == 0 || len > RELAY_MESSAGE_EARLY)
+        abort();
+}
+
 static void on_registered(void *arg, void *conn, enum relay_status status)
 {
     (void)arg;
@@ -131,8 +139,10 @@ static void on_circuit(void *arg, const struct peer_id *id, const struct path *p
     ((struct world *)arg)->circuit = *path;
 }
 
-static void on_refused(void *arg, const struct peer_id *id, void *conn, int status)
+static void on_refused(void *arg, const struct peer_id *id, void *conn, const struct path *path,
+                       int status)
 {
+    (void)path;
     (void)arg;
     (void)id;
     (void)conn;
@@ -152,9 +162,16 @@ static void on_closed(void *arg, const struct peer_id *id, const struct path *pa
     (void)path;
 }
 
-static const struct relay_client_events CLIENT = {client_tells,  client_sends, deliver,
-                                                  on_registered, may_call,     on_circuit,
-                                                  on_refused,    is_used,      on_closed};
+static const struct relay_client_events CLIENT = {.tell = client_tells,
+                                                  .send = client_sends,
+                                                  .deliver = deliver,
+                                                  .deliver_soon = deliver_soon,
+                                                  .on_registered = on_registered,
+                                                  .may_call = may_call,
+                                                  .on_circuit = on_circuit,
+                                                  .on_refused = on_refused,
+                                                  .is_used = is_used,
+                                                  .on_closed = on_closed};
 
 /* ---- what the input tells ---- */
 
@@ -182,8 +199,9 @@ static void say_to_server(struct world *w, struct person *p, struct reader *r)
 {
     struct relay_message m;
     uint8_t type = read_u8(r), other = read_u8(r);
-    const uint8_t *body = read_bytes(r, 45);
-    const struct message_part part = {.type = type, .data = body, .len = 45};
+    size_t len = 45 + read_u8(r) % 64;
+    const uint8_t *body = read_bytes(r, len);
+    const struct message_part part = {.type = type, .data = body, .len = len};
 
     if (!body || relay_message_read(&m, &part) < 0)
         return;
@@ -199,8 +217,9 @@ static void say_to_client(struct world *w, struct person *p, struct reader *r)
 {
     struct relay_message m;
     uint8_t type = read_u8(r);
-    const uint8_t *body = read_bytes(r, 45);
-    const struct message_part part = {.type = type, .data = body, .len = 45};
+    size_t len = 45 + read_u8(r) % 64;
+    const uint8_t *body = read_bytes(r, len);
+    const struct message_part part = {.type = type, .data = body, .len = len};
 
     if (!body || relay_message_read(&m, &part) < 0)
         return;

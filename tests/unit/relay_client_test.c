@@ -27,8 +27,8 @@ struct side {
     bool deaf, refuses, lonely;
     unsigned registered, opened, incoming, refused, closed, delivered;
     int status;
-    struct path circuit;
-    size_t bytes, segment;
+    struct path circuit, asked;
+    size_t bytes, segment, early;
     uint8_t got[64 * SIZE];
 };
 
@@ -43,6 +43,7 @@ struct world {
         struct side *side;
         bool to_relay;
         struct relay_message m;
+        uint8_t early[SIZE];
     } letter[16];
     unsigned letters;
 };
@@ -54,7 +55,11 @@ static void post(struct side *s, bool to_relay, const struct relay_message *m)
     assert_true(w->letters < 16);
     w->letter[w->letters].side = s;
     w->letter[w->letters].to_relay = to_relay;
-    w->letter[w->letters++].m = *m;
+    w->letter[w->letters].m = *m;
+    if (m->early_len > 0)
+        memcpy(w->letter[w->letters].early, m->early, m->early_len);
+    w->letter[w->letters].m.early = w->letter[w->letters].early;
+    w->letters++;
 }
 
 static void settle(struct world *w)
@@ -141,6 +146,15 @@ static void deliver(void *arg, const struct path *path, uint8_t *data, size_t le
     s->delivered++;
 }
 
+static void deliver_soon(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+    struct side *s = arg;
+    assert_true(path_equal(path, &s->circuit));
+    assert_in_range(len, 1, SIZE);
+    memcpy(s->got, data, len);
+    s->early = len;
+}
+
 static void on_registered(void *arg, void *conn, enum relay_status status)
 {
     struct side *s = arg;
@@ -167,9 +181,11 @@ static void on_circuit(void *arg, const struct peer_id *id, const struct path *p
         s->opened++;
 }
 
-static void on_refused(void *arg, const struct peer_id *id, void *conn, int status)
+static void on_refused(void *arg, const struct peer_id *id, void *conn, const struct path *path,
+                       int status)
 {
     struct side *s = arg;
+    assert_true(path_equal(path, &s->asked));
     (void)id;
     (void)conn;
     s->refused++;
@@ -191,8 +207,16 @@ static void on_closed(void *arg, const struct peer_id *id, const struct path *pa
 }
 
 static const struct relay_client_events CLIENT = {
-    client_tells, client_sends, deliver, on_registered, may_call,
-    on_circuit,   on_refused,   is_used, on_closed,
+    .tell = client_tells,
+    .send = client_sends,
+    .deliver = deliver,
+    .deliver_soon = deliver_soon,
+    .on_registered = on_registered,
+    .may_call = may_call,
+    .on_circuit = on_circuit,
+    .on_refused = on_refused,
+    .is_used = is_used,
+    .on_closed = on_closed,
 };
 
 static struct path at(const char *text)
@@ -234,10 +258,20 @@ static int finish(void **state)
     return 0;
 }
 
-static int opens(struct world *w, struct path *out)
+static int begins(struct world *w)
 {
     struct side *bob = &w->bob;
-    int err = relay_client_open(bob->client, w->now, bob, &bob->relay, &w->alice.id, out);
+    return relay_client_open(bob->client, w->now, bob, &bob->relay, &w->alice.id, &bob->asked);
+}
+
+/* Nothing is sent at once, and so the relay is asked without. */
+static int opens(struct world *w)
+{
+    int err = begins(w);
+    if (err == 0)
+        assert_true(relay_client_deadline(w->bob.client) == w->now + MSEC(1));
+    w->now += MSEC(1);
+    relay_client_tick(w->bob.client, w->now);
     settle(w);
     return err;
 }
@@ -247,7 +281,7 @@ static void join(struct world *w)
     relay_client_register(w->alice.client, &w->alice);
     settle(w);
     assert_int_equal(w->alice.status, RELAY_OK);
-    assert_int_equal(opens(w, NULL), 0);
+    assert_int_equal(opens(w), 0);
 }
 
 static int sends(struct side *s, size_t count)
@@ -279,14 +313,35 @@ static void a_circuit_is_a_path_of_both_that_carries_batches(void **state)
     assert_ptr_equal(relay_client_conn_of(w->bob.client, &w->bob.circuit), &w->bob);
 }
 
+static void the_first_datagram_goes_along_with_the_request(void **state)
+{
+    struct world *w = *state;
+
+    relay_client_register(w->alice.client, &w->alice);
+    settle(w);
+    assert_int_equal(begins(w), 0);
+    w->bob.circuit = w->bob.asked;
+    assert_int_equal(sends(&w->bob, 3), 0);
+    assert_int_equal(w->letters, 1);
+    assert_int_equal(sends(&w->bob, 1), 0); /* lost: there is no circuit yet */
+    settle(w);
+    assert_int_equal(w->bob.opened, 1);
+    assert_int_equal(w->alice.incoming, 1);
+    assert_int_equal(w->alice.early, SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        assert_int_equal(w->alice.got[i], (uint8_t)(i * 7 / 5));
+    assert_int_equal(w->alice.delivered, 0);
+    assert_int_equal(sends(&w->bob, 1), 0);
+    assert_int_equal(w->alice.delivered, 1);
+}
+
 static void one_circuit_to_a_peer_is_enough(void **state)
 {
     struct world *w = *state;
-    struct path known;
 
     join(w);
-    assert_int_equal(opens(w, &known), -EALREADY);
-    assert_true(path_equal(&known, &w->bob.circuit));
+    assert_int_equal(opens(w), -EALREADY);
+    assert_true(path_equal(&w->bob.asked, &w->bob.circuit));
     assert_int_equal(w->bob.opened, 1);
 }
 
@@ -294,10 +349,10 @@ static void a_refusal_says_why(void **state)
 {
     struct world *w = *state;
 
-    assert_int_equal(opens(w, NULL), 0);
+    assert_int_equal(opens(w), 0);
     assert_int_equal(w->bob.refused, 1);
     assert_int_equal(w->bob.status, RELAY_NO_PEER);
-    assert_int_equal(opens(w, NULL), 0);
+    assert_int_equal(opens(w), 0);
 }
 
 static void a_relay_that_does_not_answer_is_waited_for_5_s(void **state)
@@ -307,9 +362,9 @@ static void a_relay_that_does_not_answer_is_waited_for_5_s(void **state)
     relay_client_register(w->alice.client, &w->alice);
     settle(w);
     w->silent = true;
-    assert_int_equal(opens(w, NULL), 0);
-    assert_int_equal(opens(w, NULL), -EINPROGRESS);
-    assert_true(relay_client_deadline(w->bob.client) == w->now + SEC(5));
+    assert_int_equal(opens(w), 0);
+    assert_int_equal(opens(w), -EINPROGRESS);
+    assert_true(relay_client_deadline(w->bob.client) == w->now - MSEC(1) + SEC(5));
     w->now += SEC(5);
     relay_client_tick(w->bob.client, w->now);
     assert_int_equal(w->bob.refused, 1);
@@ -433,9 +488,9 @@ static void one_relay_cannot_fill_the_table_with_callers(void **state)
     }
     assert_int_equal(relay_client_circuits(w->alice.client, NULL, NULL, NULL, 0),
                      RELAY_CLIENT_CIRCUITS_OF);
-    assert_int_equal(
-        relay_client_open(w->alice.client, w->now, &w->alice, &w->alice.relay, &carol, NULL),
-        -ENOMEM);
+    assert_int_equal(relay_client_open(w->alice.client, w->now, &w->alice, &w->alice.relay, &carol,
+                                       &w->alice.asked),
+                     -ENOMEM);
 }
 
 int main(void)
@@ -443,6 +498,7 @@ int main(void)
 #define SENTENCE(f) cmocka_unit_test_setup_teardown(f, build, finish)
     const struct CMUnitTest tests[] = {
         SENTENCE(a_circuit_is_a_path_of_both_that_carries_batches),
+        SENTENCE(the_first_datagram_goes_along_with_the_request),
         SENTENCE(one_circuit_to_a_peer_is_enough),
         SENTENCE(a_refusal_says_why),
         SENTENCE(a_relay_that_does_not_answer_is_waited_for_5_s),

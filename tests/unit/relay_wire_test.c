@@ -72,10 +72,32 @@ static void the_longest_list_fits_a_part(void **state)
     for (size_t i = 0; i < m.place_count; i++)
         memset(m.place[i].host, 'a', RELAY_MESSAGE_HOST_MAX);
     struct message_part part = relay_message_write(&m, out);
-    assert_int_equal(part.len, RELAY_MESSAGE_MAX);
+    assert_true(part.len <= RELAY_MESSAGE_MAX && part.len <= MESSAGE_PART_MAX);
     assert_int_equal(relay_message_read(&got, &part), 0);
     out[0]++;
     assert_int_equal(relay_message_read(&got, &part), -EBADMSG);
+}
+
+static void the_first_datagram_is_all_the_rest(void **state)
+{
+    (void)state;
+    uint8_t out[RELAY_MESSAGE_MAX + 1], data[RELAY_MESSAGE_EARLY] = {1, 2, 3};
+    const enum relay_message_type types[] = {RELAY_OPEN, RELAY_INCOMING};
+    struct relay_message got;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct relay_message m = {.type = types[i], .early = data, .early_len = sizeof(data)};
+        struct message_part part = relay_message_write(&m, out);
+        assert_true(part.len <= RELAY_MESSAGE_MAX);
+        assert_int_equal(relay_message_read(&got, &part), 0);
+        assert_int_equal(got.early_len, sizeof(data));
+        assert_memory_equal(got.early, data, sizeof(data));
+        part.len++;
+        assert_int_equal(relay_message_read(&got, &part), -EBADMSG);
+        part.len -= sizeof(data);
+        assert_int_equal(relay_message_read(&got, &part), 0);
+        assert_int_equal(got.early_len, 1);
+    }
 }
 
 static void a_host_is_printable_and_not_empty(void **state)
@@ -113,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_frame_header_is_read_as_written),
         cmocka_unit_test(every_message_is_read_as_written_and_refused_when_cut),
         cmocka_unit_test(the_longest_list_fits_a_part),
+        cmocka_unit_test(the_first_datagram_is_all_the_rest),
         cmocka_unit_test(a_host_is_printable_and_not_empty),
         cmocka_unit_test(an_unknown_status_is_a_refusal),
     };
