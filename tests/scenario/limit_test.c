@@ -14,6 +14,7 @@
 static void limit(struct sim_gateway *g, uint64_t rate)
 {
     sim_gateway_stop(g);
+    (void)sim_world_run(g->host.world, MSEC(100), NULL, NULL); /* its good-bye arrives */
     g->options.rate = rate;
     sim_gateway_start(g);
 }
