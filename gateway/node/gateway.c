@@ -98,6 +98,13 @@ static void on_probe(void *arg, struct quic_conn *conn, const struct path *path,
     punch_desk_on_probe(&n->punch, conn, path, works);
 }
 
+static void on_wake(void *arg, struct quic_conn *conn)
+{
+    struct node *n = arg;
+    (void)conn;
+    punch_desk_on_wake(&n->punch);
+}
+
 static const struct quic_handler QUIC_HANDLER = {
     .on_identity = on_identity,
     .on_connected = on_connected,
@@ -106,6 +113,7 @@ static const struct quic_handler QUIC_HANDLER = {
     .on_path = on_path,
     .on_probe = on_probe,
     .on_doubt = on_doubt,
+    .on_wake = on_wake,
     .on_ended = on_ended,
 };
 
@@ -475,7 +483,7 @@ static void start_desk(struct node *n)
 static int start_desks(struct node *n)
 {
     start_desk(n);
-    punch_desk_start(&n->punch, &n->desk);
+    punch_desk_start(&n->punch, &n->desk, &n->outside.stun);
     int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
     if (err == 0)
         err = relay_desk_start(&n->relay, &n->desk);

@@ -22,7 +22,6 @@ void gather_start(struct gather *g, const struct desk *node, void (*changed)(voi
 void gather_network_changed(struct gather *g)
 {
     read_interfaces(g);
-    g->changed(g->arg);
 }
 
 /* ---- what others found out ---- */
@@ -57,6 +56,11 @@ void gather_set_facts(struct gather *g, const struct nat_facts *facts)
 {
     g->facts = *facts;
     g->changed(g->arg);
+}
+
+void gather_set_port(struct gather *g, uint16_t port)
+{
+    g->facts.last_port = port;
 }
 
 struct nat_facts gather_facts(const struct gather *g)
@@ -201,6 +205,7 @@ bool gather_is_near(const struct gather *g, const struct addr *a)
 struct look {
     const struct gather *gather;
     uint32_t via;
+    const struct quic_conn *owner;
     struct addr seen;
     bool done;
 };
@@ -246,4 +251,24 @@ bool gather_seen(const struct gather *g, uint32_t via, struct addr *out)
     g->node->each(g->node->node, look_for, &l);
     *out = l.seen;
     return l.done;
+}
+
+static void hide_from(void *arg, struct peer *p)
+{
+    const struct look *l = arg;
+    struct path_info path[PATH_SET_MAX];
+    size_t count = 0;
+
+    if (peer_conn(p) && peer_conn(p) != l->owner)
+        count = quic_conn_paths(peer_conn(p), path, PATH_SET_MAX);
+
+    for (size_t i = 0; i < count && i < PATH_SET_MAX; i++)
+        if (path[i].path.kind == PATH_UDP && path[i].path.via == l->via)
+            quic_conn_path_gone(peer_conn(p), &path[i].path);
+}
+
+void gather_hide(const struct gather *g, uint32_t via, const struct quic_conn *owner)
+{
+    struct look l = {.gather = g, .via = via, .owner = owner};
+    g->node->each(g->node->node, hide_from, &l);
 }

@@ -30,8 +30,7 @@ struct gather {
     void *arg;
 };
 
-/** Reads the interfaces. `changed` is called from gather_add(), gather_set_facts() and
- *  gather_network_changed(). */
+/** Reads the interfaces. `changed` is called from gather_add() and gather_set_facts(). */
 void gather_start(struct gather *g, const struct desk *node, void (*changed)(void *arg), void *arg);
 /** The interfaces or addresses of this machine changed. */
 void gather_network_changed(struct gather *g);
@@ -43,6 +42,8 @@ void gather_add(struct gather *g, enum candidate_type type, const struct addr *a
 void gather_remove(struct gather *g, enum candidate_type type, const struct addr *a);
 /** What our NAT was measured to do. */
 void gather_set_facts(struct gather *g, const struct nat_facts *facts);
+/** The port that our NAT gave last; this alone is nothing to be told. */
+void gather_set_port(struct gather *g, uint16_t port);
 /** As measured, with the opener's TTL that a person may have configured. */
 struct nat_facts gather_facts(const struct gather *g);
 
@@ -52,5 +53,7 @@ MUST_USE size_t gather_list(const struct gather *g, struct candidate out[static 
 void gather_show(const struct gather *g, uint32_t via);
 /** Where a peer sees that socket. False: it is not known (yet). */
 MUST_USE bool gather_seen(const struct gather *g, uint32_t via, struct addr *out);
+/** The socket has been seen enough: no session but `owner` is to go that way. */
+void gather_hide(const struct gather *g, uint32_t via, const struct quic_conn *owner);
 /** Is an address within one of the networks that this machine is on? */
 bool gather_is_near(const struct gather *g, const struct addr *a);

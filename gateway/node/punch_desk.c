@@ -94,9 +94,17 @@ static void look_at(struct punch_desk *d, struct effort *e, instant now)
         return;
     quic_conn_info(conn, &info);
     e->dialled = info.dialled;
-    if (info.path.kind == PATH_UDP)
+    if (info.path.kind == PATH_UDP) {
+        effort_became_direct(e);
+        return;
+    }
+    e->direct = false;
+    e->resting = info.resting;
+    if (e->resting && e->stage == EFFORT_WAITING)
         effort_rest(e);
-    else if (e->stage == EFFORT_REST && may_punch(d, &e->id))
+    if (e->resting)
+        return;
+    if (e->stage == EFFORT_REST && may_punch(d, &e->id))
         effort_begin(e, now);
 }
 
@@ -160,12 +168,20 @@ void punch_desk_network_changed(struct punch_desk *d)
     restart_all(d, STAGGER);
 }
 
-/* Rounds under way tell it by themselves; a waiting one need not wait any longer. */
+/* The class of our NAT chooses the strategies: a round that goes by another one leads nowhere. Of
+ * anything else rounds under way tell by themselves; a waiting one need not wait any longer. */
 static void on_gathered(void *arg)
 {
     struct punch_desk *d = arg;
     instant now = env_now(d->node->env);
+    enum nat_class class = gather_facts(&d->gather).class;
+    bool other = class != d->class;
 
+    d->class = class;
+    if (other) {
+        restart_all(d, STAGGER);
+        return;
+    }
     list_each(node, &d->efforts)
     {
         struct effort *e = list_entry(node, struct effort, link);
@@ -198,16 +214,21 @@ void punch_desk_on_part(struct punch_desk *d, struct peer *p, struct quic_conn *
                         const struct message_part *part)
 {
     struct punch_message m;
-    struct effort *e = effort_of(d, &p->id);
+    struct effort *e;
 
     if (!punch_message_is(part) || punch_message_read(&m, part) < 0)
         return;
-    if (e)
-        look_at(d, e, env_now(d->node->env));
-    if (e && e->conn == conn && e->stage != EFFORT_REST)
+    if (!may_punch(d, &p->id)) {
+        if (m.type == PUNCH_PUNCH)
+            effort_tell_end(conn, m.round, PUNCH_OFF);
+        return;
+    }
+    e = m.type == PUNCH_PUNCH ? get_effort(d, &p->id) : effort_of(d, &p->id);
+    if (!e)
+        return;
+    look_at(d, e, env_now(d->node->env));
+    if (e->conn == conn)
         effort_message(e, env_now(d->node->env), &m);
-    else if (m.type == PUNCH_PUNCH)
-        effort_tell_end(conn, m.round, may_punch(d, &p->id) ? PUNCH_DIRECT : PUNCH_OFF);
     wake(d);
 }
 
@@ -225,6 +246,11 @@ void punch_desk_on_probe(struct punch_desk *d, struct quic_conn *conn, const str
     }
 }
 
+void punch_desk_on_wake(struct punch_desk *d)
+{
+    wake(d);
+}
+
 const char *punch_desk_why(struct punch_desk *d, const struct peer_id *id)
 {
     struct effort *e = effort_of(d, id);
@@ -236,11 +262,17 @@ const char *punch_desk_why(struct punch_desk *d, const struct peer_id *id)
 
 /* ---- life ---- */
 
-void punch_desk_start(struct punch_desk *d, const struct desk *node)
+static void on_wake(struct punch_means *means)
+{
+    wake(container_of(means, struct punch_desk, means));
+}
+
+void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun_desk *stun)
 {
     *d = (struct punch_desk){.node = node, .timer.fire = on_timer};
     list_init(&d->efforts);
-    d->means = (struct punch_means){.node = node, .gather = &d->gather};
+    d->means =
+        (struct punch_means){.node = node, .gather = &d->gather, .stun = stun, .wake = on_wake};
     list_init(&d->means.kept);
     gather_start(&d->gather, node, on_gathered, d);
 }

@@ -28,10 +28,11 @@ struct punch_desk {
     struct gather gather;    /* for those who find out candidates and facts */
     struct list efforts;     /* of struct effort: one for each peer that is not direct */
     struct punch_means means;
+    enum nat_class class; /* of our NAT when the rounds began */
     struct timer timer;
 };
 
-void punch_desk_start(struct punch_desk *d, const struct desk *node);
+void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun_desk *stun);
 void punch_desk_stop(struct punch_desk *d);
 /** The interfaces or addresses of this machine changed: all that goes on begins anew. */
 void punch_desk_network_changed(struct punch_desk *d);
@@ -43,6 +44,9 @@ void punch_desk_on_part(struct punch_desk *d, struct peer *p, struct quic_conn *
 /** From the endpoint's events: an authentic probe came. */
 void punch_desk_on_probe(struct punch_desk *d, struct quic_conn *conn, const struct path *path,
                          bool works);
+
+/** From the endpoint's events: a session is idle no longer. */
+void punch_desk_on_wake(struct punch_desk *d);
 
 /** Why a session with this peer is not direct (yet), for people. Valid until the loop runs. */
 const char *punch_desk_why(struct punch_desk *d, const struct peer_id *id);

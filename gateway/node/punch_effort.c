@@ -88,12 +88,27 @@ static void trickle(struct effort *e)
         tell(e->conn, &m);
 }
 
+/* The socket whose address outside the peer needs; 0: none. */
+static void show(struct effort *e, uint32_t via)
+{
+    if (via == e->fresh)
+        return;
+    if (e->fresh != 0)
+        gather_hide(e->means->gather, e->fresh, e->conn);
+    if (via != 0)
+        gather_show(e->means->gather, via);
+    e->fresh = via;
+}
+
 /* ---- rounds ---- */
 
 static void end_round(struct effort *e)
 {
+    if (e->stage == EFFORT_LOOKING)
+        stun_desk_refresh_cancel(e->means->stun, &e->refresh);
     if (!e->running)
         return;
+    show(e, 0);
     punch_round_free(e->running);
     e->running = NULL;
     e->means->running--;
@@ -109,6 +124,7 @@ static uint64_t bytes_of(const struct effort *e)
 static void wait_until(struct effort *e, instant due)
 {
     end_round(e);
+    e->direct = false;
     e->stage = EFFORT_WAITING;
     e->due = due;
 }
@@ -133,6 +149,10 @@ static void lose(struct effort *e, instant now, const char *why)
     const unsigned last = sizeof(PAUSE) / sizeof(PAUSE[0]) - 1;
     char id[9];
 
+    if (e->direct) {
+        effort_rest(e);
+        return;
+    }
     note_reason(e, why);
     log_info(LOG_PUNCH, "%s: not direct: %s", peer_id_short(&e->id, id), e->reason);
     instant pause = PAUSE[e->lost < last ? e->lost : last] + (e->dialled ? 0 : PATIENCE);
@@ -154,13 +174,22 @@ static void log_success(const struct effort *e)
 
 void effort_rest(struct effort *e)
 {
-    if (e->running && e->conn) {
+    end_round(e);
+    e->stage = EFFORT_REST;
+    e->direct = false;
+    e->due = INSTANT_NEVER;
+    e->reason[0] = '\0';
+}
+
+void effort_became_direct(struct effort *e)
+{
+    if (e->direct && e->running && punch_state(e->running->core) == PUNCH_RUNNING)
+        return; /* the peer wants more */
+    if (e->running) {
         log_success(e);
         effort_tell_end(e->conn, e->round, PUNCH_DIRECT);
     }
-    end_round(e);
-    e->stage = EFFORT_REST;
-    e->reason[0] = '\0';
+    effort_rest(e);
 }
 
 /* Does anybody use the session, so that a better path is worth looking for? */
@@ -171,25 +200,6 @@ static bool is_used(const struct effort *e)
     const struct session *s = p ? peer_session(p) : NULL;
 
     return (s && session_in_use(s)) || bytes_of(e) >= e->bytes + TRAFFIC;
-}
-
-static void ask(struct effort *e, instant now)
-{
-    struct quic_conn_info info;
-
-    if (e->means->running >= ROUNDS_MAX) {
-        e->due = now + ROUNDS_RETRY;
-        return;
-    }
-    if (e->lost > 3 && !is_used(e)) {
-        e->due = now + QUIET_CHECK;
-        return;
-    }
-    quic_conn_info(e->conn, &info);
-    e->stage = EFFORT_ASKED;
-    e->round++;
-    e->due = now + ANSWER_WITHIN + 3 * info.rtt;
-    tell_punch(e, false);
 }
 
 static void fill_random(void *arg, void *out, size_t len)
@@ -236,6 +246,11 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     const struct desk *node = e->means->node;
     struct quic_conn_info info;
 
+    if (e->means->running >= ROUNDS_MAX) { /* there was a place when it was asked for */
+        effort_tell_end(e->conn, e->round, PUNCH_BUSY);
+        lose(e, now, "too many rounds of punching at a time");
+        return;
+    }
     quic_conn_info(e->conn, &info);
     const struct punch_options options = {
         .controller = controller,
@@ -263,12 +278,69 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     take_candidates(e, now, m);
 }
 
+/* Says what there is to say, after looking. */
+static void speak(struct effort *e, instant now)
+{
+    struct quic_conn_info info;
+
+    if (e->asked.type == PUNCH_PUNCH) {
+        tell_punch(e, true);
+        start_round(e, now, &e->asked, false);
+        return;
+    }
+    quic_conn_info(e->conn, &info);
+    e->stage = EFFORT_ASKED;
+    e->due = now + ANSWER_WITHIN + 3 * info.rtt;
+    tell_punch(e, false);
+}
+
+static void on_refreshed(struct stun_refresh *refresh, uint16_t port)
+{
+    struct effort *e = container_of(refresh, struct effort, refresh);
+    if (port != 0)
+        gather_set_port(e->means->gather, port);
+    speak(e, now_of(e));
+    e->means->wake(e->means);
+}
+
+/* A NAT that gives ports one after the other gives them to others too: the peer has to know where
+ * it is now. */
+static void look(struct effort *e, instant now)
+{
+    enum nat_class class = gather_facts(e->means->gather).class;
+
+    if (class != NAT_SEQUENTIAL && class != NAT_BLOCK) {
+        speak(e, now);
+        return;
+    }
+    e->stage = EFFORT_LOOKING;
+    e->due = INSTANT_NEVER;
+    e->refresh = (struct stun_refresh){.done = on_refreshed};
+    stun_desk_refresh(e->means->stun, &e->refresh);
+}
+
+static void ask(struct effort *e, instant now)
+{
+    if (e->means->running >= ROUNDS_MAX) {
+        e->due = now + ROUNDS_RETRY;
+        return;
+    }
+    if (e->lost > 3 && !is_used(e)) {
+        e->due = now + QUIET_CHECK;
+        return;
+    }
+    e->round++;
+    e->asked = (struct punch_message){0};
+    look(e, now);
+}
+
 /* ---- messages ---- */
 
 static void on_request(struct effort *e, instant now, const struct punch_message *m)
 {
     /* Both asked at the same time: that of the side that dialled counts. */
-    if (e->stage == EFFORT_ASKED && e->dialled)
+    bool asking = e->stage == EFFORT_ASKED || (e->stage == EFFORT_LOOKING && !e->asked.type);
+    if (asking && e->dialled)
         return;
     if (!bucket_take(&e->requests, now, 10)) {
         log_debug(LOG_PUNCH, "too many requests for rounds; one was left unanswered");
@@ -277,12 +349,17 @@ static void on_request(struct effort *e, instant now, const struct punch_message
     end_round(e);
     if (e->means->running >= ROUNDS_MAX) {
         effort_tell_end(e->conn, m->round, PUNCH_BUSY);
-        lose(e, now, "too many rounds of punching at a time");
+        if (e->stage != EFFORT_REST)
+            lose(e, now, "too many rounds of punching at a time");
         return;
     }
+    /* It would not ask if it had a direct path. Ours has to show whether it is still one. */
+    e->direct = e->stage == EFFORT_REST;
+    if (e->direct)
+        quic_conn_probe(e->conn);
     e->round = m->round;
-    tell_punch(e, true);
-    start_round(e, now, m, false);
+    e->asked = *m;
+    look(e, now);
 }
 
 static void on_end(struct effort *e, instant now, const struct punch_message *m)
@@ -335,10 +412,7 @@ static instant run_round(struct effort *e, instant now)
         e->trickle = now + TRICKLE;
     }
     punch_round_run(e->running, now);
-    uint32_t fresh = punch_round_fresh(e->running);
-    if (fresh != e->fresh && fresh != 0)
-        gather_show(e->means->gather, fresh);
-    e->fresh = fresh;
+    show(e, punch_round_fresh(e->running));
     if (now >= e->due) {
         lose(e, now, "a direct path answers, but does not carry the session");
         return e->due;
@@ -370,6 +444,8 @@ instant effort_run(struct effort *e, instant now)
         if (now >= e->due)
             ask(e, now);
         return e->due;
+    case EFFORT_LOOKING:
+        return INSTANT_NEVER;
     case EFFORT_ASKED:
         if (now >= e->due)
             lose(e, now, "the peer does not answer when asked to punch");
@@ -388,13 +464,16 @@ const char *effort_why(struct effort *e, instant now)
 
     switch (e->stage) {
     case EFFORT_REST:
-        return "no direct path has answered yet";
+        return e->resting ? "idle: direct paths are looked for when there is traffic"
+                          : "no direct path has answered yet";
     case EFFORT_WAITING:
         if (e->reason[0])
             (void)snprintf(e->why, sizeof(e->why), "%s; next try in %u s", e->reason, wait_s);
         else
             (void)snprintf(e->why, sizeof(e->why), "the first try is about to begin");
         return e->why;
+    case EFFORT_LOOKING:
+        return "looking for the next port of our NAT";
     case EFFORT_ASKED:
         return "the peer was asked to punch and has not answered yet";
     case EFFORT_RUNNING:

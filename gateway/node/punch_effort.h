@@ -2,8 +2,9 @@
  * What is done to become direct with one peer. For gateway/node/punch_desk alone.
  *
  * The stages:
- *     REST     there is no session, or it is direct
+ *     REST     there is no session, it is direct as far as we know, or nobody uses it
  *     WAITING  for `due`, to ask the peer for a round
+ *     LOOKING  what the next port of our NAT is, to say it in the question or the answer
  *     ASKED    for a round; it has until `due` to agree
  *     RUNNING  a round
  */
@@ -13,16 +14,19 @@
 #include "gateway/node/desk.h"
 #include "gateway/node/gather.h"
 #include "gateway/node/punch_round.h"
+#include "gateway/node/stun_desk.h"
 #include "gateway/wire/punch_message.h"
 
-enum effort_stage { EFFORT_REST, EFFORT_WAITING, EFFORT_ASKED, EFFORT_RUNNING };
+enum effort_stage { EFFORT_REST, EFFORT_WAITING, EFFORT_LOOKING, EFFORT_ASKED, EFFORT_RUNNING };
 
 /** What all efforts share. */
 struct punch_means {
-    const struct desk *node; /* borrowed */
-    struct gather *gather;   /* borrowed */
-    struct list kept;        /* of struct kept_socket */
-    unsigned running;        /* rounds */
+    const struct desk *node;                 /* borrowed */
+    struct gather *gather;                   /* borrowed */
+    struct stun_desk *stun;                  /* borrowed */
+    void (*wake)(struct punch_means *means); /* effort_run() is wanted soon */
+    struct list kept;                        /* of struct kept_socket */
+    unsigned running;                        /* rounds */
 };
 
 struct effort {
@@ -32,6 +36,8 @@ struct effort {
     struct quic_conn *conn; /* that is to become direct; NULL: there is no session */
     enum effort_stage stage;
     bool dialled;   /* by us: we ask first */
+    bool direct;    /* the round runs although our path is direct: the peer's is not */
+    bool resting;   /* the session, see struct quic_conn_info */
     uint16_t round; /* the last one */
     unsigned lost;  /* rounds in a row */
     instant due;
@@ -40,7 +46,9 @@ struct effort {
     instant trickle; /* when to look for candidates of ours that the peer was not told */
     uint64_t bytes;  /* of the session, when the last round ended */
     struct punch_round *running;
-    struct bucket requests; /* of the peer */
+    struct stun_refresh refresh; /* LOOKING */
+    struct punch_message asked;  /* the peer's question while we look; else its type is 0 */
+    struct bucket requests;      /* of the peer */
     struct candidate told[CANDIDATES_MAX];
     size_t told_count;
     bool same_public; /* the peer has a public address of ours */
@@ -50,8 +58,10 @@ struct effort {
 
 /** The session was found not to be direct: asks now, or soon if the other side should. */
 void effort_begin(struct effort *e, instant now);
-/** The session is gone, or it is direct. */
+/** The session is gone. */
 void effort_rest(struct effort *e);
+/** The session's path is a direct one. */
+void effort_became_direct(struct effort *e);
 /** Forgets a round under way and asks for one at `due`. */
 void effort_restart(struct effort *e, instant due);
 /** Does what is due. Returns when there is more to do. */

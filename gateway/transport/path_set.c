@@ -377,6 +377,11 @@ bool path_set_take_switch(struct path_set *s)
     return switched;
 }
 
+bool path_set_is_resting(const struct path_set *s)
+{
+    return s->resting;
+}
+
 bool path_set_take_wake(struct path_set *s)
 {
     bool woken = s->woken;

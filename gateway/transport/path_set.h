@@ -111,6 +111,8 @@ MUST_USE bool path_set_take_switch(struct path_set *s);
 /** True once after a session that gave up its straight paths, being idle, has data again: it may be
  *  time to punch anew. */
 MUST_USE bool path_set_take_wake(struct path_set *s);
+/** True while it is idle, for so long that direct paths were given up. */
+bool path_set_is_resting(const struct path_set *s);
 /** True while the current path is silent although something is outstanding (3 s). */
 bool path_set_is_suspect(const struct path_set *s);
 /** Does a path work both ways, as far as is known? */

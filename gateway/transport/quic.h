@@ -211,6 +211,7 @@ struct quic_conn_info {
     bool dialled;       /* by us */
     bool connected;     /* handshake confirmed */
     bool in_doubt;      /* on_doubt was given, and nothing was heard since */
+    bool resting;                /* idle for minutes: see on_wake */
     bool speaks_probes; /* the other side is a gateway; iroh is not */
     struct path path;
     instant rtt;                 /* smoothed, 0 until measured */

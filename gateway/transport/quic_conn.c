@@ -261,6 +261,7 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
         .dialled = conn->dialled,
         .connected = conn->connected,
         .in_doubt = conn->in_doubt,
+        .resting = conn->paths && path_set_is_resting(conn->paths),
         .speaks_probes = conn->paths && path_set_speaks_probes(conn->paths),
         .path = conn->path,
         .rx_bytes = conn->rx_bytes,

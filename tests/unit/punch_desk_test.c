@@ -23,6 +23,7 @@ struct quic_conn {
     struct quic_conn_info info;
     struct path_info path[4];
     size_t paths;
+    unsigned probes;
     unsigned told;            /* messages */
     struct punch_message say; /* the last one */
 };
@@ -34,6 +35,8 @@ struct stage {
     struct node_options options;
     struct peer_id self;
     struct desk desk;
+    struct stun_desk stun;
+    struct stun_refresh *refresh;
     struct punch_desk punch;
     struct peer peer[PEERS];
     struct quic_conn conn[PEERS];
@@ -92,6 +95,21 @@ void quic_conn_add_path(struct quic_conn *conn, const struct path *path)
     conn->path[conn->paths++] = (struct path_info){.path = *path, .state = PATH_CHECKED};
 }
 
+void quic_conn_probe(struct quic_conn *conn)
+{
+    conn->probes++;
+}
+
+void quic_conn_path_gone(struct quic_conn *conn, const struct path *path)
+{
+    for (size_t i = 0; i < conn->paths; i++)
+        if (path_equal(&conn->path[i].path, path)) {
+            conn->path[i] = conn->path[--conn->paths];
+            return;
+        }
+    fail_msg("no such path");
+}
+
 int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
                     uint8_t out[static QUIC_GUESS_LEN])
 {
@@ -113,6 +131,31 @@ struct known_peer *registry_peer(struct registry *r, const struct peer_id *id)
     (void)r;
     (void)id;
     return NULL;
+}
+
+/* ---- STUN ---- */
+
+void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r)
+{
+    (void)d;
+    stage->refresh = r;
+}
+
+void stun_desk_refresh_cancel(struct stun_desk *d, struct stun_refresh *r)
+{
+    (void)d;
+    if (stage->refresh == r)
+        stage->refresh = NULL;
+}
+
+/* The server's answer: what port the NAT gave just now. */
+static void refreshed(uint16_t port)
+{
+    struct stun_refresh *r = stage->refresh;
+    assert_non_null(r);
+    stage->refresh = NULL;
+    r->done(r, port);
+    fake_env_settle(&stage->fake);
 }
 
 /* ---- the sockets ---- */
@@ -291,7 +334,7 @@ static int begin(void **state)
                            .find = find,
                            .each = each,
                            .node = &s};
-    punch_desk_start(&s.punch, &s.desk);
+    punch_desk_start(&s.punch, &s.desk, &s.stun);
     punches = 0;
     *state = &s;
     return 0;
@@ -302,6 +345,7 @@ static int end(void **state)
     (void)state;
     punch_desk_stop(&stage->punch);
     assert_int_equal(punches, 0);
+    assert_null(stage->refresh);
     assert_int_equal(stage->opened, stage->closed);
     fake_env_deinit(&stage->fake);
     return 0;
@@ -444,6 +488,31 @@ static void the_answer_to_our_question_begins_the_round(void **state)
     assert_true(last_punch->options.v4 && !last_punch->options.v6);
 }
 
+static void who_asks_has_no_direct_path_though_ours_may_be(void **state)
+{
+    (void)state;
+    struct quic_conn *c = &stage->conn[0];
+    meet(0, false);
+    become_direct(0, 0);
+    hear_punch(0, 3, false, "203.0.113.9:5000");
+    assert_int_equal(c->probes, 1); /* it has to prove itself */
+    assert_int_equal(c->say.flags & PUNCH_ACK, PUNCH_ACK);
+    go_on(SEC(1));
+    assert_int_equal(punches, 1);
+    assert_null(strstr(why(0), "next try"));
+    hear_end(0, 3, PUNCH_FAILED);
+    assert_int_equal(punches, 0);
+    go_on(SEC(600));
+    assert_int_equal(c->told, 1);
+
+    hear_punch(0, 4, false, "203.0.113.9:5000");
+    assert_int_equal(punches, 1);
+    last_punch->state = PUNCH_WON;
+    go_on(SEC(1));
+    assert_int_equal(punches, 0);
+    assert_int_equal(c->say.result, PUNCH_DIRECT);
+}
+
 static void of_two_questions_at_a_time_that_of_the_dialler_counts(void **state)
 {
     (void)state;
@@ -491,6 +560,24 @@ static void after_four_tries_only_a_session_in_use_is_worth_another(void **state
     stage->in_use = true;
     go_on(SEC(310));
     assert_int_equal(c->told, 6);
+}
+
+static void an_idle_session_is_left_on_the_relay_until_it_is_used(void **state)
+{
+    (void)state;
+    struct quic_conn *c = begin_round();
+    become_direct(0, 0);
+    unsigned told = c->told;
+    c->info.resting = true;
+    c->info.path = (struct path){.kind = PATH_RELAY, .via = 1};
+    punch_desk_on_conn(&stage->punch, &stage->peer[0], c, false);
+    go_on(SEC(3600));
+    assert_int_equal(c->told, told);
+    assert_string_equal(why(0), "idle: direct paths are looked for when there is traffic");
+    c->info.resting = false;
+    punch_desk_on_conn(&stage->punch, &stage->peer[0], c, false);
+    go_on(0);
+    assert_int_equal(c->told, told + 1);
 }
 
 static void a_refusal_says_why(void **state)
@@ -748,6 +835,8 @@ static void the_address_of_a_fresh_socket_is_seen_by_a_relay_and_told(void **sta
     assert_int_equal(c->say.type, PUNCH_CANDIDATES);
     assert_int_equal(c->say.candidates, 1);
     assert_true(addr_equal(&c->say.candidate[0].addr, &seen));
+    part(0);
+    assert_int_equal(relay->paths, 1);
 }
 
 static void a_new_candidate_ends_the_waiting(void **state)
@@ -761,6 +850,49 @@ static void a_new_candidate_ends_the_waiting(void **state)
     go_on(0);
     assert_int_equal(c->told, 2);
     assert_int_equal(c->say.candidates, 2);
+}
+
+static void a_nat_that_counts_is_looked_at_before_anything_is_said_of_it(void **state)
+{
+    (void)state;
+    const struct nat_facts facts = {.class = NAT_SEQUENTIAL, .delta = 1, .last_port = 40000};
+    gather_set_facts(&stage->punch.gather, &facts);
+    const struct quic_conn *c = meet(0, true);
+    assert_int_equal(c->told, 0);
+    assert_string_equal(why(0), "looking for the next port of our NAT");
+    refreshed(40007);
+    assert_int_equal(c->told, 1);
+    assert_int_equal(c->say.facts.last_port, 40007);
+
+    const struct quic_conn *d = meet(1, false);
+    hear_punch(1, 5, false, "203.0.113.9:5000");
+    assert_int_equal(d->told, 0);
+    assert_int_equal(punches, 0);
+    refreshed(40008);
+    assert_int_equal(d->say.flags & PUNCH_ACK, PUNCH_ACK);
+    assert_int_equal(d->say.facts.last_port, 40008);
+    assert_int_equal(punches, 1);
+    assert_int_equal(last_punch->count, 1);
+
+    (void)meet(2, true);
+    part(2); /* while it looks */
+    assert_null(stage->refresh);
+}
+
+static void another_class_of_nat_begins_rounds_anew(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = begin_round();
+    struct nat_facts facts = {.opener_ttl = 3};
+    gather_set_facts(&stage->punch.gather, &facts);
+    go_on(0);
+    assert_int_equal(punches, 1);
+    facts.class = NAT_RANDOM;
+    gather_set_facts(&stage->punch.gather, &facts);
+    go_on(0);
+    assert_int_equal(punches, 0);
+    assert_int_equal(c->say.type, PUNCH_PUNCH);
+    assert_int_equal(c->say.facts.class, NAT_RANDOM);
 }
 
 static void a_change_of_the_network_begins_all_anew(void **state)
@@ -787,9 +919,11 @@ int main(void)
         TEST(the_side_that_was_dialled_asks_after_ten_seconds_of_silence),
         TEST(who_asks_first_is_answered_and_a_round_runs),
         TEST(the_answer_to_our_question_begins_the_round),
+        TEST(who_asks_has_no_direct_path_though_ours_may_be),
         TEST(of_two_questions_at_a_time_that_of_the_dialler_counts),
         TEST(who_never_answers_is_asked_again_after_growing_pauses),
         TEST(after_four_tries_only_a_session_in_use_is_worth_another),
+        TEST(an_idle_session_is_left_on_the_relay_until_it_is_used),
         TEST(a_refusal_says_why),
         TEST(a_flood_of_questions_begins_six_rounds_a_minute),
         TEST(ten_rounds_run_at_a_time),
@@ -807,6 +941,8 @@ int main(void)
         TEST(candidates_found_during_a_round_are_told_once),
         TEST(the_address_of_a_fresh_socket_is_seen_by_a_relay_and_told),
         TEST(a_new_candidate_ends_the_waiting),
+        TEST(a_nat_that_counts_is_looked_at_before_anything_is_said_of_it),
+        TEST(another_class_of_nat_begins_rounds_anew),
         TEST(a_change_of_the_network_begins_all_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
