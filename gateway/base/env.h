@@ -127,6 +127,13 @@ struct interface {
     bool multicast, loopback;
 };
 
+/** A way out to the internet: the default route of one address family. */
+struct router {
+    struct addr addr;  /* of the router; port 0, its scope if it is link-local */
+    struct addr local; /* ours, from which it is reached; port 0 */
+    unsigned ifindex;
+};
+
 enum { ENV_HOME_NAME_MAX = 64 }; /* bytes of a file name in the home */
 
 struct env_ops {
@@ -174,6 +181,7 @@ struct env_ops {
     void (*lookup_cancel)(struct env *env, struct lookup *l);
 
     int (*interfaces)(struct env *env, struct interface *out, int max);
+    int (*routers)(struct env *env, struct router *out, int max);
 
     int (*load)(struct env *env, const char *name, uint8_t **data, size_t *len);
     int (*save)(struct env *env, const char *name, const uint8_t *data, size_t len);
@@ -406,6 +414,13 @@ static inline void env_lookup_cancel(struct env *e, struct lookup *l)
 MUST_USE static inline int env_interfaces(struct env *e, struct interface *out, int max)
 {
     return e->ops->interfaces(e, out, max);
+}
+
+/** The routers that the default routes go by, at most one a family; routes without a router and
+ *  machines without a route have none. Returns how many, at most `max`, or an error. */
+MUST_USE static inline int env_routers(struct env *e, struct router *out, int max)
+{
+    return e->ops->routers(e, out, max);
 }
 
 /**

@@ -11,6 +11,7 @@
 #include "gateway/io/listen.h"
 #include "gateway/io/owner.h"
 #include "gateway/io/resolve.h"
+#include "gateway/io/routers.h"
 #include "gateway/io/tcp.h"
 #include "gateway/io/udp.h"
 
@@ -146,6 +147,12 @@ static int list_interfaces(struct env *e, struct interface *out, int max)
     return links_list(out, max);
 }
 
+static int list_routers(struct env *e, struct router *out, int max)
+{
+    (void)e;
+    return routers_list(out, max);
+}
+
 static int load(struct env *e, const char *name, uint8_t **data, size_t *len)
 {
     struct home *h = machine_home(machine_of(e));
@@ -191,6 +198,7 @@ static const struct env_ops OPS = {
     .lookup = look_up,
     .lookup_cancel = cancel_lookup,
     .interfaces = list_interfaces,
+    .routers = list_routers,
     .load = load,
     .save = save,
 };

@@ -58,6 +58,15 @@ static int interfaces(struct env *env, struct interface *out, int max)
     return count;
 }
 
+static int routers(struct env *env, struct router *out, int max)
+{
+    const struct sim_host *h = sim_host_of(env);
+    int count = 0;
+    for (int i = 0; i < h->router_count && count < max; i++)
+        out[count++] = h->router[i];
+    return count;
+}
+
 static int look_up(struct env *env, struct lookup *l, const char *host, uint16_t port)
 {
     return fake_names_lookup(&sim_host_of(env)->world->names, env, l, host, port);
@@ -107,6 +116,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
         .lookup = look_up,
         .lookup_cancel = fake_names_cancel,
         .interfaces = interfaces,
+        .routers = routers,
         .load = load,
         .save = save,
     };

@@ -45,6 +45,8 @@ struct sim_host {
     struct sim_interface interface[SIM_INTERFACES_MAX]; /* the first is lo */
     unsigned interface_count;
     struct sim_link up, down, lo;
+    struct router router[2]; /* what env_routers() says: none unless a test sets them */
+    int router_count;
 
     struct fake_file file[FAKE_FILES_MAX];
     int save_error; /* negative errno: saving fails */

@@ -100,6 +100,15 @@ static int save(struct env *env, const char *name, const uint8_t *data, size_t l
     return 0;
 }
 
+static int routers(struct env *env, struct router *out, int max)
+{
+    const struct fake_env *h = self(env);
+    int count = 0;
+    for (int i = 0; i < h->router_count && count < max; i++)
+        out[count++] = h->router[i];
+    return count;
+}
+
 static int look_up(struct env *env, struct lookup *l, const char *host, uint16_t port)
 {
     return fake_names_lookup(&self(env)->names, env, l, host, port);
@@ -132,6 +141,7 @@ void fake_env_init(struct fake_env *f)
         .lookup = look_up,
         .lookup_cancel = fake_names_cancel,
         .interfaces = interfaces,
+        .routers = routers,
         .load = load,
         .save = save,
     };

@@ -55,6 +55,8 @@ struct fake_env {
 
     struct interface interface[FAKE_INTERFACES_MAX];
     int interface_count;
+    struct router router[2]; /* none at first */
+    int router_count;
     int owner_error; /* of env_owner_of_*(): 0 gives owner_uid */
     uint32_t owner_uid;
 };
