@@ -28,6 +28,7 @@ things() {
             library jansson libjansson-dev
             library inih libinih-dev
             library libcares libc-ares-dev
+            library miniupnpc libminiupnpc-dev
             library libsystemd libsystemd-dev"
       # AES for packets at four times the speed; packaged for x86-64 alone, and we do without.
       [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||
@@ -49,6 +50,7 @@ things() {
             command ssh openssh-client
             command openssl openssl
             command turnserver coturn
+            command miniupnpd miniupnpd-nftables
             command dropbear dropbear-bin
             command iperf3 iperf3
             command node nodejs
@@ -206,7 +208,7 @@ command -v apt-get >/dev/null || {
   exit 1
 }
 new_services=
-for pair in coturn:coturn.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
+for pair in coturn:coturn.service miniupnpd-nftables:miniupnpd.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
   case " $packages " in *" ${pair%%:*} "*) new_services="$new_services ${pair##*:}" ;; esac
 done
 log=$(mktemp)
