@@ -103,6 +103,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
         out->max_peers = OPEN_RELAY_PEERS;
     out->relay_rate = s->relay_rate;
     out->relay_daily = s->relay_daily;
+    out->no_portmap = s->portmap_mode == SETTINGS_PORTMAP_OFF;
     for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)
         (void)snprintf(out->relay_use[i], sizeof(out->relay_use[i]), "%s", s->relay_use.at[i]);
     set_stun(s, out);

@@ -22,6 +22,7 @@ enum settings_port { SETTINGS_PORT_KEPT, SETTINGS_PORT_RANDOM };
 enum settings_lan { SETTINGS_LAN_PRIVATE, SETTINGS_LAN_PUBLIC, SETTINGS_LAN_OFF };
 enum settings_relay { SETTINGS_RELAY_OFF, SETTINGS_RELAY_FRIENDS, SETTINGS_RELAY_OPEN };
 enum settings_punch { SETTINGS_PUNCH_ON, SETTINGS_PUNCH_OFF };
+enum settings_portmap { SETTINGS_PORTMAP_ON, SETTINGS_PORTMAP_OFF };
 enum settings_proto { SETTINGS_TCP, SETTINGS_UDP, SETTINGS_BOTH };
 
 /** Every option of the sections that come once: SET_gateway_listen, ... */

@@ -80,5 +80,6 @@ void node_network_changed(struct node *n)
         peer_probe(&list_entry(node, struct member, link)->peer);
     }
     punch_desk_network_changed(&n->punch);
+    portmap_desk_network_changed(&n->portmap);
     hub_wake(&n->hub);
 }

@@ -449,6 +449,8 @@ static void on_nat_changed(void *arg)
     size_t count = outside_reflexive(&n->outside, now);
     struct nat_facts facts = outside_facts(&n->outside);
 
+    if (portmap_desk_is_reached(&n->portmap))
+        facts.class = NAT_PUBLIC;
     for (size_t i = 0; i < n->reflexives; i++)
         if (!is_among(now, count, &n->reflexive[i]))
             gather_remove(g, CANDIDATE_REFLEXIVE, &n->reflexive[i]);
@@ -462,6 +464,17 @@ static void on_nat_changed(void *arg)
 }
 
 static const struct outside_events OUTSIDE_EVENTS = {list_relays, on_nat_changed};
+
+static void start_portmap(struct node *n)
+{
+    const struct portmap_desk_options options = {
+        .gather = &n->punch.gather,
+        .reach = &n->outside.reach,
+        .changed = on_nat_changed,
+        .arg = n,
+    };
+    portmap_desk_start(&n->portmap, &n->desk, &options);
+}
 
 static void start_desk(struct node *n)
 {
@@ -524,6 +537,7 @@ int node_start(struct node *n, char *why, size_t why_len)
     err = tcp_roads_start(&n->tcp, &n->desk, member_tcp_places, why, why_len);
     if (err < 0)
         return err;
+    start_portmap(n);
     node_registry_changed(n);
     return 0;
 }
@@ -550,7 +564,8 @@ void node_stop(struct node *n, void (*done)(void *arg), void *arg)
     }
     if (n->quic)
         hub_wake(&n->hub);
-    timer_set(n->env, &n->stopping, env_now(n->env) + GOODBYE);
+    instant wait = portmap_desk_end(&n->portmap);
+    timer_set(n->env, &n->stopping, env_now(n->env) + (wait > GOODBYE ? wait : GOODBYE));
 }
 
 void node_free(struct node *n)
@@ -565,6 +580,7 @@ void node_free(struct node *n)
     member_answer(&n->finished, -ECANCELED, "the gateway stops");
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
+    portmap_desk_stop(&n->portmap);
     outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
     punch_desk_stop(&n->punch);

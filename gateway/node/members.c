@@ -298,6 +298,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     if (!ended)
         bootstrap_desk_on_conn(&n->bootstrap, kind_of(n, p), conn);
     outside_on_conn(&n->outside, conn, ended);
+    portmap_desk_on_conn(&n->portmap);
     punch_desk_on_conn(&n->punch, p, conn, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }

@@ -16,6 +16,7 @@
 #include "gateway/node/lan_link.h"
 #include "gateway/node/node.h"
 #include "gateway/node/outside.h"
+#include "gateway/node/portmap_desk.h"
 #include "gateway/node/punch_desk.h"
 #include "gateway/node/relay_desk.h"
 #include "gateway/node/tcp_roads.h"
@@ -54,6 +55,7 @@ struct node {
     size_t reflexives;
     struct punch_desk punch;
     struct tcp_roads tcp;
+    struct portmap_desk portmap;
     struct peer_host host;
 
     struct map by_id;

@@ -33,6 +33,7 @@ enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 #define NODE_TLS_LISTEN_MAX 4
 #define NODE_STUN_MAX     8
 #define NODE_EXTERNAL_MAX 4
+#define NODE_TEXT_MAX     256 /* with its NUL */
 
 /** A STUN server that is asked over UDP; port 0: none. */
 struct node_stun {
@@ -62,6 +63,7 @@ struct node_options {
     bool no_punching;                        /* stay on relays */
     bool no_birthday;                        /* no search of ports by many guesses */
     uint8_t opener_ttl;                      /* hop limit of openers; 0: as measured */
+    bool no_portmap;                         /* ask no router for a port */
     char relay_use[RELAY_USE_MAX]
                   [PEER_RELAY_MAX + 1];   /* through which we are reached:
                                              PEER_ID@HOST:PORT; empty from the end on */
@@ -161,6 +163,8 @@ const struct peer_id *node_id(const struct node *n);
 size_t node_addresses(const struct node *n, struct addr *out, size_t max);
 /** As node_addresses(), of TCP and TLS. */
 size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max);
+/** The ports that our routers lead to us, in words for `status`. Returns `out`. */
+const char *node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX]);
 /** Who hands out our services; NULL: nobody, and peers are told that there is none. */
 void node_serve(struct node *n, const struct node_server *server, void *arg);
 /** Calls w->changed() from now on. Any watch may be taken back from inside of that. */

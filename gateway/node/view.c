@@ -175,6 +175,15 @@ void node_nat(const struct node *n, struct node_nat *out)
         .public = v4->report.public,
         .public_v6 = v6->report.public,
     };
+    if (portmap_desk_is_reached(&n->portmap)) {
+        out->class = NAT_PUBLIC;
+        out->reachable = NAT_YES;
+    }
     view_servers(v4, out);
     view_servers(v6, out);
+}
+
+const char *node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
+{
+    return portmap_desk_text(&n->portmap, out);
 }

@@ -70,6 +70,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[lan]\nmode = off\n"
                                "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433\n"
                                "rate = 1M\ndaily = 2G\n"
+                               "[portmap]\nmode = off\n"
                                "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
                                "[punch]\nmode = off\nbirthday = off\nopener_ttl = 5\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
@@ -91,6 +92,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.relay_use.count, 1);
     assert_int_equal(s.relay_rate, 1 << 20);
     assert_int_equal(s.relay_daily, UINT64_C(2) << 30);
+    assert_int_equal(s.portmap_mode, SETTINGS_PORTMAP_OFF);
     assert_int_equal(s.stun_servers.count, 2);
     assert_string_equal(s.stun_servers.at[1], "stuns:[::1]");
     assert_int_equal(s.gateway_external.count, 1);
