@@ -211,6 +211,8 @@ static void on_refused(void *arg, const struct peer_id *id, void *conn, const st
     peer_note(m, "relay %s: %s", p->host,
               status < 0 ? "no answer" : relay_status_text((enum relay_status)status));
     peer_path_failed(m, path);
+    if (peer_conn(m))
+        quic_conn_path_gone(peer_conn(m), path);
     relay_find_await(d, m);
 }
 

@@ -7,10 +7,9 @@
 #include "gateway/base/list.h"
 #include "gateway/crypto/secret.h"
 
-#define BATCH_MAX   64 /* datagrams */
+#define BATCH_MAX   65507 /* bytes of one UDP_SEGMENT call */
 #define IDLE_SWEEPS 3
 #define ASK_AFTER   MSEC(1)
-#define FRAME_MAX   (RELAY_FRAME_HEADER + 1200)
 
 /** A circuit, open or asked for. */
 struct circuit {
@@ -32,7 +31,7 @@ struct relay_client {
     struct list circuits;
     unsigned count;
     uint32_t last_via;
-    uint8_t staging[BATCH_MAX * FRAME_MAX];
+    uint8_t staging[BATCH_MAX];
 };
 
 /* ---- circuits ---- */
@@ -294,30 +293,54 @@ void relay_client_left(struct relay_client *c, void *conn)
 
 /* ---- frames ---- */
 
+/* Puts headers on as many datagrams as one batch takes, from `at` on. Returns the bytes staged. */
+static size_t stage(struct relay_client *c, const struct circuit *k, const uint8_t *data,
+                    size_t len, size_t segment, size_t *at)
+{
+    size_t used = 0;
+
+    while (*at < len) {
+        size_t n = len - *at < segment ? len - *at : segment;
+        if (used + RELAY_FRAME_HEADER + n > sizeof(c->staging))
+            break;
+        relay_frame_write(&k->frame, c->staging + used);
+        memcpy(c->staging + used + RELAY_FRAME_HEADER, data + *at, n);
+        used += RELAY_FRAME_HEADER + n;
+        *at += n;
+    }
+    return used;
+}
+
+/* Headers make a full batch of a session a little too long for one: then it goes in two. */
+static int send_batches(struct relay_client *c, const struct circuit *k, const uint8_t *data,
+                        size_t len, size_t segment)
+{
+    for (size_t at = 0; at < len;) {
+        bool first = at == 0;
+        size_t used = stage(c, k, data, len, segment, &at);
+        int err = used == 0 ? 0
+                            : c->events->send(c->arg, &k->relay, c->staging, used,
+                                              segment + RELAY_FRAME_HEADER);
+        if (used == 0 || err < 0)
+            return first ? err : 0; /* in the middle: lost, as in a full queue further on */
+    }
+    return 0;
+}
+
 int relay_client_send(struct relay_client *c, const struct path *path, const uint8_t *data,
                       size_t len, size_t segment)
 {
     struct circuit *k = by_via(c, path->via);
-    size_t used = 0;
+    size_t first = len < segment ? len : segment;
 
     /* A relay that is itself reached through one would take frames within frames. */
-    if (!k || k->relay.kind == PATH_RELAY || segment == 0 || len == 0)
+    if (!k || k->relay.kind == PATH_RELAY || first == 0)
         return 0;
-    if (!k->open) {
-        size_t first = len < segment ? len : segment;
-        if (!k->asked && first <= RELAY_MESSAGE_EARLY)
-            ask(c, k, data, first);
-        return 0;
-    }
-    for (size_t at = 0; at < len; at += segment) {
-        size_t n = len - at < segment ? len - at : segment;
-        if (used + RELAY_FRAME_HEADER + n > sizeof(c->staging))
-            return 0;
-        relay_frame_write(&k->frame, c->staging + used);
-        memcpy(c->staging + used + RELAY_FRAME_HEADER, data + at, n);
-        used += RELAY_FRAME_HEADER + n;
-    }
-    return c->events->send(c->arg, &k->relay, c->staging, used, segment + RELAY_FRAME_HEADER);
+    if (k->open)
+        return send_batches(c, k, data, len, segment);
+    if (!k->asked && first <= RELAY_MESSAGE_EARLY)
+        ask(c, k, data, first);
+    return 0;
 }
 
 static struct circuit *of_frame(const struct relay_client *c, const struct path *path,

@@ -79,7 +79,7 @@ void relay_client_moved(struct relay_client *c, void *conn, const struct path *p
 void relay_client_left(struct relay_client *c, void *conn);
 
 /** Sends a session's datagrams over a circuit. Returns 0 (sent, or lost: no such circuit) or
- *  -EAGAIN. At most 64 datagrams of at most 1,200 bytes. */
+ *  -EAGAIN: nothing was kept. */
 MUST_USE int relay_client_send(struct relay_client *c, const struct path *path, const uint8_t *data,
                                size_t len, size_t segment);
 /** Frames that arrived together over `path`. Returns how many bytes from the start are frames of

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/wire/relay_frame.h"
 #include "tests/sim/sim_gateway.h"
 #include "tests/sim/sim_program.h"
 
@@ -512,6 +513,44 @@ static void a_day_that_is_used_up_ends_what_is_relayed(void **state)
     assert_in_range(s->caller.received, 1, 1 << 20);
 }
 
+static void ignore(void *arg, const struct udp_rx *rx)
+{
+    (void)arg;
+    (void)rx;
+}
+
+/* Right numbers, wrong tags, from an address that is not registered. */
+static void a_flood_of_forged_frames_goes_nowhere(void **state)
+{
+    struct stage *s = *state;
+    static const struct udp_handler deaf = {.on_datagrams = ignore};
+    struct udp_socket *socket;
+    struct addr from, to;
+    uint8_t data[50 * 1216];
+    struct relay_view before, after;
+
+    connects(s);
+    calls(s, 1 << 20);
+    assert_int_equal(addr_parse(&from, "0.0.0.0:9999"), 0);
+    assert_int_equal(addr_parse(&to, "203.0.113.4:4433"), 0);
+    assert_int_equal(udp_open(&s->mallory.host.env, &socket, &from, UDP_BULK, &deaf, NULL), 0);
+    node_relay(s->home.node, &before);
+    uint64_t heard = s->alice.host.received;
+    for (unsigned i = 0; i < 200; i++) {
+        const struct relay_frame f = {.circuit = 1 + i % 4, .tag = {(uint8_t)i}};
+        memset(data, 0, sizeof(data));
+        for (size_t at = 0; at < sizeof(data); at += 1216)
+            relay_frame_write(&f, data + at);
+        const struct udp_tx tx = {.to = &to, .data = data, .len = sizeof(data), .segment = 1216};
+        assert_int_equal(udp_send(&s->mallory.host.env, socket, &tx), 0);
+    }
+    call_ends_well(s, SEC(30));
+    node_relay(s->home.node, &after);
+    assert_true(after.datagrams - before.datagrams < 200 * 50);
+    assert_true(s->alice.host.received - heard < 200 * 50);
+    udp_close(&s->mallory.host.env, socket);
+}
+
 static void relays_and_circuits_of_no_use_are_left(void **state)
 {
     struct stage *s = *state;
@@ -579,6 +618,7 @@ int main(void)
         STORY(the_blocked_are_not_relayed),
         STORY(the_rate_of_a_relay_slows_a_call_down_and_breaks_nothing),
         STORY(a_day_that_is_used_up_ends_what_is_relayed),
+        STORY(a_flood_of_forged_frames_goes_nowhere),
         STORY(relays_and_circuits_of_no_use_are_left),
         STORY(home_and_spare_are_both_kept_for_a_day),
     };

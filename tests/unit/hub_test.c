@@ -436,6 +436,34 @@ static void holds_what_a_full_socket_does_not_take(void **state)
     assert_int_equal(addr_port(&h->fake.sent[0].to), 1);
 }
 
+static int pass_on(struct harness *h, const char *to)
+{
+    const struct quic_tx tx = {.path = {.kind = PATH_UDP, .remote = address(to)},
+                               .data = (const uint8_t *)"others",
+                               .len = 6,
+                               .segment = 6};
+    return hub_send_last(&h->hub, &tx);
+}
+
+static void what_is_not_ours_goes_last(void **state)
+{
+    struct harness *h = *state;
+
+    queue(h, "192.0.2.7:1", NULL);
+    queue(h, "192.0.2.7:2", NULL);
+    h->fake.udp_send_error = -EAGAIN;
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    h->fake.udp_send_error = 0;
+    assert_int_equal(pass_on(h, "192.0.2.8:3"), -EAGAIN);
+    fake_udp_writable(&h->fake, fake_udp_on(&h->fake, 4433));
+    assert_int_equal(h->rooms, 1);
+    assert_int_equal(h->fake.sent_count, 2);
+    assert_int_equal(pass_on(h, "192.0.2.8:3"), 0);
+    assert_int_equal(addr_port(&h->fake.sent[0].to), 1);
+    assert_int_equal(addr_port(&h->fake.sent[2].to), 3);
+}
+
 static void does_not_spin_while_a_socket_is_full(void **state)
 {
     struct harness *h = *state;
@@ -485,6 +513,7 @@ int main(void)
         SENTENCE(dials_from_no_loopback_address_to_the_outside),
         SENTENCE(answers_from_the_address_that_was_dialled_while_it_is_ours),
         SENTENCE(holds_what_a_full_socket_does_not_take),
+        SENTENCE(what_is_not_ours_goes_last),
         SENTENCE(does_not_spin_while_a_socket_is_full),
         SENTENCE(wakes_at_the_endpoints_deadline),
     };

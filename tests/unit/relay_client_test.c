@@ -449,7 +449,8 @@ static void a_full_socket_is_told_to_the_session(void **state)
     assert_int_equal(sends(&w->bob, 64), -EAGAIN);
     w->send_error = 0;
     assert_int_equal(sends(&w->bob, 64), 0);
-    assert_int_equal(w->alice.bytes, 64 * SIZE - 100);
+    assert_int_equal(w->alice.delivered, 2); /* 53 frames are as many as fit one batch */
+    assert_int_equal(w->alice.bytes, 11 * SIZE - 100);
 }
 
 static void a_circuit_of_no_use_is_ended_at_the_third_look(void **state)
