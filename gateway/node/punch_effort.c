@@ -24,69 +24,11 @@ static instant now_of(const struct effort *e)
 
 static void note_reason(struct effort *e, const char *text)
 {
-    (void)snprintf(e->reason, sizeof(e->reason), "%s", text);
+    if (text != e->reason)
+        (void)snprintf(e->reason, sizeof(e->reason), "%s", text);
 }
 
-/* ---- what is said ---- */
-
-static void tell(struct quic_conn *conn, const struct punch_message *m)
-{
-    uint8_t out[PUNCH_MESSAGE_MAX];
-    const struct message_part part = punch_message_write(m, out);
-    peer_tell_part(conn, &part);
-}
-
-void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result result)
-{
-    const struct punch_message m = {.type = PUNCH_END, .round = round, .result = result};
-    tell(conn, &m);
-}
-
-static void tell_punch(struct effort *e, bool ack)
-{
-    struct punch_means *d = e->means;
-    struct punch_message m = {
-        .type = PUNCH_PUNCH,
-        .round = e->round,
-        .flags =
-            (uint8_t)((ack ? PUNCH_ACK : 0) | (d->node->options->no_birthday ? 0 : PUNCH_GUESSING)),
-        .facts = gather_facts(d->gather),
-    };
-    m.candidates = gather_list(d->gather, m.candidate);
-    memcpy(e->told, m.candidate, m.candidates * sizeof(m.candidate[0]));
-    e->told_count = m.candidates;
-    tell(e->conn, &m);
-}
-
-static bool was_told(const struct effort *e, const struct addr *a)
-{
-    for (size_t i = 0; i < e->told_count; i++)
-        if (addr_equal(&e->told[i].addr, a))
-            return true;
-    return false;
-}
-
-static void add_untold(struct effort *e, struct punch_message *m, const struct candidate *c)
-{
-    if (e->told_count < CANDIDATES_MAX && !was_told(e, &c->addr))
-        m->candidate[m->candidates++] = e->told[e->told_count++] = *c;
-}
-
-/* Candidates that turned up while the round runs. */
-static void trickle(struct effort *e)
-{
-    struct gather *g = e->means->gather;
-    struct candidate list[CANDIDATES_MAX], fresh = {.type = CANDIDATE_PEER};
-    struct punch_message m = {.type = PUNCH_CANDIDATES, .round = e->round};
-    size_t count = gather_list(g, list);
-
-    for (size_t i = 0; i < count; i++)
-        add_untold(e, &m, &list[i]);
-    if (e->fresh != 0 && gather_seen(g, e->fresh, &fresh.addr))
-        add_untold(e, &m, &fresh);
-    if (m.candidates > 0)
-        tell(e->conn, &m);
-}
+/* ---- rounds ---- */
 
 /* The socket whose address outside the peer needs; 0: none. */
 static void show(struct effort *e, uint32_t via)
@@ -100,7 +42,18 @@ static void show(struct effort *e, uint32_t via)
     e->fresh = via;
 }
 
-/* ---- rounds ---- */
+static void note_search(struct effort *e)
+{
+    unsigned probes, guesses;
+
+    punch_counts(e->running->core, &probes, &guesses);
+    if (guesses > 0)
+        e->means->searched = now_of(e);
+    if (guesses > 0 && punch_state(e->running->core) != PUNCH_WON)
+        e->searched = now_of(e);
+    if (e->means->searching == e)
+        e->means->searching = NULL;
+}
 
 static void end_round(struct effort *e)
 {
@@ -109,6 +62,7 @@ static void end_round(struct effort *e)
     if (!e->running)
         return;
     show(e, 0);
+    note_search(e);
     punch_round_free(e->running);
     e->running = NULL;
     e->means->running--;
@@ -159,6 +113,13 @@ static void lose(struct effort *e, instant now, const char *why)
     e->lost++;
     e->bytes = bytes_of(e);
     wait_until(e, now + pause);
+}
+
+/* Of a pair of NATs that needs a search, the round that made one has the better reason than one
+ * that might not, so soon after. */
+static const char *reason_of(const struct effort *e)
+{
+    return e->plain && e->reason[0] ? e->reason : punch_why(e->running->core);
 }
 
 static void log_success(const struct effort *e)
@@ -223,6 +184,12 @@ static bool is_ours(const struct effort *e, const struct addr *a)
     return false;
 }
 
+/* Is it a pair of NATs that a search is for? */
+static bool is_hard(enum nat_class ours, enum nat_class theirs)
+{
+    return ours == NAT_BLOCK || ours == NAT_RANDOM || theirs == NAT_BLOCK || theirs == NAT_RANDOM;
+}
+
 static void take_candidates(struct effort *e, instant now, const struct punch_message *m)
 {
     struct addr own[CANDIDATES_MAX];
@@ -257,18 +224,23 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         .rtt = info.rtt,
         .ours = gather_facts(e->means->gather),
         .theirs = m->facts,
-        .guessing = !node->options->no_birthday && m->flags & PUNCH_GUESSING,
+        .guessing = effort_may_search(e) && m->flags & PUNCH_GUESSING,
         .v4 = has_family(node->hub, false),
         .v6 = has_family(node->hub, true),
         .random = fill_random,
         .arg = node->env,
     };
-    const struct punch_place place = {.hub = node->hub, .conn = e->conn, .kept = &e->means->kept};
+    const struct punch_place place = {
+        .hub = node->hub, .conn = e->conn, .kept = &e->means->kept, .budget = &e->budget};
     if (punch_round_new(&e->running, &place, now, &options) < 0) {
         lose(e, now, "no memory for a round of punching");
         return;
     }
     e->means->running++;
+    bool hard = is_hard(options.ours.class, options.theirs.class);
+    if (hard && options.guessing)
+        e->means->searching = e;
+    e->plain = hard && !options.guessing && e->searched > 0;
     e->stage = EFFORT_RUNNING;
     e->began = now;
     e->trickle = now + TRICKLE;
@@ -284,14 +256,14 @@ static void speak(struct effort *e, instant now)
     struct quic_conn_info info;
 
     if (e->asked.type == PUNCH_PUNCH) {
-        tell_punch(e, true);
+        effort_tell_punch(e, true);
         start_round(e, now, &e->asked, false);
         return;
     }
     quic_conn_info(e->conn, &info);
     e->stage = EFFORT_ASKED;
     e->due = now + ANSWER_WITHIN + 3 * info.rtt;
-    tell_punch(e, false);
+    effort_tell_punch(e, false);
 }
 
 static void on_refreshed(struct stun_refresh *refresh, uint16_t port)
@@ -372,7 +344,7 @@ static void on_end(struct effort *e, instant now, const struct punch_message *m)
             lose(e, now, "the peer has a direct path, which is not proven on this side yet");
         return;
     case PUNCH_FAILED:
-        lose(e, now, e->running ? punch_why(e->running->core) : "the peer gave up");
+        lose(e, now, e->running ? reason_of(e) : "the peer gave up");
         return;
     case PUNCH_BUSY:
         lose(e, now, "the peer is busy punching with others");
@@ -408,7 +380,7 @@ static instant run_round(struct effort *e, instant now)
     struct punch *core = e->running->core;
 
     if (now >= e->trickle) {
-        trickle(e);
+        effort_tell_more(e);
         e->trickle = now + TRICKLE;
     }
     punch_round_run(e->running, now);
@@ -426,7 +398,7 @@ static instant run_round(struct effort *e, instant now)
         break;
     case PUNCH_LOST:
         effort_tell_end(e->conn, e->round, PUNCH_FAILED);
-        lose(e, now, punch_why(core));
+        lose(e, now, reason_of(e));
         return e->due;
     }
     instant next = punch_deadline(core);
@@ -454,31 +426,4 @@ instant effort_run(struct effort *e, instant now)
         return run_round(e, now);
     }
     return INSTANT_NEVER;
-}
-
-/* ---- for people ---- */
-
-const char *effort_why(struct effort *e, instant now)
-{
-    unsigned wait_s = e->due > now ? (unsigned)((e->due - now + SEC(1) - 1) / SEC(1)) : 0;
-
-    switch (e->stage) {
-    case EFFORT_REST:
-        return e->resting ? "idle: direct paths are looked for when there is traffic"
-                          : "no direct path has answered yet";
-    case EFFORT_WAITING:
-        if (e->reason[0])
-            (void)snprintf(e->why, sizeof(e->why), "%s; next try in %u s", e->reason, wait_s);
-        else
-            (void)snprintf(e->why, sizeof(e->why), "the first try is about to begin");
-        return e->why;
-    case EFFORT_LOOKING:
-        return "looking for the next port of our NAT";
-    case EFFORT_ASKED:
-        return "the peer was asked to punch and has not answered yet";
-    case EFFORT_RUNNING:
-        (void)snprintf(e->why, sizeof(e->why), "punching: %s", punch_why(e->running->core));
-        return e->why;
-    }
-    return "";
 }

@@ -27,6 +27,8 @@ struct punch_means {
     void (*wake)(struct punch_means *means); /* effort_run() is wanted soon */
     struct list kept;                        /* of struct kept_socket */
     unsigned running;                        /* rounds */
+    const struct effort *searching;          /* its round may guess ports, or NULL */
+    instant searched;                        /* when a round last did, 0: never */
 };
 
 struct effort {
@@ -37,6 +39,7 @@ struct effort {
     enum effort_stage stage;
     bool dialled;   /* by us: we ask first */
     bool direct;    /* the round runs although our path is direct: the peer's is not */
+    bool plain;     /* the round may not search, so soon after one that did */
     bool resting;   /* the session, see struct quic_conn_info */
     uint16_t round; /* the last one */
     unsigned lost;  /* rounds in a row */
@@ -49,6 +52,8 @@ struct effort {
     struct stun_refresh refresh; /* LOOKING */
     struct punch_message asked;  /* the peer's question while we look; else its type is 0 */
     struct bucket requests;      /* of the peer */
+    struct punch_budget budget;
+    instant searched; /* when a round last guessed ports, 0: never */
     struct candidate told[CANDIDATES_MAX];
     size_t told_count;
     bool same_public; /* the peer has a public address of ours */
@@ -68,6 +73,14 @@ void effort_restart(struct effort *e, instant due);
 instant effort_run(struct effort *e, instant now);
 /** Takes a message of the peer about punching. */
 void effort_message(struct effort *e, instant now, const struct punch_message *m);
+/* punch_say.c */
+
+/** May the next round guess ports? */
+bool effort_may_search(const struct effort *e);
+/** Asks for a round, or (`ack`) agrees to one. */
+void effort_tell_punch(struct effort *e, bool ack);
+/** Tells candidates that turned up since. */
+void effort_tell_more(struct effort *e);
 /** Tells a peer that there is no such round, or none any more. */
 void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result result);
 /** As punch_desk_why(). */

@@ -127,6 +127,12 @@ static bool path_of(const struct punch_round *r, const struct punch_send *probe,
     return out->via != 0;
 }
 
+/* What has a hop limit ends in our own network. */
+static bool may_send(struct punch_round *r, instant now, const struct punch_send *probe)
+{
+    return probe->ttl > 0 || punch_budget_take(r->at.budget, now, &probe->to);
+}
+
 void punch_round_run(struct punch_round *r, instant now)
 {
     uint8_t probe[QUIC_GUESS_LEN];
@@ -135,7 +141,8 @@ void punch_round_run(struct punch_round *r, instant now)
 
     open_wanted(r);
     for (unsigned i = 0; i < PROBES_PER_RUN && punch_output(r->core, now, &send); i++) {
-        if (path_of(r, &send, &path) && quic_conn_guess(r->at.conn, &send.to, probe) == 0)
+        if (path_of(r, &send, &path) && may_send(r, now, &send) &&
+            quic_conn_guess(r->at.conn, &send.to, probe) == 0)
             hub_send_path(r->at.hub, &path, probe, sizeof(probe), send.ttl);
         open_wanted(r);
     }
@@ -152,6 +159,7 @@ void punch_round_heard(struct punch_round *r, instant now, const struct path *pa
     if (path->via != 0 && socket == r->sockets)
         return;
     socket = path->via == 0 ? 0 : socket + 1;
+    punch_budget_answered(r->at.budget, &path->remote);
     punch_heard(r->core, now, socket, &path->remote);
     if (works)
         punch_proven(r->core, now, socket, &path->remote);

@@ -12,6 +12,7 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/list.h"
 #include "gateway/node/hub.h"
+#include "gateway/node/punch_budget.h"
 #include "gateway/punch/attempt.h"
 #include "gateway/transport/quic.h"
 
@@ -20,6 +21,7 @@ struct punch_place {
     struct hub *hub;
     struct quic_conn *conn;
     struct list *kept; /* of struct kept_socket */
+    struct punch_budget *budget;
 };
 
 struct punch_round {

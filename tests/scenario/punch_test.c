@@ -129,6 +129,31 @@ static void a_peer_that_does_not_want_it_is_left_alone(void **state)
     assert_string_equal(why, "punching is switched off at the peer; next try in 5 s");
 }
 
+/* Bob's home and alice's are both behind one carrier's NAT, which turns packets round. */
+static void neighbours_behind_one_carrier_meet_at_its_router(void **state)
+{
+    (void)state;
+    const struct nat_preset *preset = nat_preset_find("cgnat");
+    struct sim_nat_story *s = &story;
+    struct sim_router carrier;
+    memset(s, 0, sizeof(*s));
+    sim_nat_story_begin(s, "port_restricted", "port_restricted");
+    sim_router_init(&carrier, &s->world, 50, INTERNET, "203.0.113.50", &preset->router[1]);
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const INSIDE[] = {"100.64.0.2", "100.64.0.3"};
+        s->homes[i].router[0].outside = 50;
+        assert_int_equal(addr_parse_ip(&s->homes[i].router[0].nat.public, INSIDE[i], 0), 0);
+    }
+    sim_nat_story_start(s);
+    sim_nat_story_connect(s);
+    assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(5)));
+    sim_nat_story_call(s, 100000);
+    sim_nat_story_call_ends_well(s, SEC(10));
+    sim_gateway_stop(&s->bob);
+    sim_gateway_stop(&s->alice);
+    sim_router_deinit(&carrier);
+}
+
 /* ---- changes ---- */
 
 static void is_direct_again_after_a_router_forgot_its_mappings(void **state)
@@ -166,6 +191,66 @@ static void is_direct_again_after_the_dialler_changed_its_network(void **state)
 
 /* ---- a peer that lies ---- */
 
+/* ---- a peer that lies ---- */
+
+struct victim {
+    struct sim_host host;
+    struct udp_socket *udp;
+    unsigned heard;
+};
+
+static void on_datagrams(void *arg, const struct udp_rx *rx)
+{
+    ((struct victim *)arg)->heard += (unsigned)((rx->len + rx->segment - 1) / rx->segment);
+}
+
+static const struct udp_handler VICTIM = {on_datagrams, NULL};
+
+static void begin_victim(struct victim *v, struct sim_nat_story *s, unsigned network,
+                         const char *address, const char *local)
+{
+    const struct addr a = at(local);
+    sim_host_init(&v->host, &s->world, "victim");
+    (void)sim_host_join(&v->host, network, address);
+    assert_int_equal(udp_open(&v->host.env, &v->udp, &a, 0, &VICTIM, v), 0);
+}
+
+static void end_victim(struct victim *v)
+{
+    udp_close(&v->host.env, v->udp);
+    sim_host_deinit(&v->host);
+}
+
+/* Bob names addresses of others as his own, in one round after the other. */
+static void a_peer_that_lies_has_us_bother_nobody(void **state)
+{
+    struct victim outside = {0}, low = {0}, neighbour = {0};
+    (void)state;
+    struct sim_nat_story *s = begin("port_restricted", "sym_random");
+    s->bob.options.no_birthday = true;
+    begin_victim(&outside, s, INTERNET, "192.0.2.80/24", "0.0.0.0:5000");
+    begin_victim(&low, s, INTERNET, "192.0.2.81/24", "0.0.0.0:53");
+    begin_victim(&neighbour, s, 11, "172.16.0.9/24", "0.0.0.0:4433");
+    sim_nat_story_start(s);
+    struct gather *g = &s->bob.node->punch.gather;
+    static const char *const LIES[] = {
+        "192.0.2.80:5000", "192.0.2.81:53",    "172.16.0.9:4433", "127.0.0.1:7777",
+        "224.0.0.1:5353",  "169.254.9.9:4000", "[::1]:7777",      "[::ffff:10.0.0.1]:4433"};
+    for (size_t i = 0; i < sizeof(LIES) / sizeof(LIES[0]); i++) {
+        const struct addr lie = at(LIES[i]);
+        gather_add(g, CANDIDATE_MAPPED, &lie);
+    }
+    sim_nat_story_connect(s);
+    sim_nat_story_wait(s, SEC(250));
+    assert_int_equal(sim_gateway_view(&s->alice, &s->bob).state, PEER_RELAYED);
+    assert_in_range(outside.heard, 1, 20);
+    assert_int_equal(low.heard, 0);
+    assert_int_equal(neighbour.heard, 0);
+    end_victim(&outside);
+    end_victim(&low);
+    end_victim(&neighbour);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, end)
 
 int main(void)
@@ -178,6 +263,8 @@ int main(void)
         TEST(routers_that_take_a_stray_packet_amiss_are_opened_first),
         TEST(a_call_goes_on_while_its_path_becomes_direct),
         TEST(neighbours_find_the_short_way_through_their_lan),
+        TEST(neighbours_behind_one_carrier_meet_at_its_router),
+        TEST(a_peer_that_lies_has_us_bother_nobody),
         TEST(a_peer_that_does_not_want_it_is_left_alone),
         TEST(is_direct_again_after_a_router_forgot_its_mappings),
         TEST(is_direct_again_after_the_dialler_changed_its_network),

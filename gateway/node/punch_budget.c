@@ -1,0 +1,39 @@
+#include "gateway/node/punch_budget.h"
+
+#include <stddef.h>
+
+static struct punch_spent *find(struct punch_budget *b, const struct addr *a)
+{
+    for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++)
+        if (addr_equal(&b->spent[i].addr, a))
+            return &b->spent[i];
+    return NULL;
+}
+
+static bool is_over(const struct punch_spent *s, instant now)
+{
+    return addr_is_none(&s->addr) || now >= s->since + PUNCH_BUDGET_TIME;
+}
+
+bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a)
+{
+    struct punch_spent *s = find(b, a);
+
+    for (size_t i = 0; !s && i < PUNCH_BUDGET_ADDRESSES; i++)
+        if (is_over(&b->spent[i], now))
+            s = &b->spent[i];
+    if (!s)
+        return true;
+    if (is_over(s, now) || !addr_equal(&s->addr, a))
+        *s = (struct punch_spent){.addr = *a, .since = now};
+    if (s->answered)
+        return true;
+    return s->probes++ < PUNCH_BUDGET_PROBES;
+}
+
+void punch_budget_answered(struct punch_budget *b, const struct addr *a)
+{
+    struct punch_spent *s = find(b, a);
+    if (s)
+        s->answered = true;
+}

@@ -1,0 +1,32 @@
+/**
+ * How many probes an address that a peer named may get from us, in all its rounds together, as long
+ * as nothing authentic comes back from there: whoever lies about where it is shall not have us
+ * bother a third.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/clock.h"
+
+#define PUNCH_BUDGET_ADDRESSES 64
+#define PUNCH_BUDGET_PROBES    20 /* to one address, */
+#define PUNCH_BUDGET_TIME      SEC(300)
+
+/** For one peer. Zeroed it is unspent. */
+struct punch_budget {
+    struct punch_spent {
+        struct addr addr; /* none: free */
+        instant since;
+        unsigned probes;
+        bool answered;
+    } spent[PUNCH_BUDGET_ADDRESSES];
+};
+
+/** Takes one probe for an address. False: it has had its share for now. The first addresses are
+ *  counted; the ports of a search, which get one or a few each, may find no room and need none. */
+MUST_USE bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a);
+/** The peer was heard from there: probes are welcome. */
+void punch_budget_answered(struct punch_budget *b, const struct addr *a);

@@ -1,0 +1,121 @@
+/* What is said of an effort, to the peer and to people. */
+#include "gateway/node/punch_effort.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/peer/peer.h"
+
+#define SEARCH_PAUSE SEC(20)  /* between two searches, */
+#define SEARCH_AGAIN SEC(300) /* and between two with one peer */
+
+/* A search is a thousand packets: home routers have small tables, and whoever lies about where it
+ * is has us send them to somebody else. */
+bool effort_may_search(const struct effort *e)
+{
+    const struct punch_means *m = e->means;
+    instant now = env_now(m->node->env);
+
+    return !m->node->options->no_birthday && (!m->searching || m->searching == e) &&
+           (m->searched == 0 || now >= m->searched + SEARCH_PAUSE) &&
+           (e->searched == 0 || now >= e->searched + SEARCH_AGAIN);
+}
+
+/* ---- to the peer ---- */
+
+static void tell(struct quic_conn *conn, const struct punch_message *m)
+{
+    uint8_t out[PUNCH_MESSAGE_MAX];
+    const struct message_part part = punch_message_write(m, out);
+    peer_tell_part(conn, &part);
+}
+
+void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result result)
+{
+    const struct punch_message m = {.type = PUNCH_END, .round = round, .result = result};
+    tell(conn, &m);
+}
+
+/* What our networks look like inside is for those that a person knows. */
+static size_t list_for(const struct effort *e, struct candidate out[static CANDIDATES_MAX])
+{
+    struct candidate all[CANDIDATES_MAX];
+    size_t used = 0, count = gather_list(e->means->gather, all);
+    bool known = registry_peer(e->means->node->registry, &e->id) != NULL;
+
+    for (size_t i = 0; i < count; i++)
+        if (known || punch_may_probe(&all[i].addr, NULL, 0, false))
+            out[used++] = all[i];
+    return used;
+}
+
+void effort_tell_punch(struct effort *e, bool ack)
+{
+    struct punch_means *d = e->means;
+    struct punch_message m = {
+        .type = PUNCH_PUNCH,
+        .round = e->round,
+        .flags = (uint8_t)((ack ? PUNCH_ACK : 0) | (effort_may_search(e) ? PUNCH_GUESSING : 0)),
+        .facts = gather_facts(d->gather),
+    };
+    m.candidates = list_for(e, m.candidate);
+    memcpy(e->told, m.candidate, m.candidates * sizeof(m.candidate[0]));
+    e->told_count = m.candidates;
+    tell(e->conn, &m);
+}
+
+static bool was_told(const struct effort *e, const struct addr *a)
+{
+    for (size_t i = 0; i < e->told_count; i++)
+        if (addr_equal(&e->told[i].addr, a))
+            return true;
+    return false;
+}
+
+static void add_untold(struct effort *e, struct punch_message *m, const struct candidate *c)
+{
+    if (e->told_count < CANDIDATES_MAX && !was_told(e, &c->addr))
+        m->candidate[m->candidates++] = e->told[e->told_count++] = *c;
+}
+
+void effort_tell_more(struct effort *e)
+{
+    struct gather *g = e->means->gather;
+    struct candidate list[CANDIDATES_MAX], fresh = {.type = CANDIDATE_PEER};
+    struct punch_message m = {.type = PUNCH_CANDIDATES, .round = e->round};
+    size_t count = list_for(e, list);
+
+    for (size_t i = 0; i < count; i++)
+        add_untold(e, &m, &list[i]);
+    if (e->fresh != 0 && gather_seen(g, e->fresh, &fresh.addr))
+        add_untold(e, &m, &fresh);
+    if (m.candidates > 0)
+        tell(e->conn, &m);
+}
+
+/* ---- for people ---- */
+
+const char *effort_why(struct effort *e, instant now)
+{
+    unsigned wait_s = e->due > now ? (unsigned)((e->due - now + SEC(1) - 1) / SEC(1)) : 0;
+
+    switch (e->stage) {
+    case EFFORT_REST:
+        return e->resting ? "idle: direct paths are looked for when there is traffic"
+                          : "no direct path has answered yet";
+    case EFFORT_WAITING:
+        if (e->reason[0])
+            (void)snprintf(e->why, sizeof(e->why), "%s; next try in %u s", e->reason, wait_s);
+        else
+            (void)snprintf(e->why, sizeof(e->why), "the first try is about to begin");
+        return e->why;
+    case EFFORT_LOOKING:
+        return "looking for the next port of our NAT";
+    case EFFORT_ASKED:
+        return "the peer was asked to punch and has not answered yet";
+    case EFFORT_RUNNING:
+        (void)snprintf(e->why, sizeof(e->why), "punching: %s", punch_why(e->running->core));
+        return e->why;
+    }
+    return "";
+}

@@ -1,0 +1,67 @@
+#include "gateway/node/punch_budget.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct addr port(uint16_t n)
+{
+    static const uint8_t IP[4] = {203, 0, 113, 9};
+    return addr_v4(IP, n);
+}
+
+/* How many of `n` probes may be sent. */
+static unsigned take(struct punch_budget *b, instant now, uint16_t to, unsigned n)
+{
+    const struct addr a = port(to);
+    unsigned taken = 0;
+    for (unsigned i = 0; i < n; i++)
+        taken += punch_budget_take(b, now, &a);
+    return taken;
+}
+
+static void an_address_gets_twenty_probes_in_five_minutes(void **state)
+{
+    struct punch_budget b = {0};
+    (void)state;
+    assert_int_equal(take(&b, SEC(1), 5000, 12), 12);
+    assert_int_equal(take(&b, SEC(60), 5000, 100), 8);
+    assert_int_equal(take(&b, SEC(60), 5001, 5), 5);
+    assert_int_equal(take(&b, SEC(301) - 1, 5000, 100), 0);
+    assert_int_equal(take(&b, SEC(301), 5000, 100), 20);
+}
+
+static void one_that_answered_gets_as_many_as_it_takes(void **state)
+{
+    struct punch_budget b = {0};
+    const struct addr a = port(5000), stranger = port(6000);
+    (void)state;
+    punch_budget_answered(&b, &stranger); /* nobody asked it */
+    assert_int_equal(take(&b, SEC(1), 5000, 20), 20);
+    punch_budget_answered(&b, &a);
+    assert_int_equal(take(&b, SEC(1), 5000, 100), 100);
+    assert_int_equal(take(&b, SEC(301), 5000, 100), 20); /* that was long ago */
+}
+
+static void the_first_addresses_are_counted_and_the_rest_is_let_through(void **state)
+{
+    struct punch_budget b = {0};
+    (void)state;
+    for (uint16_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++)
+        assert_int_equal(take(&b, SEC(1), (uint16_t)(5000 + i), 1), 1);
+    assert_int_equal(take(&b, SEC(1), 9000, 100), 100);
+    assert_int_equal(take(&b, SEC(1), 5000, 100), 19);
+    assert_int_equal(take(&b, SEC(301), 9000, 100), 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_address_gets_twenty_probes_in_five_minutes),
+        cmocka_unit_test(one_that_answered_gets_as_many_as_it_takes),
+        cmocka_unit_test(the_first_addresses_are_counted_and_the_rest_is_let_through),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
