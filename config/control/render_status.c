@@ -61,7 +61,9 @@ static void print_path(FILE *out, const json_t *peer)
     const json_t *path = json_object_get(peer, "path");
 
     if (json_is_object(path)) {
-        (void)fprintf(out, "%s %s", field_text(path, "kind"), field_text(path, "remote"));
+        const char *over = json_string_value(json_object_get(path, "over"));
+        (void)fprintf(out, "%s %s%s", field_text(path, "kind"), field_text(path, "remote"),
+                      over && strcmp(over, "tcp") == 0 ? " over TCP" : "");
         if (json_is_number(json_object_get(path, "rtt_ms")))
             (void)fprintf(out, " %.1f ms", field_number(path, "rtt_ms"));
     } else {

@@ -47,6 +47,7 @@ path() { status_is a "[p['path'] for p in s['peers'] if p['alias'] == 'b'][0]['$
 check "by a path of kind relay" path kind relay
 check "over TCP" path over tcp
 check "to the relay's port 443" path remote 192.0.2.3:443
+check "and the text of status says so" shows 'relay 192.0.2.3:443 over TCP' ov a status
 fetched() { on a curl -s --max-time 60 "http://127.0.0.1:$web/file" | sha256sum | cut -d ' ' -f 1; }
 sum=$(sha256sum <"$T/www/file" | cut -d ' ' -f 1)
 start=$(date +%s%N)
@@ -56,12 +57,15 @@ echo "# 50 MiB in $ms ms: $((52428800 * 8 / 1000 / ms)) Mbit/s"
 
 # 100 Mbit/s, so that a download lasts.
 on b tc qdisc add dev eth0 root tbf rate 100mbit burst 128k latency 100ms
+road() { on a ss -Htn state established dst 192.0.2.3 dport = 443 | awk '{ print $3 }'; }
 cut() {
+  local before
   server a cut "$PYTHON" "$NET" fetch 127.0.0.1 "$big" 104857600
   local pid=$SERVER
   sleep 2
+  before=$(road)
   on a ss -K dst 192.0.2.3 dport = 443
-  wait "$pid"
+  wait "$pid" && [ -n "$before" ] && [ "$(road)" != "$before" ]
 }
 check "a download survives that the TLS connection is cut" cut
 check "and goes over TCP again" path over tcp

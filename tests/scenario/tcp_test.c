@@ -1,0 +1,260 @@
+/* Where UDP is blocked, gateways meet over TCP: through a relay's TLS port, or straight. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/wire/stream_frame.h"
+#include "tests/sim/sim_nat_story.h"
+
+#define TLS_LISTEN "198.51.100.9:443"
+
+static struct addr at(const char *text)
+{
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    return a;
+}
+
+/* Bob's router lets no UDP through. */
+static int begin(void **state)
+{
+    static struct sim_nat_story story;
+    story = (struct sim_nat_story){.seed = 0};
+    sim_nat_story_begin(&story, "port_restricted", "udp_blocked");
+    sim_gateway_stop(&story.relay);
+    story.relay.host.uid = 0; /* port 443 is root's */
+    story.relay.options.tls_listen[0] = at(TLS_LISTEN);
+    sim_gateway_start(&story.relay);
+    *state = &story;
+    return 0;
+}
+
+static int end(void **state)
+{
+    sim_nat_story_end(*state);
+    return 0;
+}
+
+static void let_udp_through(struct sim_nat_story *s, bool through)
+{
+    s->homes[1].router[0].nat.config.udp_blocked = !through;
+}
+
+static void meets(struct sim_nat_story *s)
+{
+    sim_nat_story_start(s);
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(8));
+}
+
+static void assert_over_tls(struct sim_nat_story *s)
+{
+    const struct peer_view view = sim_gateway_view(&s->bob, &s->alice);
+    const struct addr relay = at(TLS_LISTEN);
+    assert_int_equal(view.state, PEER_RELAYED);
+    assert_string_equal(view.path.kind, "relay");
+    assert_string_equal(view.path.over, "tcp");
+    assert_true(addr_equal(&view.path.remote, &relay));
+}
+
+static void a_relay_is_reached_over_tls(void **state)
+{
+    struct sim_nat_story *s = *state;
+    sim_nat_story_start(s);
+    instant start = s->world.now;
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(8));
+    assert_in_range(s->world.now - start, SEC(3), SEC(5));
+    assert_over_tls(s);
+    /* Alice need not know. */
+    assert_string_equal(sim_gateway_view(&s->alice, &s->bob).path.over, "udp");
+    sim_nat_story_call(s, 1 << 20);
+    sim_nat_story_call_ends_well(s, SEC(60));
+}
+
+/* Bob's session with the relay. */
+static bool is_over(struct sim_nat_story *s, const char *over)
+{
+    const struct peer_view view = sim_gateway_view(&s->bob, &s->relay);
+    return view.path.present && strcmp(view.path.kind, over) == 0;
+}
+
+static bool relay_over_udp(void *arg)
+{
+    return is_over(arg, "udp");
+}
+
+static bool relay_over_tcp(void *arg)
+{
+    return is_over(arg, "tcp");
+}
+
+static void when_udp_works_again_the_session_goes_there(void **state)
+{
+    struct sim_nat_story *s = *state;
+    meets(s);
+    assert_true(relay_over_tcp(s));
+    let_udp_through(s, true);
+    node_network_changed(s->bob.node);
+    assert_true(sim_world_run(&s->world, SEC(30), relay_over_udp, s));
+}
+
+static void when_udp_stops_the_session_goes_over_tls(void **state)
+{
+    struct sim_nat_story *s = *state;
+    let_udp_through(s, true);
+    s->alice.options.no_punching = s->bob.options.no_punching = true;
+    sim_nat_story_start(s);
+    sim_nat_story_connect(s);
+    assert_true(relay_over_udp(s));
+    let_udp_through(s, false);
+    sim_nat_story_call(s, 1 << 20);
+    sim_nat_story_call_ends_well(s, SEC(60));
+    assert_over_tls(s);
+}
+
+static void a_relay_that_was_restarted_is_reached_again(void **state)
+{
+    struct sim_nat_story *s = *state;
+    meets(s);
+    sim_gateway_crash(&s->relay);
+    sim_nat_story_wait(s, SEC(2));
+    sim_gateway_start(&s->relay);
+    instant start = s->world.now;
+    sim_nat_story_call(s, 1 << 16);
+    sim_nat_story_call_ends_well(s, SEC(60));
+    assert_in_range(s->world.now - start, 0, SEC(15));
+    assert_over_tls(s);
+}
+
+static void another_key_behind_the_port_is_refused(void **state)
+{
+    struct sim_nat_story *s = *state;
+    struct sim_gateway *other = &s->spare;
+    char id[PEER_ID_TEXT_LEN + 1];
+    int err;
+
+    sim_gateway_init(other, &s->world, "other", 20, INTERNET, "192.0.2.20/24");
+    sim_nat_story_start(s);
+    struct known_peer *p = registry_peer_add(s->bob.registry, &s->alice.keys.id, &err);
+    (void)snprintf(p->relay[0], sizeof(p->relay[0]), "%s@%s", peer_id_print(&other->keys.id, id),
+                   RELAY_ADDRESS);
+    sim_gateway_connect(&s->bob, &s->alice);
+    assert_true(sim_world_run(&s->world, SEC(12), sim_gateway_connected, &s->bob));
+    assert_int_equal(s->bob.wait_err, -EHOSTUNREACH);
+    assert_non_null(strstr(s->bob.wait_why, "198.51.100.9:443: peer id mismatch"));
+    assert_int_equal(sim_gateway_view(&s->bob, other).path.present, false);
+    sim_gateway_deinit(other);
+}
+
+static void a_peer_that_takes_tcp_is_reached_straight(void **state)
+{
+    struct sim_nat_story *s = *state;
+    s->relay.options.tcp = true;
+    sim_gateway_stop(&s->relay);
+    sim_gateway_start(&s->relay);
+    sim_gateway_start(&s->bob);
+    sim_gateway_shares(&s->relay, "echo", SERVICE_TCP, 7, "127.0.0.1:7000");
+    sim_gateway_knows(&s->bob, &s->relay, "relay", RELAY_ADDRESS);
+    sim_gateway_must_connect(&s->bob, &s->relay, SEC(8));
+    const struct peer_view view = sim_gateway_view(&s->bob, &s->relay);
+    assert_int_equal(view.state, PEER_DIRECT);
+    assert_string_equal(view.path.kind, "tcp");
+    assert_null(view.path.over);
+}
+
+/* ---- strangers ---- */
+
+struct stranger {
+    struct sock *sock;
+    struct env *env;
+    bool connected, gone;
+};
+
+static void on_connect(void *arg, int err)
+{
+    struct stranger *x = arg;
+    x->connected = err == 0;
+    x->gone = err < 0;
+}
+
+static void on_ready(void *arg)
+{
+    struct stranger *x = arg;
+    uint8_t bytes[64];
+    const struct iovec area = {bytes, sizeof(bytes)};
+    ssize_t n;
+
+    while ((n = sock_readv(x->env, x->sock, &area, 1)) > 0)
+        ;
+    x->gone = x->gone || n != -EAGAIN;
+}
+
+static void call(struct stranger *x, struct env *env)
+{
+    static const struct sock_handler HANDLER = {on_connect, on_ready};
+    const struct addr to = at(TLS_LISTEN);
+    *x = (struct stranger){.env = env};
+    assert_int_equal(sock_connect(env, &x->sock, &to, &HANDLER, x), 0);
+}
+
+static unsigned still_there(const struct stranger *x, unsigned count)
+{
+    unsigned there = 0;
+    for (unsigned i = 0; i < count; i++)
+        there += x[i].connected && !x[i].gone;
+    return there;
+}
+
+static void strangers_who_say_nothing_are_few_and_go_after_10_s(void **state)
+{
+    struct sim_nat_story *s = *state;
+    struct stranger x[12];
+    const unsigned count = sizeof(x) / sizeof(x[0]);
+    struct env *env = &s->alice.host.env;
+
+    for (unsigned i = 0; i < count; i++)
+        call(&x[i], env);
+    sim_nat_story_wait(s, SEC(2));
+    assert_int_equal(still_there(x, count), 8);
+    /* From elsewhere there is room. */
+    meets(s);
+    assert_over_tls(s);
+    sim_nat_story_wait(s, SEC(14));
+    assert_int_equal(still_there(x, count), 0);
+    for (unsigned i = 0; i < count; i++)
+        sock_close(env, x[i].sock);
+}
+
+static void connections_of_no_use_are_closed_after_a_minute(void **state)
+{
+    struct sim_nat_story *s = *state;
+    const unsigned before = s->relay.host.sockets;
+    meets(s);
+    assert_int_equal(s->relay.host.sockets, before + 1);
+    sim_gateway_crash(&s->bob);
+    sim_nat_story_wait(s, SEC(120));
+    assert_int_equal(s->relay.host.sockets, before);
+    sim_gateway_start(&s->bob);
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(8));
+    assert_over_tls(s);
+}
+
+int main(void)
+{
+#define STORY(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    const struct CMUnitTest tests[] = {
+        STORY(a_relay_is_reached_over_tls),
+        STORY(when_udp_works_again_the_session_goes_there),
+        STORY(when_udp_stops_the_session_goes_over_tls),
+        STORY(a_relay_that_was_restarted_is_reached_again),
+        STORY(another_key_behind_the_port_is_refused),
+        STORY(a_peer_that_takes_tcp_is_reached_straight),
+        STORY(strangers_who_say_nothing_are_few_and_go_after_10_s),
+        STORY(connections_of_no_use_are_closed_after_a_minute),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
