@@ -73,7 +73,8 @@ void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
  * the end the owner closes those over which no path works. */
 unsigned punch_sockets(const struct punch *p);
 /** The socket whose address, as a STUN server sees it, the other side needs as one more candidate
- *  (CANDIDATE_REFLEXIVE); 0: none. Find out and tell it once, whenever the answer changes. */
+ *  (CANDIDATE_REFLEXIVE or _PEER); 0: none. Find out and tell it once, whenever the answer changes.
+ */
 unsigned punch_fresh(const struct punch *p);
 /** Writes the next probe that is due. */
 MUST_USE bool punch_output(struct punch *p, instant now, struct punch_send *out);
@@ -89,6 +90,8 @@ enum punch_state punch_state(const struct punch *p);
 /** Why there is no direct path (yet), for people: "their NAT is symmetric with random ports, and no
  *  guess hit". A string that lasts. */
 const char *punch_why(const struct punch *p);
+/** What is being tried, or was at the end, for the log: "a birthday search". */
+const char *punch_trying(const struct punch *p);
 /** Probes sent so far, and guesses among them. */
 void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses);
 

@@ -58,11 +58,8 @@ static bool search(struct punch *p, instant now, struct punch_send *out)
     uint16_t port = random_port(p);
     while (!punch_guess_port(p, port)) /* there are many more ports than guesses */
         port = port == UINT16_MAX ? FIRST_PORT : (uint16_t)(port + 1);
-    p->run.due = now + SEARCH_EVERY;
-    if (punch_send_guess(p, &(struct punch_send){.socket = p->told}, port, out))
-        return true;
-    p->run.due = INSTANT_NEVER;
-    return false;
+    p->run.due = p->guesses < PUNCH_GUESSES_MAX ? now + SEARCH_EVERY : INSTANT_NEVER;
+    return punch_send_guess(p, &(struct punch_send){.socket = p->told}, port, out);
 }
 
 static bool output(struct punch *p, instant now, struct punch_send *out)

@@ -9,10 +9,6 @@ static bool is_symmetric(enum nat_class class)
     return class == NAT_SEQUENTIAL || class == NAT_BLOCK || class == NAT_RANDOM;
 }
 
-/* Best first: where a NAT's own address shows. An interface's address is not the NAT's. */
-static const enum candidate_type BY_TYPE[] = {CANDIDATE_REFLEXIVE, CANDIDATE_PEER, CANDIDATE_MAPPED,
-                                              CANDIDATE_CONFIGURED};
-
 enum punch_role punch_role_of(const struct punch *p)
 {
     bool ours = is_symmetric(p->options.ours.class);
@@ -22,28 +18,39 @@ enum punch_role punch_role_of(const struct punch *p)
     return theirs ? PUNCH_SEARCHES : PUNCH_IDLE;
 }
 
-/* The newest: of several sockets it is the one that the peer sends from now. */
-static const struct addr *newest_of_type(const struct punch *p, enum candidate_type type)
+/* Best first: where a NAT's own address shows. An interface's address is not the NAT's. */
+static const enum candidate_type by_type[] = {CANDIDATE_REFLEXIVE, CANDIDATE_PEER, CANDIDATE_MAPPED,
+                                              CANDIDATE_CONFIGURED};
+
+static const struct addr *first_of_type(const struct punch *p, enum candidate_type type)
+{
+    for (unsigned i = 0; i < p->candidates; i++)
+        if (p->candidate[i].type == type && !addr_is_v6(&p->candidate[i].addr))
+            return &p->candidate[i].addr;
+    return NULL;
+}
+
+/* What is named while the round runs is the address of the socket that the peer sends from now. */
+static const struct addr *newest(const struct punch *p)
 {
     for (unsigned i = p->candidates; i-- > 0;) {
-        const struct addr *a = &p->candidate[i].addr;
-        if (p->candidate[i].type == type && !addr_is_v6(a) &&
-            (addr_is_none(&p->around) || addr_same_ip(&p->around, a)))
-            return a;
+        const struct punch_target *t = &p->candidate[i];
+        if (t->late && (t->type == CANDIDATE_REFLEXIVE || t->type == CANDIDATE_PEER) &&
+            addr_same_ip(&t->addr, &p->around))
+            return &t->addr;
     }
     return NULL;
 }
 
 bool punch_find_around(struct punch *p)
 {
-    for (unsigned i = 0; i < sizeof(BY_TYPE) / sizeof(BY_TYPE[0]); i++) {
-        const struct addr *a = newest_of_type(p, BY_TYPE[i]);
-        if (!a)
-            continue;
+    const struct addr *a = NULL;
+    for (unsigned i = 0; addr_is_none(&p->around) && i < sizeof(by_type) / sizeof(*by_type); i++)
+        if ((a = first_of_type(p, by_type[i])))
+            p->around = *a;
+    if ((a = newest(p)))
         p->around = *a;
-        return true;
-    }
-    return false;
+    return !addr_is_none(&p->around);
 }
 
 uint16_t punch_last_port(const struct punch *p)
@@ -61,9 +68,8 @@ uint16_t punch_port_after(const struct punch *p, unsigned n)
 
 bool punch_guess_port(struct punch *p, uint16_t port)
 {
-    uint8_t bit = (uint8_t)(1u << port % 8);
-    if (port < FIRST_PORT || p->guessed[port / 8] & bit)
+    if (port < FIRST_PORT || p->guesses_to[port] & PUNCH_GUESSED)
         return false;
-    p->guessed[port / 8] |= bit;
+    p->guesses_to[port] |= PUNCH_GUESSED;
     return true;
 }

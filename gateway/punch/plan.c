@@ -62,3 +62,19 @@ const struct punch_plan *punch_plan_of(enum nat_class ours, enum nat_class their
         theirs = NAT_UNKNOWN;
     return &plans[MATRIX[ours][theirs]];
 }
+
+const char *punch_way_text(enum punch_way way)
+{
+    static const char *const texts[PUNCH_WAYS] = {
+        [PUNCH_OPEN] = "openers and checks",
+        [PUNCH_REROLL] = "fresh sockets",
+        [PUNCH_TWO_STAGE] = "two stages",
+        [PUNCH_PREDICT] = "port prediction",
+        [PUNCH_BLOCK] = "a block scan",
+        [PUNCH_BIRTHDAY] = "a birthday search",
+        [PUNCH_MEET] = "a meeting port",
+        [PUNCH_TCP] = "TCP simultaneous open",
+        [PUNCH_ICMP] = "ICMP",
+    };
+    return texts[way];
+}

@@ -35,6 +35,9 @@ struct punch_plan {
     size_t steps;
 };
 
+/** "birthday", ... for the log. */
+const char *punch_way_text(enum punch_way way);
+
 const struct punch_plan *punch_plan_of(enum nat_class ours, enum nat_class theirs);
 
 /** Is it a search among ports, to which both sides must have agreed? */

@@ -126,7 +126,11 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate)
     if (p->candidates == CANDIDATES_MAX || !is_wanted(p, &candidate->addr))
         return;
     p->candidate[p->candidates++] = (struct punch_target){
-        .addr = candidate->addr, .type = candidate->type, .start = punch_checks_start(p, now)};
+        .addr = candidate->addr,
+        .type = candidate->type,
+        .late = now > p->began,
+        .start = punch_checks_start(p, now),
+    };
 }
 
 void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
@@ -253,6 +257,11 @@ void punch_proven(struct punch *p, instant now, unsigned socket, const struct ad
 enum punch_state punch_state(const struct punch *p)
 {
     return p->state;
+}
+
+const char *punch_trying(const struct punch *p)
+{
+    return punch_way_text(p->way);
 }
 
 void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses)

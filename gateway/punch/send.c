@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "gateway/punch/strategy.h"
 
 /* connectivity.md 4.3: where it could not be measured. */
@@ -50,14 +48,19 @@ void punch_tell(struct punch *p)
     if (p->run.sockets == 0)
         return;
     p->told = p->run.first;
-    memset(p->guessed, 0, sizeof(p->guessed)); /* to their NAT each port is a new guess */
+    for (size_t i = 0; i < sizeof(p->guesses_to); i++) /* to their NAT they are new guesses */
+        p->guesses_to[i] &= (uint8_t)~PUNCH_GUESSED;
 }
 
 bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t port,
                       struct punch_send *out)
 {
+    uint8_t *to = &p->guesses_to[port];
     if (p->guesses >= PUNCH_GUESSES_MAX)
         return false;
+    if (probe->ttl == 0 && (*to & ~PUNCH_GUESSED) >= PUNCH_GUESS_SENDS)
+        return false;
+    *to = (uint8_t)(*to + (probe->ttl == 0));
     p->guesses++;
     *out = *probe;
     out->to = p->around;

@@ -21,11 +21,14 @@
     MSEC(120) /* openers; up to so much skew of the two sides does no harm                         \
                */
 
+#define PUNCH_GUESSED 0x80 /* this search has been there */
+
 /** Where the peer may be. */
 struct punch_target {
     struct addr addr;
     unsigned socket;
     enum candidate_type type;
+    bool late; /* named while the round ran */
     bool opened;
     unsigned step; /* checks sent, by their schedule */
     unsigned sent; /* probes without a hop limit */
@@ -81,7 +84,7 @@ struct punch {
     const struct punch_strategy *strategy; /* NULL: openers and checks alone */
     instant step_began, step_end;
     struct punch_run run;
-    uint8_t guessed[65536 / 8]; /* ports, each once */
+    uint8_t guesses_to[65536]; /* by port; and PUNCH_GUESSED */
 };
 
 extern const struct punch_strategy punch_reroll, punch_two_stage, punch_predict, punch_block,
@@ -117,7 +120,7 @@ void punch_take_sockets(struct punch *p, unsigned count);
 void punch_tell(struct punch *p);
 
 /** Writes a guess, or (`ttl` > 0) one of many openers, for a port of the peer's address. False:
- *  there are to be no more. */
+ *  that port, or all together, have had their share. */
 bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t port,
                       struct punch_send *out);
 
@@ -125,8 +128,7 @@ bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t 
 
 /** Which side shows its ports, and which searches; PUNCH_BOTH: either NAT is symmetric. */
 enum punch_role punch_role_of(const struct punch *p);
-/** Settles p->around; a newer one of the same IP address replaces it. False: the peer has named no
- *  such address. */
+/** Settles p->around, later the newest of that IP address. False: the peer has named none. */
 bool punch_find_around(struct punch *p);
 /** The port that their NAT gave last, as far as we know. */
 uint16_t punch_last_port(const struct punch *p);

@@ -187,7 +187,7 @@ static void tell_fresh(struct pair_side *s)
     if (fresh == 0 || fresh == s->fresh)
         return;
     s->fresh = fresh;
-    s->told = (struct candidate){CANDIDATE_REFLEXIVE, seen_by(s, fresh, 1)};
+    s->told = (struct candidate){CANDIDATE_PEER, seen_by(s, fresh, 1)};
     s->told_at = s->pair->now + STUN_TAKES + s->pair->options.skew;
 }
 

@@ -73,6 +73,13 @@ static void a_class_that_is_none_is_an_unknown_one(void **state)
     assert_ptr_equal(punch_plan_of(NAT_CONE, 250), punch_plan_of(NAT_CONE, NAT_UNKNOWN));
 }
 
+static void every_way_has_a_name(void **state)
+{
+    (void)state;
+    for (enum punch_way way = 0; way < PUNCH_WAYS; way++)
+        assert_non_null(punch_way_text(way));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +88,7 @@ int main(void)
         cmocka_unit_test(ports_are_searched_for_what_the_nats_are),
         cmocka_unit_test(nothing_is_guessed_where_nothing_can_be),
         cmocka_unit_test(a_class_that_is_none_is_an_unknown_one),
+        cmocka_unit_test(every_way_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -394,7 +394,9 @@ static void a_lost_plain_punch_is_tried_from_a_fresh_socket(void **state)
     add(p, SEC(1), "203.0.113.7:4433");
     run_until(p, SEC(5));
     assert_int_equal(punch_fresh(p), 0);
+    assert_string_equal(punch_trying(p), "openers and checks");
     run_until(p, SEC(6));
+    assert_string_equal(punch_trying(p), "fresh sockets");
     assert_int_equal(punch_fresh(p), 1);
     assert_int_equal(punch_sockets(p), 1);
     assert_int_equal(sent[9].probe.socket, 1);
