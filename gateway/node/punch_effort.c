@@ -128,9 +128,9 @@ static void log_success(const struct effort *e)
     char id[9];
 
     punch_counts(e->running->core, &probes, &guesses);
-    log_info(LOG_PUNCH, "%s: direct after %u ms and %u probes, %u of them guesses",
-             peer_id_short(&e->id, id), (unsigned)((now_of(e) - e->began) / MSEC(1)), probes,
-             guesses);
+    log_info(LOG_PUNCH, "%s: direct after %u ms by %s: %u probes, %u of them guesses",
+             peer_id_short(&e->id, id), (unsigned)((now_of(e) - e->began) / MSEC(1)),
+             punch_trying(e->running->core), probes, guesses);
 }
 
 void effort_rest(struct effort *e)
@@ -229,6 +229,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         .v6 = has_family(node->hub, true),
         .random = fill_random,
         .arg = node->env,
+        .rate = &e->means->rate,
     };
     const struct punch_place place = {
         .hub = node->hub, .conn = e->conn, .kept = &e->means->kept, .budget = &e->budget};

@@ -29,6 +29,7 @@ struct punch_means {
     unsigned running;                        /* rounds */
     const struct effort *searching;          /* its round may guess ports, or NULL */
     instant searched;                        /* when a round last did, 0: never */
+    struct bucket rate;                      /* of the rounds' probes */
 };
 
 struct effort {

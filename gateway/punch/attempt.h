@@ -15,10 +15,10 @@
  * Which strategies are tried, in what order, is a table (gateway/punch/plan.h) over what both NATs
  * do. Both sides run the same table by the clock, so that the one searches while the other is open.
  *
- * Bounds, all together: in any second PUNCH_RATE probes; PUNCH_GUESSES_MAX guesses, all to one IP
- * address that the peer named, mass openings of our own NAT included; PUNCH_PER_ADDRESS probes to
- * any one address and port. A probe with a hop limit is not counted there: it ends in our own
- * network.
+ * Bounds: in any second PUNCH_RATE probes of all rounds together; in a round PUNCH_GUESSES_MAX
+ * guesses, all to one IP address that the peer named, mass openings of our own NAT included; and
+ * PUNCH_PER_ADDRESS probes to any one address and port. A probe with a hop limit is not counted
+ * there: it ends in our own network.
  */
 #pragma once
 
@@ -49,6 +49,9 @@ struct punch_options {
     bool v4, v6;   /* families that we have a main socket of */
     void (*random)(void *arg, void *out, size_t len);
     void *arg;
+    /** Of all rounds of a gateway together: zeroed at first, borrowed, outlives them. NULL: the
+     *  round's own. */
+    struct bucket *rate;
 };
 
 /** One probe to be sent. */

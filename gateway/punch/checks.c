@@ -60,8 +60,10 @@ static bool answer(struct punch *p, instant now, struct punch_send *out)
         struct punch_target *t = &p->learnt[i];
         if (answer_due(p, t) > now)
             continue;
+        bool new = !t->opened;
+        t->opened = true;
         t->step++;
-        return punch_send_check(p, t, t->socket, !t->opened, out);
+        return punch_send_check(p, t, t->socket, new, out);
     }
     return false;
 }

@@ -68,8 +68,9 @@ uint16_t punch_port_after(const struct punch *p, unsigned n)
 
 bool punch_guess_port(struct punch *p, uint16_t port)
 {
-    if (port < FIRST_PORT || p->guesses_to[port] & PUNCH_GUESSED)
+    uint8_t *to = &p->guesses_to[port];
+    if (port < FIRST_PORT || *to & PUNCH_GUESSED)
         return false;
-    p->guesses_to[port] |= PUNCH_GUESSED;
+    *to |= PUNCH_GUESSED;
     return true;
 }

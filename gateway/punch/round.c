@@ -90,7 +90,9 @@ int punch_new(struct punch **out, instant now, const struct punch_options *optio
         return -ENOMEM;
     p->options = *options;
     p->began = now;
-    p->rate = bucket_of(RATE, BURST);
+    p->rate = options->rate ? options->rate : &p->own_rate;
+    if (p->rate->rate == 0)
+        *p->rate = bucket_of(RATE, BURST);
     p->plan = punch_plan_of(options->ours.class, options->theirs.class);
     p->way = PUNCH_OPEN;
     p->tried = 1u << PUNCH_OPEN;
@@ -186,10 +188,10 @@ bool punch_output(struct punch *p, instant now, struct punch_send *out)
     advance(p, now);
     if (p->sockets != open) /* the owner opens them first */
         return false;
-    if (p->state != PUNCH_RUNNING || bucket_ready(&p->rate, now, 1) > now ||
+    if (p->state != PUNCH_RUNNING || bucket_ready(p->rate, now, 1) > now ||
         !next_probe(p, now, out))
         return false;
-    (void)bucket_take(&p->rate, now, 1);
+    (void)bucket_take(p->rate, now, 1);
     p->probes++;
     return true;
 }
@@ -203,7 +205,7 @@ instant punch_deadline(const struct punch *p)
 {
     if (p->state != PUNCH_RUNNING)
         return INSTANT_NEVER;
-    struct bucket rate = p->rate;
+    struct bucket rate = *p->rate;
     instant free = bucket_ready(&rate, rate.last, 1);
     instant probe = earlier(punch_opener_due(p), earlier(punch_checks_due(p), strategy_due(p)));
     return earlier(p->step_end, probe > free ? probe : free);

@@ -17,9 +17,8 @@
 
 #define PUNCH_TTL_MIN 2 /* hops: as far as the other side of our router */
 
-#define PUNCH_CHECKS_AFTER                                                                         \
-    MSEC(120) /* openers; up to so much skew of the two sides does no harm                         \
-               */
+/* Behind the openers: so much may the clocks of both sides' rounds differ without harm. */
+#define PUNCH_CHECKS_AFTER MSEC(120)
 
 #define PUNCH_GUESSED 0x80 /* this search has been there */
 
@@ -66,7 +65,7 @@ struct punch {
     struct punch_options options;
     enum punch_state state;
     instant began;
-    struct bucket rate;
+    struct bucket *rate, own_rate; /* the first may be the second */
     unsigned probes, guesses;
     unsigned sockets;
     unsigned told;      /* the newest socket of which the peer was told the address */

@@ -17,19 +17,23 @@ static const struct excuse EXCUSES[NAT_CLASSES] = {
 
 /* The same without a search. */
 static const struct excuse UNSEARCHED = {
-    "our NAT is symmetric, and guessing its ports is switched off on one side",
-    "their NAT is symmetric, and guessing its ports is switched off on one side"};
+    "our NAT is symmetric, and a search of its ports was not agreed on",
+    "their NAT is symmetric, and a search of its ports was not agreed on"};
+
+static const struct excuse *excuse(const struct punch *p, enum nat_class class)
+{
+    return p->guesses > 0 || p->options.guessing ? &EXCUSES[class] : &UNSEARCHED;
+}
 
 static const char *why_ports(const struct punch *p)
 {
     enum nat_class ours = p->options.ours.class, theirs = p->options.theirs.class;
-    bool searched = p->guesses > 0;
 
     switch (punch_role_of(p)) {
     case PUNCH_SHOWS:
-        return searched || p->options.guessing ? EXCUSES[ours].ours : UNSEARCHED.ours;
+        return excuse(p, ours)->ours;
     case PUNCH_SEARCHES:
-        return searched || p->options.guessing ? EXCUSES[theirs].theirs : UNSEARCHED.theirs;
+        return excuse(p, theirs)->theirs;
     case PUNCH_BOTH:
         if (ours == NAT_SEQUENTIAL && theirs == NAT_SEQUENTIAL)
             return "both NATs are symmetric, and their next ports were not those expected";

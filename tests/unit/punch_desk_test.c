@@ -274,6 +274,12 @@ enum punch_state punch_state(const struct punch *p)
     return p->state;
 }
 
+const char *punch_trying(const struct punch *p)
+{
+    (void)p;
+    return "a stand-in";
+}
+
 const char *punch_why(const struct punch *p)
 {
     return p->options.guessing ? "no guess hit" : "nothing got through";

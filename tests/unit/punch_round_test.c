@@ -268,7 +268,7 @@ static void nothing_is_guessed_unless_both_agreed(void **state)
     assert_int_equal(guesses_of(p), 0);
     assert_int_equal(punch_sockets(p), 0);
     assert_int_equal(punch_state(p), PUNCH_LOST);
-    assert_non_null(strstr(punch_why(p), "switched off"));
+    assert_non_null(strstr(punch_why(p), "not agreed on"));
     punch_free(p);
 }
 
@@ -443,6 +443,35 @@ static void a_round_that_slept_is_over_without_a_burst(void **state)
     punch_free(p);
 }
 
+static void rounds_share_what_they_may_send(void **state)
+{
+    (void)state;
+    struct bucket rate = {0};
+    struct punch *p[3];
+    struct punch_options o = {.ours = {.class = NAT_CONE},
+                              .theirs = {.class = NAT_RANDOM},
+                              .guessing = true,
+                              .v4 = true,
+                              .random = draw,
+                              .arg = &chance,
+                              .rate = &rate};
+    struct punch_send probe;
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(punch_new(&p[i], SEC(1), &o), 0);
+        add(p[i], SEC(1), "203.0.113.7:4433");
+    }
+    for (now = SEC(1); now < SEC(5); now += MSEC(1))
+        for (unsigned i = 0; i < 3; i++)
+            while (punch_output(p[i], now, &probe))
+                sent[count++].at = now;
+    for (size_t i = PUNCH_RATE; i < count; i++)
+        assert_true(sent[i].at - sent[i - PUNCH_RATE].at >= SEC(1));
+    assert_true(count > 3 * PUNCH_RATE); /* nor is it wasted */
+    for (unsigned i = 0; i < 3; i++)
+        punch_free(p[i]);
+}
+
 static void blocked_udp_is_said(void **state)
 {
     (void)state;
@@ -480,6 +509,7 @@ int main(void)
         cmocka_unit_test_setup(a_lost_plain_punch_is_tried_from_a_fresh_socket, start),
         cmocka_unit_test_setup(a_probe_names_no_socket_that_was_not_wanted_before, start),
         cmocka_unit_test_setup(a_round_that_slept_is_over_without_a_burst, start),
+        cmocka_unit_test_setup(rounds_share_what_they_may_send, start),
         cmocka_unit_test_setup(blocked_udp_is_said, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
