@@ -74,6 +74,29 @@ static void set_stun(const struct settings *s, struct node_options *out)
     }
 }
 
+static void set_turn(const struct settings *s, struct node_options *out)
+{
+    static const enum node_transport TRANSPORT[] = {
+        [STUN_OVER_UDP] = NODE_OVER_UDP,
+        [STUN_OVER_TCP] = NODE_OVER_TCP,
+        [STUN_OVER_TLS] = NODE_OVER_TLS,
+    };
+    struct stun_server server;
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->turn_use.count && count < NODE_TURN_MAX; i++) {
+        if (stun_server_parse(&server, s->turn_use.at[i]) < 0)
+            continue; /* judged when it was read */
+        struct node_turn *turn = &out->turn[count++];
+        (void)snprintf(turn->host, sizeof(turn->host), "%s", server.host);
+        turn->port = server.port;
+        turn->transport = TRANSPORT[server.transport];
+    }
+    (void)snprintf(out->turn_user, sizeof(out->turn_user), "%s", s->turn_username);
+    (void)snprintf(out->turn_password, sizeof(out->turn_password), "%s", s->turn_password);
+    (void)snprintf(out->turn_secret, sizeof(out->turn_secret), "%s", s->turn_secret);
+}
+
 void settings_node_options(const struct settings *s, const char *version, struct node_options *out)
 {
     const size_t max = sizeof(out->listen) / sizeof(out->listen[0]);
@@ -107,6 +130,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)
         (void)snprintf(out->relay_use[i], sizeof(out->relay_use[i]), "%s", s->relay_use.at[i]);
     set_stun(s, out);
+    set_turn(s, out);
 }
 
 /* ---- check ---- */

@@ -178,6 +178,16 @@ static void print_nat(FILE *out, const json_t *nat)
     }
 }
 
+static void print_turn(FILE *out, const json_t *turn)
+{
+    const char *state = field_text(turn, "state");
+
+    if (json_is_string(json_object_get(turn, "relayed")))
+        (void)fprintf(out, "turn   reached at %s\n", field_text(turn, "relayed"));
+    else if (strcmp(state, "off") != 0 && *state != '-')
+        (void)fprintf(out, "turn   %s\n", state);
+}
+
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
@@ -193,6 +203,7 @@ static void print_head(FILE *out, const json_t *status)
                   field_text(status, "id"), field_text(status, "home"), udp_list, dns_list,
                   field_text(dns, "suffix"), proxy_list);
     print_nat(out, json_object_get(status, "nat"));
+    print_turn(out, json_object_get(status, "turn"));
 }
 
 static void print_relay(FILE *out, const json_t *relay)

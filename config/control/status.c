@@ -62,6 +62,14 @@ static json_t *nat_json(struct command_context *c)
                      "public_v6", seen_json(&nat.public_v6), "stun", stun_json(&nat));
 }
 
+static json_t *turn_json(struct command_context *c)
+{
+    struct node_nat nat;
+
+    node_nat(c->node, &nat);
+    return json_pack("{s:s, s:o}", "state", nat.turn, "relayed", seen_json(&nat.turn_relayed));
+}
+
 static json_t *relay_json(struct command_context *c)
 {
     struct relay_view view;
@@ -185,6 +193,7 @@ json_t *command_status(struct command_context *c, const json_t *request)
     (void)json_object_set_new(status, "dht",
                               json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
     (void)json_object_set_new(status, "relay", relay_json(c));
+    (void)json_object_set_new(status, "turn", turn_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return protocol_ok(status);

@@ -343,6 +343,8 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
         return each_word(field, text, add_server, &c);
     case OPTION_TEXT:
         return set_text(field, OPTION_NAME_MAX + 1, text, &c);
+    case OPTION_SECRET:
+        return set_text(field, OPTION_SECRET_MAX + 1, text, &c);
     case OPTION_LABEL:
         return set_label(field, text, &c);
     case OPTION_DOMAIN:
@@ -438,6 +440,7 @@ bool option_equal(const struct option *o, const void *a, const void *b)
     case OPTION_SERVERS:
         return servers_equal(x, y);
     case OPTION_TEXT:
+    case OPTION_SECRET:
     case OPTION_LABEL:
     case OPTION_DOMAIN:
     case OPTION_TARGET:
@@ -473,6 +476,7 @@ const char *option_form(const struct option *o)
     case OPTION_SERVERS:
         return "HOST:PORT, ..";
     case OPTION_TEXT:
+    case OPTION_SECRET:
         return "TEXT";
     case OPTION_LABEL:
         return "NAME";

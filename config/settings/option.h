@@ -19,7 +19,8 @@
 #define OPTION_NAME_MAX    63  /* characters of a word in a list, and of a text */
 #define OPTION_LABEL_MAX   32  /* characters of a service's name or an alias */
 #define OPTION_TARGET_MAX  255 /* characters */
-#define OPTION_PEER_ID_LEN 52  /* characters */
+#define OPTION_SECRET_MAX  255
+#define OPTION_PEER_ID_LEN 52 /* characters */
 
 struct addr_list {
     struct addr at[OPTION_ADDRS_MAX];
@@ -49,6 +50,7 @@ enum option_type {
     OPTION_RELAYS,  /* list of PEER_ID@HOST:PORT */
     OPTION_SERVERS, /* list of HOST:PORT, see config/settings/stun_server.h */
     OPTION_TEXT,    /* anything printable */
+    OPTION_SECRET,  /* the same, and longer */
     OPTION_LABEL,   /* a-z 0-9 -, as in an alias */
     OPTION_DOMAIN,  /* labels with dots between */
     OPTION_TARGET,  /* see config/settings/target.h */
@@ -66,6 +68,7 @@ typedef struct name_list option_field_NAMES;
 typedef struct relay_list option_field_RELAYS;
 typedef struct server_list option_field_SERVERS;
 typedef char option_field_TEXT[OPTION_NAME_MAX + 1];
+typedef char option_field_SECRET[OPTION_SECRET_MAX + 1];
 typedef char option_field_LABEL[OPTION_LABEL_MAX + 1];
 typedef char option_field_DOMAIN[OPTION_NAME_MAX + 1];
 typedef char option_field_TARGET[OPTION_TARGET_MAX + 1];

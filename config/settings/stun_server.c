@@ -12,7 +12,8 @@ static const struct scheme {
     enum stun_transport transport;
 } SCHEME[] = {
     {"stun:", STUN_OVER_UDP},  {"udp:", STUN_OVER_UDP}, {"tcp:", STUN_OVER_TCP},
-    {"stuns:", STUN_OVER_TLS}, {"tls:", STUN_OVER_TLS},
+    {"stuns:", STUN_OVER_TLS}, {"tls:", STUN_OVER_TLS}, {"turn:", STUN_OVER_UDP},
+    {"turns:", STUN_OVER_TLS},
 };
 
 static const char *skip_scheme(struct stun_server *s, const char *text)

@@ -1,6 +1,7 @@
 /**
  * A STUN server as people write it: HOST, HOST:PORT, [IPv6]:PORT, or with what to speak in front:
  * stun: and udp: (UDP), tcp:, stuns: and tls: (TLS over TCP), and stun:..?transport=tcp (RFC 7064).
+ * TURN servers, which speak STUN too, are written turn: and turns: (RFC 7065).
  */
 #pragma once
 

@@ -463,6 +463,18 @@ static void on_nat_changed(void *arg)
     node_tell(n, NULL);
 }
 
+static void on_turn_changed(void *arg, const struct addr *before, const struct addr *now)
+{
+    struct node *n = arg;
+
+    if (!addr_is_none(before))
+        gather_remove(&n->punch.gather, CANDIDATE_RELAYED, before);
+    if (!addr_is_none(now))
+        gather_add(&n->punch.gather, CANDIDATE_RELAYED, now);
+    node_tell(n, NULL);
+}
+
+static const struct turn_desk_events TURN_EVENTS = {on_turn_changed};
 static const struct outside_events OUTSIDE_EVENTS = {list_relays, on_nat_changed};
 
 static void start_portmap(struct node *n)
@@ -501,7 +513,8 @@ static int start_desks(struct node *n)
     if (err == 0)
         err = relay_desk_start(&n->relay, &n->desk);
     if (err == 0)
-        err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
+        turn_desk_start(&n->turn, &n->desk, &TURN_EVENTS, n);
+    err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
     return err;
 }
 
@@ -581,6 +594,7 @@ void node_free(struct node *n)
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
     portmap_desk_stop(&n->portmap);
+    turn_desk_stop(&n->turn);
     outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
     punch_desk_stop(&n->punch);

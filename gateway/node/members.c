@@ -125,6 +125,10 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
     count = bootstrap_desk_find(&n->bootstrap, &p->id, relay, PEER_ADDRESSES_MAX);
     for (size_t i = 0; i < count; i++)
         add_candidate(&c, &relay[i]);
+    if (known) {
+        turn_desk_find(&n->turn, p, known->address, PEER_ADDRESSES_MAX);
+        turn_desk_find(&n->turn, p, known->last_good, PEER_ADDRESSES_MAX);
+    }
     relay_desk_find(&n->relay, p);
     tcp_roads_find(&n->tcp, p);
     return c.count;
@@ -289,6 +293,7 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
     relay_desk_on_part(&n->relay, p, conn, part);
     punch_desk_on_part(&n->punch, p, conn, part);
     reach_desk_on_part(&n->outside.reach, conn, part);
+    turn_desk_on_part(&n->turn, p, conn, part);
 }
 
 static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)
@@ -299,6 +304,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
         bootstrap_desk_on_conn(&n->bootstrap, kind_of(n, p), conn);
     outside_on_conn(&n->outside, conn, ended);
     portmap_desk_on_conn(&n->portmap);
+    turn_desk_on_conn(&n->turn, conn, ended);
     punch_desk_on_conn(&n->punch, p, conn, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }

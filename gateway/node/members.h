@@ -20,6 +20,7 @@
 #include "gateway/node/punch_desk.h"
 #include "gateway/node/relay_desk.h"
 #include "gateway/node/tcp_roads.h"
+#include "gateway/node/turn_desk.h"
 #include "gateway/peer/peer.h"
 
 #define MEMBER_LAN_MAX 4 /* addresses that LAN discovery gave, newest first */
@@ -51,6 +52,7 @@ struct node {
     struct relay_desk relay;
     struct bootstrap_desk bootstrap;
     struct outside outside;
+    struct turn_desk turn;
     struct addr reflexive[STUN_FAMILIES]; /* as the gatherer was told */
     size_t reflexives;
     struct punch_desk punch;

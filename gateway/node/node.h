@@ -29,16 +29,26 @@ enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 /** For whom we relay: nobody, the peers that have an entry in the registry, anybody. */
 enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 
-#define RELAY_USE_MAX     2 /* a home and a spare */
+#define RELAY_USE_MAX       2 /* a home and a spare */
 #define NODE_TLS_LISTEN_MAX 4
-#define NODE_STUN_MAX     8
-#define NODE_EXTERNAL_MAX 4
-#define NODE_TEXT_MAX     256 /* with its NUL */
+#define NODE_STUN_MAX       8
+#define NODE_TURN_MAX       4
+#define NODE_EXTERNAL_MAX   4
+#define NODE_TEXT_MAX       256 /* with its NUL */
 
 /** A STUN server that is asked over UDP; port 0: none. */
 struct node_stun {
     char host[128];
     uint16_t port;
+};
+
+enum node_transport { NODE_OVER_UDP, NODE_OVER_TCP, NODE_OVER_TLS };
+
+/** A TURN server; port 0: none. */
+struct node_turn {
+    char host[128];
+    uint16_t port;
+    enum node_transport transport;
 };
 
 struct node_options {
@@ -68,6 +78,9 @@ struct node_options {
                   [PEER_RELAY_MAX + 1];   /* through which we are reached:
                                              PEER_ID@HOST:PORT; empty from the end on */
     struct node_stun stun[NODE_STUN_MAX]; /* none from the end on */
+    struct node_turn turn[NODE_TURN_MAX]; /* none from the end on; the first that works is used */
+    char turn_user[256], turn_password[256];
+    char turn_secret[256]; /* that user and password follow from; "": none */
 };
 
 /** What a peer offers us, as it said over its session. */
@@ -184,6 +197,8 @@ struct node_nat {
         bool disagrees;   /* with the majority */
     } server[2 * NAT_SERVERS_MAX];
     size_t servers;
+    const char *turn;         /* "off", "ready", or why there is no address on a TURN server */
+    struct addr turn_relayed; /* that address, or none */
 };
 
 void node_nat(const struct node *n, struct node_nat *out);

@@ -179,7 +179,8 @@ static bool has_family(const struct hub *h, bool v6)
 static bool is_ours(const struct effort *e, const struct addr *a)
 {
     for (size_t i = 0; i < e->told_count; i++)
-        if (e->told[i].type != CANDIDATE_HOST && addr_same_ip(&e->told[i].addr, a))
+        if (e->told[i].type != CANDIDATE_HOST && e->told[i].type != CANDIDATE_RELAYED &&
+            addr_same_ip(&e->told[i].addr, a))
             return true;
     return false;
 }
@@ -197,12 +198,15 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
     for (size_t i = 0; i < e->told_count; i++)
         own[i] = e->told[i].addr;
     for (size_t i = 0; i < m->candidates; i++)
-        if (m->candidate[i].type != CANDIDATE_HOST && is_ours(e, &m->candidate[i].addr))
+        if (m->candidate[i].type != CANDIDATE_HOST && m->candidate[i].type != CANDIDATE_RELAYED &&
+            is_ours(e, &m->candidate[i].addr))
             e->same_public = true;
     for (size_t i = 0; i < m->candidates; i++) {
         const struct addr *a = &m->candidate[i].addr;
         bool shares = e->same_public || gather_is_near(e->means->gather, a);
-        if (punch_may_probe(a, own, e->told_count, shares))
+        /* A way through a TURN server is no end of the round (gateway/node/turn_far.h). */
+        if (m->candidate[i].type != CANDIDATE_RELAYED &&
+            punch_may_probe(a, own, e->told_count, shares))
             punch_add(e->running->core, now, &m->candidate[i]);
     }
 }

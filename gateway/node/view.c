@@ -174,6 +174,8 @@ void node_nat(const struct node *n, struct node_nat *out)
         .reachable = outside_reachable(&n->outside),
         .public = v4->report.public,
         .public_v6 = v6->report.public,
+        .turn = turn_desk_state(&n->turn),
+        .turn_relayed = n->turn.relayed,
     };
     if (portmap_desk_is_reached(&n->portmap)) {
         out->class = NAT_PUBLIC;

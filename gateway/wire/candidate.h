@@ -19,6 +19,7 @@ enum candidate_type {
     CANDIDATE_MAPPED = 3,     /* a port that its router forwards: PCP, NAT-PMP, UPnP */
     CANDIDATE_CONFIGURED = 4, /* a person says that this address leads to it */
     CANDIDATE_PEER = 5,       /* as a peer has seen it */
+    CANDIDATE_RELAYED = 6,    /* on a TURN server: for the peer plain UDP, and yet not direct */
     CANDIDATE_TYPES,
 };
 
