@@ -10,6 +10,7 @@
 
 #include "gateway/wire/relay_frame.h"
 #include "tests/sim/sim_gateway.h"
+#include "tests/sim/sim_nat_story.h"
 #include "tests/sim/sim_program.h"
 
 #define LINE      MSEC(5)  /* each way of each host: 20 ms there and back between two of them */
@@ -370,6 +371,39 @@ static void a_direct_session_falls_back_to_the_relay(void **state)
     assert_int_equal(sim_gateway_view(&s->bob, &s->alice).state, PEER_RELAYED);
 }
 
+/* Nobody tells the gateways: their relays see frames from where nobody is registered. */
+static void router_forgets(unsigned whose, bool has_spare)
+{
+    static struct sim_nat_story story;
+    struct sim_nat_story *s = &story;
+    memset(s, 0, sizeof(*s));
+    s->has_spare = has_spare;
+    sim_nat_story_begin(s, "sym_random", "sym_random");
+    s->alice.options.no_punching = s->bob.options.no_punching = true;
+    sim_nat_story_start(s);
+    sim_nat_story_connect(s);
+    sim_nat_story_wait(s, SEC(10));
+    const struct sim_link line = {.delay = LINE, .bandwidth = 1250000, .queue = 125000};
+    sim_host_links(&s->alice.host, &line);
+    sim_host_links(&s->bob.host, &line);
+    sim_nat_story_call(s, 10 << 20);
+    sim_nat_story_wait(s, SEC(2));
+    sim_router_reboot(&s->homes[whose].router[0], "203.0.113.77");
+    sim_nat_story_call_ends_well(s, SEC(120));
+    assert_in_range(s->caller.silence, MSEC(10), SEC(5));
+    assert_int_equal(s->echo.accepted, 1);
+    sim_nat_story_end(s);
+}
+
+static void a_call_survives_a_router_that_forgets_its_mappings(void **state)
+{
+    (void)state;
+    router_forgets(0, true);
+    router_forgets(1, true);
+    router_forgets(0, false);
+    router_forgets(1, false);
+}
+
 /* ---- who may ---- */
 
 static void a_gateway_that_does_not_relay_says_so(void **state)
@@ -605,6 +639,7 @@ int main(void)
         STORY(who_was_called_may_restart),
         STORY(who_called_may_restart),
         STORY(a_call_survives_a_new_address_of_either),
+        cmocka_unit_test(a_call_survives_a_router_that_forgets_its_mappings),
         STORY(becomes_direct_when_that_is_possible),
         STORY(a_direct_session_falls_back_to_the_relay),
         STORY(a_gateway_that_does_not_relay_says_so),
