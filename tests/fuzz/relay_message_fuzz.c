@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     const struct message_part written = relay_message_write(&m, out);
     if (written.len > part.len || relay_message_read(&again, &written) < 0 ||
-        m.early_len != again.early_len || memcmp(m.early, again.early, m.early_len) != 0)
+        m.early_len != again.early_len ||
+        (m.early_len > 0 && memcmp(m.early, again.early, m.early_len) != 0))
         abort();
     again.early = m.early;
     if (memcmp(&m, &again, sizeof(m)) != 0)
