@@ -65,6 +65,7 @@ int session_open_control(struct session *s)
     if (err < 0)
         return err;
     pipe_attach(s->ours, &OURS, s);
+    quic_stream_set_quiet(s->ours);
 
     uint8_t hello[MESSAGE_HELLO_MAX];
     say(s, hello, message_write_hello(s->options.hello, hello));
@@ -90,6 +91,7 @@ int session_ping(struct session *s, uint32_t token)
 {
     if (!s->ours)
         return -ENOTCONN;
+    quic_conn_use(s->conn);
     say_token(s, MESSAGE_PING, token);
     return 0;
 }
@@ -170,6 +172,7 @@ static void take_message(struct session *s, const struct message *m)
             take_services(s, m->services);
         break;
     case MESSAGE_PING:
+        quic_conn_use(s->conn);
         say_token(s, MESSAGE_PONG, m->token);
         break;
     case MESSAGE_PONG:
@@ -241,6 +244,7 @@ void session_take_control(struct session *s, struct pipe *pipe)
     }
     s->theirs = pipe;
     pipe_attach(pipe, &THEIRS, s);
+    quic_stream_set_quiet(pipe);
     talk_answer(pipe, PREAMBLE_OK, NULL);
     on_theirs_readable(s);
 }

@@ -265,14 +265,7 @@ void path_choice_wake(struct path_set *s, instant now)
         return;
     s->resting = false;
     s->woken = true;
-    for (unsigned i = 0; i < PATH_SET_MAX; i++) {
-        struct path_slot *p = &s->slot[i];
-        if (p->state != PATH_FAILED || p->samples == 0)
-            continue;
-        p->state = PATH_CHECKED;
-        p->unanswered = p->full_tries = 0;
-        path_table_ping_by(p, now);
-    }
+    path_table_revive_all(s, now);
 }
 
 /* ---- when ---- */

@@ -71,13 +71,6 @@ void path_ping_answered(struct path_set *s, struct path_slot *p, instant now)
         p->ping_due = is_current(s, p) ? now + keep_alive(s, now) : INSTANT_NEVER;
 }
 
-void path_ping_revive(struct path_slot *p, instant now)
-{
-    p->state = PATH_CHECKED;
-    p->unanswered = 0;
-    path_table_ping_by(p, now);
-}
-
 static bool is_good_enough(const struct path_slot *p)
 {
     return path_tier(&p->path) == TIER_UDP && p->rtt > 0 && p->rtt <= GOOD_ENOUGH;

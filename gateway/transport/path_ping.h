@@ -36,8 +36,6 @@ void path_ping_explore(struct path_set *s, instant now);
 size_t path_ping_write(struct path_set *s, struct path_slot *p, instant now, uint8_t *out);
 /** Writes a ping for a place that is no path. */
 void path_ping_guess(struct path_set *s, const struct addr *remote, uint8_t *out);
-/** A path was used up but is heard of: it is asked again. */
-void path_ping_revive(struct path_slot *p, instant now);
 /** A path has answered: when to ask it next. */
 void path_ping_answered(struct path_set *s, struct path_slot *p, instant now);
 /** There is data again after a minute or more. */

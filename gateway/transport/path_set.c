@@ -87,7 +87,7 @@ int path_set_add(struct path_set *s, instant now, const struct path *path)
         return -ENOSPC;
     p->hinted = p->gone = false;
     if (p->state == PATH_FAILED)
-        path_ping_revive(p, now);
+        path_table_revive(p, now);
     return 0;
 }
 
@@ -105,10 +105,9 @@ void path_set_gone(struct path_set *s, instant now, const struct path *path)
     path_choice_run(s, now);
     if (!p->gone || p != path_table_current(s))
         return;
-    for (unsigned i = 0; i < PATH_SET_MAX; i++) /* whoever answers first is taken */
-        if (s->slot[i].state == PATH_FAILED)
-            path_ping_revive(&s->slot[i], now);
-        else if (s->slot[i].state != PATH_EMPTY)
+    path_table_revive_all(s, now); /* whoever answers first is taken */
+    for (unsigned i = 0; i < PATH_SET_MAX; i++)
+        if (s->slot[i].state == PATH_GOOD || s->slot[i].state == PATH_SUSPECT)
             path_table_ping_by(&s->slot[i], now);
 }
 
@@ -118,7 +117,7 @@ static void heard_from(const struct path_set *s, struct path_slot *p, instant no
     p->heard = now;
     p->path.local = path->local;
     if (p->state == PATH_FAILED) {
-        path_ping_revive(p, now);
+        path_table_revive(p, now);
     } else if (p->ping_due == INSTANT_NEVER && p->unanswered >= PATH_UNANSWERED_MAX &&
                s->speaks_probes) { /* given up too early */
         p->unanswered = PATH_UNANSWERED_MAX - 1;
@@ -166,12 +165,13 @@ void path_set_waiting(struct path_set *s, instant now, bool waiting, instant pto
 {
     bool begins = waiting && !s->waiting;
 
+    if (s->waiting && !waiting)
+        s->asking_since = 0;
+
     s->pto = pto;
     s->waiting = waiting;
-    if (!waiting) {
+    if (!waiting)
         s->suspect = false;
-        s->asking_since = 0;
-    }
     if (!begins)
         return;
     s->waiting_since = now;
@@ -377,16 +377,16 @@ bool path_set_take_switch(struct path_set *s)
     return switched;
 }
 
-bool path_set_is_resting(const struct path_set *s)
-{
-    return s->resting;
-}
-
 bool path_set_take_wake(struct path_set *s)
 {
     bool woken = s->woken;
     s->woken = false;
     return woken;
+}
+
+bool path_set_is_resting(const struct path_set *s)
+{
+    return s->resting;
 }
 
 bool path_set_is_suspect(const struct path_set *s)

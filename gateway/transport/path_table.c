@@ -84,6 +84,20 @@ void path_table_drop(struct path_slot *p)
     *p = (struct path_slot){.ping_due = INSTANT_NEVER};
 }
 
+void path_table_revive(struct path_slot *p, instant now)
+{
+    p->state = PATH_CHECKED;
+    p->unanswered = p->full_tries = 0;
+    path_table_ping_by(p, now);
+}
+
+void path_table_revive_all(struct path_set *s, instant now)
+{
+    for (unsigned i = 0; i < PATH_SET_MAX; i++)
+        if (s->slot[i].state == PATH_FAILED && s->slot[i].samples > 0)
+            path_table_revive(&s->slot[i], now);
+}
+
 void path_table_ping_by(struct path_slot *p, instant due)
 {
     p->urgent = true;

@@ -131,6 +131,10 @@ struct path_slot *path_table_take(struct path_set *s, const struct path *path, i
 struct path_slot *path_table_take_hinted(struct path_set *s, const struct path *path, instant now);
 /** Forgets a path that is not the current one. */
 void path_table_drop(struct path_slot *p);
+/** Asks a path anew that was used up. */
+void path_table_revive(struct path_slot *p, instant now);
+/** All those that were used up but worked before. */
+void path_table_revive_all(struct path_set *s, instant now);
 /** Moves the next ping of a path forward to `due`, if it is later than that, and has it sent even
  *  if the path is heard until then. */
 void path_table_ping_by(struct path_slot *p, instant due);

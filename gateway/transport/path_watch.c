@@ -10,6 +10,7 @@
 
 enum {
     ASKED = 16, /* pings of such a row: where every other one is lost, one time in 65,536 all are */
+    MUTE_UNANSWERED = 3,
     DEAD_UNANSWERED = 5,
 };
 
@@ -82,18 +83,26 @@ void path_watch_spare(struct path_set *s, instant asked, instant now)
     path_table_ping_by(path_table_current(s), now);
 }
 
+/* Answers that do not come, of QUIC's or to our own keep-alive. */
+static bool is_quiet(const struct path_set *s, instant now)
+{
+    const struct path_slot *p = &s->slot[s->current];
+
+    if (s->waiting && now >= s->waiting_since + quiet(s))
+        return true;
+    return p->unanswered >= MUTE_UNANSWERED && p->heard < p->asked_since;
+}
+
 void path_watch_run(struct path_set *s, instant now)
 {
-    if (!s->waiting)
-        return;
-    if (!s->suspect && now >= s->waiting_since + SUSPECT_AFTER) {
+    if (s->waiting && !s->suspect && now >= s->waiting_since + SUSPECT_AFTER) {
         s->suspect = true;
         s->suspect_since = now;
         path_table_current(s)->path.local = (struct addr){0}; /* maybe an address that we lost */
+        path_table_revive_all(s, now);
         ask_all(s, now);
     }
-    if (s->asking_since == 0 && s->speaks_probes && now >= s->waiting_since + quiet(s) &&
-        has_spare(s)) {
+    if (s->asking_since == 0 && s->speaks_probes && is_quiet(s, now) && has_spare(s)) {
         s->asking_since = now;
         s->spare_since = 0;
         ask_all(s, now);

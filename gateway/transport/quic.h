@@ -159,6 +159,8 @@ void quic_conn_probe(struct quic_conn *conn);
 /** Adds a path worth trying for this session: it is probed, and used when it proves better. */
 void quic_conn_add_path(struct quic_conn *conn, const struct path *path);
 
+/** The session is used although no data says so. */
+void quic_conn_use(struct quic_conn *conn);
 /** What carries this path of a session has ended: if the session uses it, it goes elsewhere at
  * once. Does nothing for a path that the session does not know. */
 void quic_conn_path_gone(struct quic_conn *conn, const struct path *path);
@@ -183,6 +185,8 @@ size_t quic_conn_paths(const struct quic_conn *conn, struct path_info *out, size
 MUST_USE int quic_open_stream(struct quic_conn *conn, struct pipe **out);
 /** The stream's QUIC id, which both sides know it by. */
 int64_t quic_stream_id(const struct pipe *pipe);
+/** Data of this stream is no sign that the session is used. */
+void quic_stream_set_quiet(struct pipe *pipe);
 /** The connection a pipe belongs to; valid until its on_reset with PIPE_RESET_SESSION_LOST. */
 struct quic_conn *quic_stream_conn(const struct pipe *pipe);
 
@@ -211,7 +215,7 @@ struct quic_conn_info {
     bool dialled;       /* by us */
     bool connected;     /* handshake confirmed */
     bool in_doubt;      /* on_doubt was given, and nothing was heard since */
-    bool resting;                /* idle for minutes: see on_wake */
+    bool resting;       /* idle for minutes: see on_wake */
     bool speaks_probes; /* the other side is a gateway; iroh is not */
     struct path path;
     instant rtt;                 /* smoothed, 0 until measured */

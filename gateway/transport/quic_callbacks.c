@@ -133,9 +133,11 @@ static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_
     (void)quic;
     (void)id;
     (void)offset;
-    quic_route_traffic(user);
-    if (!stream)
+    const struct quic_stream *s = stream;
+    if (!s)
         return 0;
+    if (!s->quiet)
+        quic_route_traffic(user);
     bool fin = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
     return quic_stream_received(stream, data, len, fin) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
 }

@@ -82,7 +82,8 @@ static ngtcp2_ssize put_stream(struct quic_conn *conn, const struct packet *p,
 
     if (taken >= 0) {
         quic_rate_sent(conn, (size_t)taken);
-        quic_route_traffic(conn);
+        if (!s->quiet)
+            quic_route_traffic(conn);
         quic_stream_wrote(s, (size_t)taken, fin && (size_t)taken == offered);
     }
     switch (n) {

@@ -85,6 +85,11 @@ int64_t quic_stream_id(const struct pipe *pipe)
     return of(pipe)->id;
 }
 
+void quic_stream_set_quiet(struct pipe *pipe)
+{
+    of(pipe)->quiet = true;
+}
+
 struct quic_conn *quic_stream_conn(const struct pipe *pipe)
 {
     return of(pipe)->conn;

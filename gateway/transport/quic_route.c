@@ -262,6 +262,14 @@ void quic_conn_add_path(struct quic_conn *conn, const struct path *path)
     quic_work_touch(conn);
 }
 
+void quic_conn_use(struct quic_conn *conn)
+{
+    if (!conn->quic)
+        return;
+    quic_route_traffic(conn);
+    quic_work_touch(conn);
+}
+
 void quic_conn_path_gone(struct quic_conn *conn, const struct path *path)
 {
     if (!conn->quic || !conn->paths)

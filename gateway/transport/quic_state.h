@@ -80,6 +80,7 @@ struct quic_stream {
     bool owned;                    /* the pipe was not given back yet */
     bool held;                     /* a handler is running: do not free */
     bool bulk;                     /* in send_old */
+    bool quiet;                    /* its data is no sign that the session is used */
     bool open;                     /* ngtcp2 knows it */
     bool announce;                 /* nothing was sent, so the other side does not know of it */
     bool wants_room;               /* reserve() returned 0 */

@@ -859,6 +859,17 @@ static void what_was_cut_is_used_again_when_it_is_back(void **state)
     }
 }
 
+static void a_dead_path_is_left_although_nothing_is_sent(void **state)
+{
+    (void)state;
+    begin_direct_with_spare();
+    w.talking = false;
+    run(SEC(1));
+    cut(1);
+    run(SEC(7)); /* 5 s until it is asked */
+    both_are_on(0);
+}
+
 static void a_dead_relay_is_left_for_its_spare(void **state)
 {
     (void)state;
@@ -974,6 +985,22 @@ static void while_packets_come_the_current_path_is_not_asked(void **state)
     assert_int_equal(w.sent[0] + w.sent[1] - before, 0);
 }
 
+static void an_ipv6_path_needs_3_ms_less(void **state)
+{
+    (void)state;
+    for (int v6 = 0; v6 < 2; v6++) {
+        begin();
+        w.link[1].delay = MSEC(9); /* 2 ms quicker, there and back */
+        if (v6) {
+            w.link[1].end[DIALLER] = address("[2001:db8::1]:1000");
+            w.link[1].end[ACCEPTOR] = address("[2001:db8::2]:2000");
+        }
+        add(DIALLER, 1);
+        run(SEC(30));
+        both_are_on(v6);
+    }
+}
+
 static void others_are_measured_each_minute(void **state)
 {
     (void)state;
@@ -1070,6 +1097,7 @@ int main(void)
         cmocka_unit_test(a_path_narrow_in_one_direction_makes_nobody_chase),
         cmocka_unit_test(a_cut_is_survived_within_two_seconds),
         cmocka_unit_test(what_was_cut_is_used_again_when_it_is_back),
+        cmocka_unit_test(a_dead_path_is_left_although_nothing_is_sent),
         cmocka_unit_test(a_dead_relay_is_left_for_its_spare),
         cmocka_unit_test(a_path_on_which_a_third_is_lost_is_kept),
         cmocka_unit_test(an_outage_of_both_moves_nobody),
@@ -1077,6 +1105,7 @@ int main(void)
         cmocka_unit_test(a_carrier_that_ends_is_left_at_once),
         cmocka_unit_test(when_nothing_else_works_the_first_to_answer_is_taken),
         cmocka_unit_test(while_packets_come_the_current_path_is_not_asked),
+        cmocka_unit_test(an_ipv6_path_needs_3_ms_less),
         cmocka_unit_test(others_are_measured_each_minute),
         cmocka_unit_test(an_idle_session_rests_on_its_relay),
         cmocka_unit_test(data_wakes_it_and_it_goes_straight_again),
