@@ -313,8 +313,9 @@ static int run_request(struct front *f)
         code = run_stop(f, request);
     else if (f->args.verb->id == VERB_STATUS && args_has(&f->args, "watch"))
         code = watch_status(f, request);
-    else if (f->args.verb->id == VERB_STATUS || f->args.verb->id == VERB_LS ||
-             f->args.verb->id == VERB_CLOSE || f->args.verb->id == VERB_CONFIG)
+    else if (f->args.verb->id == VERB_STATUS || f->args.verb->id == VERB_DOCTOR ||
+             f->args.verb->id == VERB_LS || f->args.verb->id == VERB_CLOSE ||
+             f->args.verb->id == VERB_CONFIG)
         code = run_with_gateway(f, request);
     else
         code = run_starting(f, request);
@@ -374,6 +375,7 @@ static int run_verb(struct front *f)
     case VERB_BLOCK:
     case VERB_UNBLOCK:
     case VERB_STATUS:
+    case VERB_DOCTOR:
     case VERB_PING:
     case VERB_BENCH:
     case VERB_ID:

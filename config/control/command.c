@@ -66,6 +66,7 @@ static const struct command COMMANDS[] = {
     {"ls", false, NO_ARGUMENTS, command_ls, NULL},
     {"close", false, CLOSE, command_close, NULL},
     {"status", false, NO_ARGUMENTS, command_status, NULL},
+    {"doctor", false, NO_ARGUMENTS, command_doctor, NULL},
     {"ping", false, PING, NULL, command_ping},
     {"bench", false, PEER, NULL, command_bench},
     {"pipe", false, PLACE, NULL, command_pipe},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/control/fields.h"
+#include "config/control/render_doctor.h"
 #include "config/control/render_status.h"
 
 static bool live(const struct front *f)
@@ -194,6 +195,8 @@ void render_result(const struct front *f, const json_t *result)
         render_ls(f, result);
     else if (verb == VERB_STATUS)
         render_status(f, result);
+    else if (verb == VERB_DOCTOR)
+        render_doctor(f, result);
     else if (verb == VERB_PING)
         render_ping_sum(f, result);
     else if (verb == VERB_BENCH)

@@ -131,14 +131,23 @@ static const struct plain {
     enum verb_id verb;
     const char *cmd, *first, *second;
 } PLAIN[] = {
-    {VERB_STOP, "stop", NULL, NULL},          {VERB_LS, "ls", NULL, NULL},
-    {VERB_STATUS, "status", NULL, NULL},      {VERB_ID, "id", NULL, NULL},
-    {VERB_CONFIG, "reload", NULL, NULL},      {VERB_CLOSE, "close", "id", NULL},
-    {VERB_NAME, "name", "alias", "id"},       {VERB_UNNAME, "unname", "alias", NULL},
-    {VERB_ALLOW, "allow", "peer", "service"}, {VERB_DENY, "deny", "peer", "service"},
-    {VERB_BLOCK, "block", "peer", NULL},      {VERB_UNBLOCK, "unblock", "peer", NULL},
-    {VERB_BENCH, "bench", "peer", NULL},      {VERB_PIPE, "pipe", "place", NULL},
-    {VERB_RESOLVE, "resolve", "name", NULL},  {VERB_COMPLETE, "complete", "what", NULL},
+    {VERB_STOP, "stop", NULL, NULL},
+    {VERB_LS, "ls", NULL, NULL},
+    {VERB_STATUS, "status", NULL, NULL},
+    {VERB_DOCTOR, "doctor", NULL, NULL},
+    {VERB_ID, "id", NULL, NULL},
+    {VERB_CONFIG, "reload", NULL, NULL},
+    {VERB_CLOSE, "close", "id", NULL},
+    {VERB_NAME, "name", "alias", "id"},
+    {VERB_UNNAME, "unname", "alias", NULL},
+    {VERB_ALLOW, "allow", "peer", "service"},
+    {VERB_DENY, "deny", "peer", "service"},
+    {VERB_BLOCK, "block", "peer", NULL},
+    {VERB_UNBLOCK, "unblock", "peer", NULL},
+    {VERB_BENCH, "bench", "peer", NULL},
+    {VERB_PIPE, "pipe", "place", NULL},
+    {VERB_RESOLVE, "resolve", "name", NULL},
+    {VERB_COMPLETE, "complete", "what", NULL},
 };
 
 static bool plain(const struct front *f, json_t *request)

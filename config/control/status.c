@@ -2,11 +2,15 @@
 #include <stdlib.h>
 
 #include "config/control/commands.h"
+#include "config/control/doctor.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
 #include "gateway/wire/candidate.h"
 
 #define LISTEN_MAX 16
+
+/* The keys of the status that `doctor` shows beside its findings. */
+static const char *const EXAMINED[] = {"udp", "nat", "relay", "peers"};
 
 static json_t *addrs_json(const struct addr *at, size_t count)
 {
@@ -75,11 +79,12 @@ static json_t *relay_json(struct command_context *c)
     struct relay_view view;
 
     node_relay(c->node, &view);
-    return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:I}", "home",
-                     protocol_text(*view.home ? view.home : NULL), "serving", view.serving,
-                     "registered", (json_int_t)view.registered, "circuits",
-                     (json_int_t)view.circuits, "bytes", (json_int_t)view.bytes, "datagrams",
-                     (json_int_t)view.datagrams, "dropped", (json_int_t)view.dropped);
+    return json_pack("{s:o, s:i, s:b, s:I, s:I, s:I, s:I, s:I}", "home",
+                     protocol_text(*view.home ? view.home : NULL), "configured",
+                     (int)view.configured, "serving", view.serving, "registered",
+                     (json_int_t)view.registered, "circuits", (json_int_t)view.circuits, "bytes",
+                     (json_int_t)view.bytes, "datagrams", (json_int_t)view.datagrams, "dropped",
+                     (json_int_t)view.dropped);
 }
 
 static json_t *service_json(const struct service *s)
@@ -171,13 +176,12 @@ static json_t *peers_json(struct command_context *c)
     return list;
 }
 
-json_t *command_status(struct command_context *c, const json_t *request)
+static json_t *status_of(struct command_context *c)
 {
     struct addr udp[LISTEN_MAX], tcp[LISTEN_MAX];
     size_t udp_count = node_addresses(c->node, udp, LISTEN_MAX);
     size_t tcp_count = node_tcp_addresses(c->node, tcp, LISTEN_MAX);
     instant uptime = env_now(c->env) - c->since;
-    (void)request;
 
     json_t *status =
         json_pack("{s:o, s:s, s:i, s:I, s:o, s:o, s:o}", "id", id_json(c->id), "version",
@@ -196,5 +200,23 @@ json_t *command_status(struct command_context *c, const json_t *request)
     (void)json_object_set_new(status, "turn", turn_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
-    return protocol_ok(status);
+    return status;
+}
+
+json_t *command_status(struct command_context *c, const json_t *request)
+{
+    (void)request;
+    return protocol_ok(status_of(c));
+}
+
+json_t *command_doctor(struct command_context *c, const json_t *request)
+{
+    json_t *status = status_of(c), *report = json_object();
+    (void)request;
+
+    (void)json_object_set_new(report, "findings", doctor_findings(status));
+    for (size_t i = 0; i < sizeof(EXAMINED) / sizeof(EXAMINED[0]); i++)
+        (void)json_object_set(report, EXAMINED[i], json_object_get(status, EXAMINED[i]));
+    json_decref(status);
+    return protocol_ok(report);
 }

@@ -26,6 +26,7 @@ enum verb_id {
     VERB_BLOCK,
     VERB_UNBLOCK,
     VERB_STATUS,
+    VERB_DOCTOR,
     VERB_PING,
     VERB_BENCH,
     VERB_PIPE,

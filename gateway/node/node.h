@@ -131,6 +131,7 @@ struct peer_view {
 /** What has to do with relays: those that we use, and the one that we are. */
 struct relay_view {
     char home[PEER_RELAY_MAX + 1]; /* through which we are reached first; empty: none answers */
+    unsigned configured;           /* relays that a person named for us */
     bool serving;                  /* we relay for others, and: */
     unsigned registered, circuits; /* whom, and between how many pairs */
     unsigned clients;              /* connections that have ever asked for something */

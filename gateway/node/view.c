@@ -114,6 +114,8 @@ void node_relay(const struct node *n, struct relay_view *out)
 
     *out = (struct relay_view){.serving = n->relay.server != NULL};
     relay_desk_home(&n->relay, out->home);
+    while (out->configured < RELAY_USE_MAX && n->options.relay_use[out->configured][0])
+        out->configured++;
     if (!out->serving)
         return;
     relay_server_counters(n->relay.server, &c);

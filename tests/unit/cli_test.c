@@ -675,6 +675,16 @@ static void status_is_for_people_and_programs(void **state)
     gives("config reload", 1, "", "overlay.conf:3: the test says no");
 }
 
+static void doctor_says_what_it_found(void **state)
+{
+    (void)state;
+
+    gives("doctor", 1, "", "no gateway is running");
+    serve_in();
+    gives("doctor", 0, "note     nobody has told this gateway its public address\n         -> ", "");
+    gives("doctor --json", 0, "{\"findings\":[{\"level\":\"note\"", "");
+}
+
 static void a_gateway_that_does_not_answer_is_named(void **state)
 {
     (void)state;
@@ -806,6 +816,7 @@ int main(void)
         WITH_STAGE(pipe_joins_the_standard_streams),
         WITH_STAGE(pipe_fails_when_the_data_broke_off),
         WITH_STAGE(status_is_for_people_and_programs),
+        WITH_STAGE(doctor_says_what_it_found),
         WITH_STAGE(a_gateway_that_does_not_answer_is_named),
         WITH_STAGE(what_the_daemon_says_at_its_start_is_passed_on),
         WITH_STAGE(share_in_the_foreground_ends_with_the_program),
