@@ -126,6 +126,7 @@ static void on_filtered(struct outside *o, enum stun_family family, enum nat_rul
     if (rule != NAT_RULE_UNKNOWN)
         stun_desk_set_filtering(&o->stun, family, rule);
     check_all(o, family);
+    o->events->changed(o->arg); /* the port of the newest mapping, at least */
 }
 
 static void on_filtered_v4(struct filter_trial *f, enum nat_rule rule)

@@ -49,7 +49,7 @@ size_t relay_desk_tls(const struct relay_desk *d, const struct peer_id *id, stru
                       size_t max, const char **host);
 /** Is this peer one of the relays that we keep connected? */
 bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id);
-/** The addresses, by UDP, of relays that we have sessions with: they answer STUN there. Writes up
+/** The addresses, for UDP, of relays that we have sessions with: they answer STUN there. Writes up
  * to `max`, those of ours first, and returns how many. */
 size_t relay_desk_servers(const struct relay_desk *d, struct addr *out, size_t max);
 /** May a stranger connect, because we relay, or because it is a relay of ours? */

@@ -337,8 +337,11 @@ static void list_server(const struct relay_desk *d, const struct relay_site *p, 
     if (!peer || !peer_session(peer) || *count == max)
         return;
     quic_conn_info(peer_conn(peer), &info);
+    /* One that is reached by TLS only shows that UDP is blocked, by not answering there. */
     if (info.path.kind == PATH_UDP)
         out[(*count)++] = info.path.remote;
+    else if (info.path.kind == PATH_TCP && p->named && p->found_count > 0)
+        out[(*count)++] = p->found[0];
 }
 
 size_t relay_desk_servers(const struct relay_desk *d, struct addr *out, size_t max)

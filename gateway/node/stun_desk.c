@@ -281,6 +281,16 @@ static void name_liars(const struct stun_result *r)
                      addr_print(&r->server[i], text), addr_print(&r->report.seen[i], seen));
 }
 
+/* Servers that are down are no proof that UDP is blocked while somebody outside is talked to. */
+static bool is_reached_by_udp(const struct stun_desk *d, enum stun_family family)
+{
+    struct classify_options none = {.server_count = 0};
+    struct watching w = {d, &none, family};
+
+    d->node->each(d->node->node, observe, &w);
+    return none.observed_count > 0;
+}
+
 /* What a run does not measure stays as it was found by other means. */
 static void take_report(struct stun_desk *d, enum stun_family family, bool over)
 {
@@ -289,6 +299,8 @@ static void take_report(struct stun_desk *d, enum stun_family family, bool over)
     enum nat_class before = r->report.class;
     char text[ADDR_TEXT_MAX];
 
+    if (fresh.class == NAT_BLOCKED && is_reached_by_udp(d, family))
+        fresh.class = NAT_UNKNOWN;
     if (fresh.filtering == NAT_RULE_UNKNOWN && addr_equal(&fresh.public, &r->report.public))
         fresh.filtering = r->report.filtering;
     if (fresh.filtering != NAT_RULE_UNKNOWN)
@@ -342,7 +354,7 @@ static void end_refresh(struct stun_desk *d, struct stun_refresh *r)
     else
         close_refresh(d, r);
     if (answered)
-        d->result[family_of(&r->query.mapped)].report.last_port = port;
+        d->result[family_of(&r->query.server)].report.last_port = port;
     r->done(r, port);
 }
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/node/members.h"
 #include "gateway/wire/candidate.h"
 #include "tests/sim/sim_gateway.h"
 #include "tests/sim/sim_router.h"
@@ -17,11 +18,19 @@
 
 static const char *const RELAY_ADDRESS[] = {"198.51.100.8/24", "198.51.100.9/24"};
 
+/* A STUN server that says what it likes. */
+struct liar {
+    struct sim_host host;
+    struct udp_socket *udp;
+};
+
 struct story {
     struct sim_world world;
-    struct sim_access home;
-    struct sim_gateway relay[2], us;
+    struct sim_access home, cafe;
+    struct sim_gateway relay[2], us, friend;
+    struct liar liar;
     size_t relays;
+    bool has_cafe, has_friend, has_liar;
 };
 
 static void use_relay(struct story *s, size_t i)
@@ -33,7 +42,7 @@ static void use_relay(struct story *s, size_t i)
                    peer_id_print(&s->relay[i].keys.id, id), at, SIM_GATEWAY_PORT);
 }
 
-static void begin(struct story *s, const char *preset, size_t relays)
+static void prepare(struct story *s, const char *preset, size_t relays)
 {
     const struct sim_link line = {.delay = MSEC(5)};
 
@@ -49,9 +58,16 @@ static void begin(struct story *s, const char *preset, size_t relays)
                          RELAY_ADDRESS[s->relays]);
         r->options.relay_serve = RELAY_SERVE_OPEN;
         sim_host_links(&r->host, &line);
+        r->host.uid = 0; /* port 443 is root's */
+        assert_int_equal(addr_parse(&r->options.tls_listen[0], "0.0.0.0:443"), 0);
         sim_gateway_start(r);
         use_relay(s, s->relays);
     }
+}
+
+static void begin(struct story *s, const char *preset, size_t relays)
+{
+    prepare(s, preset, relays);
     sim_gateway_start(&s->us);
 }
 
@@ -59,7 +75,15 @@ static void end(struct story *s)
 {
     for (size_t i = 0; i < s->relays; i++)
         sim_gateway_deinit(&s->relay[i]);
+    if (s->has_friend)
+        sim_gateway_deinit(&s->friend);
     sim_gateway_deinit(&s->us);
+    if (s->has_liar) {
+        udp_close(&s->liar.host.env, s->liar.udp);
+        sim_host_deinit(&s->liar.host);
+    }
+    if (s->has_cafe)
+        sim_access_deinit(&s->cafe);
     sim_access_deinit(&s->home);
     sim_world_deinit(&s->world);
 }
@@ -113,11 +137,153 @@ static void the_class_is_known_within_half_a_second(void **state)
     end(&s);
 }
 
+static void with_one_relay_a_nat_that_keeps_ports_counts_as_a_cone(void **state)
+{
+    struct story s;
+    (void)state;
+    begin(&s, "port_restricted", 1);
+    struct node_nat nat = after(&s, SEC(3));
+    assert_int_equal(nat.class, NAT_CONE);
+    assert_int_equal(nat.mapping, NAT_RULE_UNKNOWN);
+    end(&s);
+}
+
+static void a_friend_who_sees_another_port_than_the_relay_shows_a_symmetric_nat(void **state)
+{
+    struct story s;
+    (void)state;
+    begin(&s, "sym_random", 1);
+    assert_int_equal(after(&s, SEC(10)).class, NAT_UNKNOWN);
+    sim_gateway_init(&s.friend, &s.world, "friend", 3, INTERNET, "192.0.2.3/24");
+    sim_gateway_start(&s.friend);
+    s.has_friend = true;
+    sim_gateway_knows(&s.us, &s.friend, "friend", "192.0.2.3:4433");
+    sim_gateway_knows(&s.friend, &s.us, "us", NULL);
+    sim_gateway_must_connect(&s.us, &s.friend, SEC(2));
+    struct node_nat nat = after(&s, SEC(10));
+    assert_int_equal(nat.mapping, NAT_RULE_APD);
+    assert_int_equal(nat.class, NAT_RANDOM);
+    end(&s);
+}
+
+static void where_udp_is_blocked_a_relay_over_tls_shows_it(void **state)
+{
+    struct story s;
+    (void)state;
+    begin(&s, "udp_blocked", 1);
+    assert_int_equal(after(&s, SEC(20)).class, NAT_BLOCKED);
+    end(&s);
+}
+
+static void what_was_measured_in_a_network_counts_when_we_are_back(void **state)
+{
+    struct story s;
+    (void)state;
+    prepare(&s, "sym_seq", 2);
+    sim_access_init(&s.cafe, &s.world, "port_restricted", HOME + 1, "203.0.113.9");
+    s.has_cafe = true;
+    sim_gateway_start(&s.us);
+    assert_int_equal(after(&s, SEC(8)).class, NAT_SEQUENTIAL);
+
+    struct sim_interface *eth = &s.us.host.interface[2];
+    sim_host_roam(&s.us.host, eth, HOME + 1, "10.0.0.2/24");
+    node_network_changed(s.us.node);
+    assert_int_equal(after(&s, 0).class, NAT_UNKNOWN);
+    assert_int_equal(after(&s, SEC(20)).class, NAT_CONE);
+
+    sim_host_roam(&s.us.host, eth, HOME, "192.168.1.2/24");
+    node_network_changed(s.us.node);
+    assert_int_equal(after(&s, 0).class, NAT_SEQUENTIAL);
+    assert_int_equal(after(&s, SEC(20)).class, NAT_SEQUENTIAL);
+    end(&s);
+}
+
+/* ---- servers that lie ---- */
+
+static void lie(void *arg, const struct udp_rx *rx)
+{
+    struct liar *l = arg;
+    struct stun_message m;
+    struct stun_writer w;
+    struct addr lie;
+    uint8_t out[128];
+
+    if (stun_read(&m, rx->data, rx->len) < 0)
+        return;
+    assert_int_equal(addr_parse(&lie, "192.0.2.66:6666"), 0);
+    stun_begin(&w, out, sizeof(out), STUN_SUCCESS, STUN_BINDING, m.id);
+    stun_put_address(&w, STUN_XOR_MAPPED_ADDRESS, &lie);
+    const struct udp_tx tx = {.to = &rx->from, .data = out, .len = stun_end(&w)};
+    assert_int_equal(udp_send(&l->host.env, l->udp, &tx), 0);
+}
+
+static void a_server_that_lies_is_named_and_not_believed(void **state)
+{
+    static const struct udp_handler LIES = {lie, NULL};
+    struct addr at, public;
+    struct story s;
+    (void)state;
+
+    prepare(&s, "port_restricted", 2);
+    assert_int_equal(addr_parse(&at, "192.0.2.7:3478"), 0);
+    assert_int_equal(addr_parse(&public, PUBLIC ":4433"), 0);
+    sim_host_init(&s.liar.host, &s.world, "liar");
+    (void)sim_host_join(&s.liar.host, INTERNET, "192.0.2.7/24");
+    assert_int_equal(udp_open(&s.liar.host.env, &s.liar.udp, &at, 0, &LIES, &s.liar), 0);
+    s.has_liar = true;
+    (void)snprintf(s.us.options.stun[0].host, sizeof(s.us.options.stun[0].host), "192.0.2.7");
+    s.us.options.stun[0].port = 3478;
+    sim_gateway_start(&s.us);
+
+    struct node_nat nat = after(&s, SEC(8));
+    assert_int_equal(nat.class, NAT_CONE);
+    assert_true(addr_equal(&nat.public, &public));
+    assert_int_equal(nat.servers, 3);
+    for (size_t i = 0; i < nat.servers; i++)
+        assert_int_equal(nat.server[i].disagrees, addr_equal(&nat.server[i].at, &at));
+    end(&s);
+}
+
+/* ---- ports ---- */
+
+static uint16_t refreshed;
+
+static void on_refreshed(struct stun_refresh *r, uint16_t port)
+{
+    (void)r;
+    refreshed = port;
+}
+
+static void a_mapping_made_just_now_tells_the_port_that_a_counting_nat_is_at(void **state)
+{
+    struct stun_refresh refresh = {.done = on_refreshed};
+    struct story s;
+    (void)state;
+
+    begin(&s, "sym_seq", 2);
+    (void)after(&s, SEC(10));
+    uint16_t before = outside_facts(&s.us.node->outside).last_port;
+    for (int i = 1; i <= 3; i++) {
+        refreshed = 0;
+        stun_desk_refresh(&s.us.node->outside.stun, &refresh);
+        assert_int_equal(refreshed, 0);
+        (void)after(&s, MSEC(25)); /* a round trip and a little */
+        assert_int_equal(refreshed, before + i);
+    }
+    end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_relays_tell_all_eight_kinds_of_nat),
         cmocka_unit_test(the_class_is_known_within_half_a_second),
+        cmocka_unit_test(with_one_relay_a_nat_that_keeps_ports_counts_as_a_cone),
+        cmocka_unit_test(a_friend_who_sees_another_port_than_the_relay_shows_a_symmetric_nat),
+        cmocka_unit_test(where_udp_is_blocked_a_relay_over_tls_shows_it),
+        cmocka_unit_test(what_was_measured_in_a_network_counts_when_we_are_back),
+        cmocka_unit_test(a_server_that_lies_is_named_and_not_believed),
+        cmocka_unit_test(a_mapping_made_just_now_tells_the_port_that_a_counting_nat_is_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
