@@ -4,7 +4,7 @@
 
 #include "gateway/base/log.h"
 
-#define EFFORTS_MAX 4096
+#define EFFORTS_MAX 1024
 #define STAGGER     MSEC(50) /* between the rounds of two peers after a change of the network */
 #define REVIEW      SEC(30)  /* between two looks at sockets that were kept */
 
@@ -80,19 +80,11 @@ static struct quic_conn *conn_of(struct punch_desk *d, const struct peer_id *id)
     return p && peer_session(p) ? peer_conn(p) : NULL;
 }
 
-static void look_at(struct punch_desk *d, struct effort *e, instant now)
+static void look_at_path(struct punch_desk *d, struct effort *e, instant now)
 {
-    struct quic_conn *conn = conn_of(d, &e->id);
     struct quic_conn_info info;
 
-    if (conn != e->conn) {
-        e->conn = NULL;
-        effort_rest(e);
-        e->conn = conn;
-    }
-    if (!conn)
-        return;
-    quic_conn_info(conn, &info);
+    quic_conn_info(e->conn, &info);
     e->dialled = info.dialled;
     if (info.path.kind == PATH_UDP) {
         effort_became_direct(e);
@@ -106,6 +98,24 @@ static void look_at(struct punch_desk *d, struct effort *e, instant now)
         return;
     if (e->stage == EFFORT_REST && may_punch(d, &e->id))
         effort_begin(e, now);
+}
+
+static void look_at(struct punch_desk *d, struct effort *e, instant now)
+{
+    struct quic_conn *conn = conn_of(d, &e->id);
+
+    if (conn != e->conn) {
+        e->conn = NULL;
+        effort_rest(e);
+        e->conn = conn;
+    }
+    if (!conn)
+        return;
+    look_at_path(d, e, now);
+    if (e->early_conn != conn)
+        return;
+    e->early_conn = NULL;
+    effort_message(e, now, &e->early);
 }
 
 /* ---- time ---- */
@@ -126,6 +136,8 @@ static void wake(struct punch_desk *d)
 /* A peer without a session is remembered as long as its next request would be too many. */
 static instant forget_at(struct effort *e, instant now)
 {
+    if (e->early_conn)
+        return INSTANT_NEVER; /* until that has ended */
     return bucket_ready(&e->requests, now, REQUEST_BURST);
 }
 
@@ -201,6 +213,8 @@ void punch_desk_on_conn(struct punch_desk *d, struct peer *p, struct quic_conn *
     quic_conn_info(conn, &info);
     if (!ended && !e && info.path.kind != PATH_UDP)
         e = get_effort(d, &p->id);
+    if (e && ended && e->early_conn == conn)
+        e->early_conn = NULL;
     if (e && ended && e->conn == conn) {
         e->conn = NULL;
         effort_rest(e);
@@ -227,8 +241,12 @@ void punch_desk_on_part(struct punch_desk *d, struct peer *p, struct quic_conn *
     if (!e)
         return;
     look_at(d, e, env_now(d->node->env));
-    if (e->conn == conn)
+    if (e->conn == conn) {
         effort_message(e, env_now(d->node->env), &m);
+    } else if (m.type == PUNCH_PUNCH) { /* the other side uses this one already */
+        e->early_conn = conn;
+        e->early = m;
+    }
     wake(d);
 }
 

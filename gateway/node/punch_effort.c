@@ -9,6 +9,7 @@
 #define ROUNDS_MAX    10        /* at a time, of all peers */
 #define ROUNDS_RETRY  SEC(1)    /* when there are that many */
 #define ANSWER_WITHIN SEC(5)    /* a PUNCH, besides three round trips */
+#define GLARE         SEC(1)    /* two questions on their way, past one another */
 #define WON_WITHIN    SEC(5)    /* a path that works carries the session by then */
 #define PATIENCE      SEC(10)   /* of the side that was dialled, besides the same pauses */
 #define TRICKLE       MSEC(100) /* between two looks at our own candidates */
@@ -308,6 +309,7 @@ static void ask(struct effort *e, instant now)
     }
     e->round++;
     e->asked = (struct punch_message){0};
+    e->began = now;
     look(e, now);
 }
 
@@ -315,9 +317,10 @@ static void ask(struct effort *e, instant now)
 
 static void on_request(struct effort *e, instant now, const struct punch_message *m)
 {
-    /* Both asked at the same time: that of the side that dialled counts. */
+    /* Both asked at the same time: that of the side that dialled counts. But if it was long ago, it
+     * got lost. */
     bool asking = e->stage == EFFORT_ASKED || (e->stage == EFFORT_LOOKING && !e->asked.type);
-    if (asking && e->dialled)
+    if (asking && e->dialled && now < e->began + GLARE)
         return;
     if (!bucket_take(&e->requests, now, 10)) {
         log_debug(LOG_PUNCH, "too many requests for rounds; one was left unanswered");

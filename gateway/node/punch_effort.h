@@ -50,9 +50,11 @@ struct effort {
     instant trickle; /* when to look for candidates of ours that the peer was not told */
     uint64_t bytes;  /* of the session, when the last round ended */
     struct punch_round *running;
-    struct stun_refresh refresh; /* LOOKING */
-    struct punch_message asked;  /* the peer's question while we look; else its type is 0 */
-    struct bucket requests;      /* of the peer */
+    struct stun_refresh refresh;  /* LOOKING */
+    struct quic_conn *early_conn; /* over which the peer asked, before we used it; or NULL */
+    struct punch_message early;
+    struct punch_message asked; /* the peer's question while we look; else its type is 0 */
+    struct bucket requests;     /* of the peer */
     struct punch_budget budget;
     instant searched; /* when a round last guessed ports, 0: never */
     struct candidate told[CANDIDATES_MAX];

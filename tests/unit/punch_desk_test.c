@@ -534,6 +534,32 @@ static void of_two_questions_at_a_time_that_of_the_dialler_counts(void **state)
     assert_int_equal(punches, 1);
 }
 
+static void a_question_over_a_session_that_is_not_yet_ours_is_answered_later(void **state)
+{
+    (void)state;
+    struct quic_conn *c = &stage->conn[0];
+    c->info = (struct quic_conn_info){.path = {.kind = PATH_RELAY, .via = 1}};
+    hear_punch(0, 7, false, "203.0.113.9:5000"); /* to us it is not ready */
+    assert_int_equal(c->told, 0);
+    meet(0, false);
+    assert_int_equal(c->say.flags & PUNCH_ACK, PUNCH_ACK);
+    assert_int_equal(c->say.round, 7);
+    assert_int_equal(punches, 1);
+}
+
+static void a_question_that_got_lost_does_not_keep_the_dialler_from_answering(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = meet(0, true);
+    go_on(SEC(1) - 1);
+    hear_punch(0, 9, false, "203.0.113.9:5000");
+    assert_int_equal(punches, 0);
+    go_on(1);
+    hear_punch(0, 9, false, "203.0.113.9:5000");
+    assert_int_equal(punches, 1);
+    assert_int_equal(c->say.round, 9);
+}
+
 static void who_never_answers_is_asked_again_after_growing_pauses(void **state)
 {
     static const instant PAUSE[] = {SEC(5), SEC(30), SEC(60)};
@@ -1003,6 +1029,8 @@ int main(void)
         TEST(the_answer_to_our_question_begins_the_round),
         TEST(who_asks_has_no_direct_path_though_ours_may_be),
         TEST(of_two_questions_at_a_time_that_of_the_dialler_counts),
+        TEST(a_question_over_a_session_that_is_not_yet_ours_is_answered_later),
+        TEST(a_question_that_got_lost_does_not_keep_the_dialler_from_answering),
         TEST(who_never_answers_is_asked_again_after_growing_pauses),
         TEST(after_four_tries_only_a_session_in_use_is_worth_another),
         TEST(an_idle_session_is_left_on_the_relay_until_it_is_used),
