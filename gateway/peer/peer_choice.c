@@ -5,6 +5,8 @@
 #define LOSER_GRACE SEC(2)
 /* Its dialler closes it; if that has not happened by now, we do. */
 #define LOSER_LAST SEC(30)
+/* Connections that began so close to one another may seem to have begun in either order. */
+#define AT_ONCE SEC(1)
 
 static bool dialled_by_smaller(const struct link *l, const struct quic_conn_info *info)
 {
@@ -12,8 +14,18 @@ static bool dialled_by_smaller(const struct link *l, const struct quic_conn_info
     return info->dialled == ours_is_smaller;
 }
 
+/* Each side has times of its own for what happened at once, but both have the same names. */
+static bool is_younger(struct link *a, instant a_since, struct link *b, instant b_since)
+{
+    instant apart = a_since > b_since ? a_since - b_since : b_since - a_since;
+
+    if (apart < AT_ONCE && link_learn_name(a) && link_learn_name(b))
+        return a->name > b->name;
+    return a_since >= b_since;
+}
+
 /* Does `a` win over `b`? Both are connected. */
-static bool beats(const struct link *a, const struct link *b)
+static bool beats(struct link *a, struct link *b)
 {
     struct quic_conn_info x, y;
     quic_conn_info(a->conn, &x);
@@ -22,7 +34,7 @@ static bool beats(const struct link *a, const struct link *b)
     bool a_small = dialled_by_smaller(a, &x), b_small = dialled_by_smaller(b, &y);
     if (a_small != b_small)
         return a_small;
-    return x.since >= y.since;
+    return is_younger(a, x.since, b, y.since);
 }
 
 static struct link *winner(struct peer *p)

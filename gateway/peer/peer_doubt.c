@@ -18,7 +18,7 @@
 /* ---- names ---- */
 
 /* Kept, since a peer may ask as often as it likes. */
-static bool learn_name(struct link *l)
+bool link_learn_name(struct link *l)
 {
     uint8_t bytes[NAME_LEN];
     if (!l->named && quic_conn_export(l->conn, NAME_LABEL, bytes, sizeof(bytes)) == 0) {
@@ -35,7 +35,7 @@ static struct link *find(const struct peer *p, uint64_t name)
     list_each(node, &p->links)
     {
         struct link *l = list_entry(node, struct link, node);
-        if (!l->closing && learn_name(l) && l->name == name)
+        if (!l->closing && link_learn_name(l) && l->name == name)
             return l;
     }
     return NULL;
@@ -70,7 +70,7 @@ static bool is_silent(const struct link *l, instant now)
 static void ask_about(struct link *l, const struct link *by)
 {
     /* Without a control stream it cannot be asked: then the idle time-out has to do. */
-    if (learn_name(l) && session_ask(by->session, l->name) < 0)
+    if (link_learn_name(l) && session_ask(by->session, l->name) < 0)
         log_debug(LOG_PEER, "no control stream to ask by");
 }
 

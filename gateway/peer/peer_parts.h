@@ -49,6 +49,8 @@ void link_close(struct link *l, enum quic_close_code code);
 
 /** A session is ready: asks by it which of the others the peer still has. */
 void peer_ask_about_others(struct peer *p, const struct link *by);
+/** Does a link have a session with a name, which is l->name then? */
+bool link_learn_name(struct link *l);
 /** Is there a session of that name? */
 bool peer_knows(const struct peer *p, uint64_t name);
 /** The peer has said by a session that it does not have the one of that name. */

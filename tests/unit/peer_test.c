@@ -475,6 +475,20 @@ static void of_two_by_the_same_dialler_the_newest_wins(void **state)
     assert_ptr_equal(peer_conn(&w->peer), old);
 }
 
+/* The other side may have seen them begin in the other order. */
+static void of_two_at_once_both_ends_keep_the_same(void **state)
+{
+    struct world *w = *state;
+    know(w, "192.0.2.1:1");
+    know(w, "192.0.2.2:2");
+
+    peer_connect(&w->peer);
+    connected(w, &conns[1]);
+    fake_env_advance(&w->fake, MSEC(100));
+    connected(w, &conns[0]);
+    assert_ptr_equal(peer_conn(&w->peer), &conns[1]);
+}
+
 static void who_is_chosen_again_is_told_of_again(void **state)
 {
     struct world *w = *state;
@@ -856,6 +870,7 @@ int main(void)
         SENTENCE(a_refusal_by_who_knows_whom_is_one_address_that_does_not_work),
         SENTENCE(both_ends_keep_the_connection_of_the_smaller_id),
         SENTENCE(of_two_by_the_same_dialler_the_newest_wins),
+        SENTENCE(of_two_at_once_both_ends_keep_the_same),
         SENTENCE(who_is_chosen_again_is_told_of_again),
         SENTENCE(of_a_peer_that_dials_without_end_the_latest_are_kept),
         SENTENCE(a_loser_is_closed_by_its_dialler_once_its_streams_are_through),
