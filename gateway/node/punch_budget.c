@@ -15,16 +15,33 @@ static bool is_over(const struct punch_spent *s, instant now)
     return addr_is_none(&s->addr) || now >= s->since + PUNCH_BUDGET_TIME;
 }
 
+static struct punch_spent *find_free(struct punch_budget *b, instant now)
+{
+    for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++)
+        if (is_over(&b->spent[i], now))
+            return &b->spent[i];
+    return NULL;
+}
+
+static unsigned ports_of(const struct punch_budget *b, instant now, const struct addr *a)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++)
+        n += !is_over(&b->spent[i], now) && addr_same_ip(&b->spent[i].addr, a);
+    return n;
+}
+
 bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a)
 {
     struct punch_spent *s = find(b, a);
 
-    for (size_t i = 0; !s && i < PUNCH_BUDGET_ADDRESSES; i++)
-        if (is_over(&b->spent[i], now))
-            s = &b->spent[i];
-    if (!s)
+    if (!s && ports_of(b, now, a) >= PUNCH_BUDGET_PORTS)
         return true;
-    if (is_over(s, now) || !addr_equal(&s->addr, a))
+    if (!s)
+        s = find_free(b, now);
+    if (!s)
+        return false;
+    if (is_over(s, now))
         *s = (struct punch_spent){.addr = *a, .since = now};
     if (s->answered)
         return true;

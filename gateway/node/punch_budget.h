@@ -11,9 +11,10 @@
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
 
-#define PUNCH_BUDGET_ADDRESSES 64
+#define PUNCH_BUDGET_ADDRESSES 128
+#define PUNCH_BUDGET_PORTS     8  /* of one host; more are those of a search */
 #define PUNCH_BUDGET_PROBES    20 /* to one address, */
-#define PUNCH_BUDGET_TIME      SEC(300)
+#define PUNCH_BUDGET_TIME      SEC(3600)
 
 /** For one peer. Zeroed it is unspent. */
 struct punch_budget {
@@ -25,8 +26,9 @@ struct punch_budget {
     } spent[PUNCH_BUDGET_ADDRESSES];
 };
 
-/** Takes one probe for an address. False: it has had its share for now. The first addresses are
- *  counted; the ports of a search, which get one or a few each, may find no room and need none. */
+/** Takes one probe for an address. False: it has had its share for now, or there are more hosts
+ * than can be counted. The ports of a search, which get one or a few each, are let through when
+ * enough ports of that host are counted. */
 MUST_USE bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a);
 /** The peer was heard from there: probes are welcome. */
 void punch_budget_answered(struct punch_budget *b, const struct addr *a);

@@ -176,6 +176,9 @@ static void restart_all(struct punch_desk *d, instant pause)
 
 void punch_desk_network_changed(struct punch_desk *d)
 {
+    /* What did not answer there may answer here. */
+    list_each(node, &d->efforts) list_entry(node, struct effort, link)->budget =
+        (struct punch_budget){0};
     gather_network_changed(&d->gather);
     restart_all(d, STAGGER);
 }

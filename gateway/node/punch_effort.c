@@ -196,8 +196,11 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
 {
     struct addr own[CANDIDATES_MAX];
 
-    for (size_t i = 0; i < e->told_count; i++)
+    for (size_t i = 0; i < e->told_count; i++) {
         own[i] = e->told[i].addr;
+        if (e->told[i].type == CANDIDATE_HOST)
+            addr_set_port(&own[i], 0); /* whatever listens on this machine */
+    }
     for (size_t i = 0; i < m->candidates; i++)
         if (m->candidate[i].type != CANDIDATE_HOST && m->candidate[i].type != CANDIDATE_RELAYED &&
             is_ours(e, &m->candidate[i].addr))

@@ -22,15 +22,15 @@ static unsigned take(struct punch_budget *b, instant now, uint16_t to, unsigned 
     return taken;
 }
 
-static void an_address_gets_twenty_probes_in_five_minutes(void **state)
+static void an_address_gets_twenty_probes_in_an_hour(void **state)
 {
     struct punch_budget b = {0};
     (void)state;
     assert_int_equal(take(&b, SEC(1), 5000, 12), 12);
     assert_int_equal(take(&b, SEC(60), 5000, 100), 8);
     assert_int_equal(take(&b, SEC(60), 5001, 5), 5);
-    assert_int_equal(take(&b, SEC(301) - 1, 5000, 100), 0);
-    assert_int_equal(take(&b, SEC(301), 5000, 100), 20);
+    assert_int_equal(take(&b, SEC(3601) - 1, 5000, 100), 0);
+    assert_int_equal(take(&b, SEC(3601), 5000, 100), 20);
 }
 
 static void one_that_answered_gets_as_many_as_it_takes(void **state)
@@ -42,26 +42,41 @@ static void one_that_answered_gets_as_many_as_it_takes(void **state)
     assert_int_equal(take(&b, SEC(1), 5000, 20), 20);
     punch_budget_answered(&b, &a);
     assert_int_equal(take(&b, SEC(1), 5000, 100), 100);
-    assert_int_equal(take(&b, SEC(301), 5000, 100), 20); /* that was long ago */
+    assert_int_equal(take(&b, SEC(3601), 5000, 100), 20); /* that was long ago */
 }
 
-static void the_first_addresses_are_counted_and_the_rest_is_let_through(void **state)
+static void the_first_ports_of_a_host_are_counted_and_the_rest_is_let_through(void **state)
 {
     struct punch_budget b = {0};
     (void)state;
-    for (uint16_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++)
+    for (uint16_t i = 0; i < PUNCH_BUDGET_PORTS; i++)
         assert_int_equal(take(&b, SEC(1), (uint16_t)(5000 + i), 1), 1);
     assert_int_equal(take(&b, SEC(1), 9000, 100), 100);
     assert_int_equal(take(&b, SEC(1), 5000, 100), 19);
-    assert_int_equal(take(&b, SEC(301), 9000, 100), 20);
+    assert_int_equal(take(&b, SEC(3601), 9000, 100), 20);
+}
+
+static void hosts_that_cannot_be_counted_get_nothing(void **state)
+{
+    struct punch_budget b = {0};
+    uint8_t ip[4] = {192, 0, 2, 0};
+    (void)state;
+    for (; ip[3] < PUNCH_BUDGET_ADDRESSES; ip[3]++) {
+        const struct addr a = addr_v4(ip, 5000);
+        assert_true(punch_budget_take(&b, SEC(1), &a));
+    }
+    const struct addr more = addr_v4(ip, 5000);
+    assert_false(punch_budget_take(&b, SEC(1), &more));
+    assert_true(punch_budget_take(&b, SEC(3601), &more));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_address_gets_twenty_probes_in_five_minutes),
+        cmocka_unit_test(an_address_gets_twenty_probes_in_an_hour),
         cmocka_unit_test(one_that_answered_gets_as_many_as_it_takes),
-        cmocka_unit_test(the_first_addresses_are_counted_and_the_rest_is_let_through),
+        cmocka_unit_test(the_first_ports_of_a_host_are_counted_and_the_rest_is_let_through),
+        cmocka_unit_test(hosts_that_cannot_be_counted_get_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,7 +295,7 @@ bool punch_may_probe(const struct addr *a, const struct addr *own, size_t own_co
 {
     size_t len;
     for (size_t i = 0; i < own_count; i++)
-        if (addr_equal(&own[i], a))
+        if (addr_same_ip(&own[i], a) && (addr_port(&own[i]) == 0 || addr_equal(&own[i], a)))
             return false;
     return addr_ip(a, &len)[0] != 10 || shares_network;
 }
