@@ -27,8 +27,7 @@ struct punch_target {
     struct addr addr;
     unsigned socket;
     enum candidate_type type;
-    unsigned rank; /* 0 is tried first */
-    bool late;     /* named while the round ran */
+    bool late; /* named while the round ran */
     bool opened;
     unsigned step; /* checks sent, by their schedule */
     unsigned sent; /* probes without a hop limit */

@@ -7,41 +7,17 @@ after both gateways said direct or until SECONDS have passed. Prints one line:
 
   echoed=MS direct=MS silence=MS lost=0|1 why=TEXT     times from asking; direct=- if it was not
 """
-import json
 import selectors
 import socket
 import sys
 import time
 
+from control import Control
+
 EVERY = 0.02  # seconds between two messages to the echo
 LOOK = 0.05   # and between two looks at the gateways
 AFTER = 3.0   # so long the direct path is watched
 MESSAGE = 64
-
-
-class Control:
-    """A control socket, one request at a time."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
-        self.socket.settimeout(30)
-        self.lines = self.socket.makefile("rw")
-
-    def ask(self, **request):
-        self.lines.write(json.dumps(request) + "\n")
-        self.lines.flush()
-        while line := self.lines.readline():
-            answer = json.loads(line)
-            if "ok" in answer:
-                return answer["result"]
-            if "error" in answer:
-                sys.exit(f"refused: {answer['error']}")
-        sys.exit("the gateway is gone")
-
-    def peer(self, identity):
-        peers = self.ask(cmd="status")["peers"]
-        return next((p for p in peers if p["id"] == identity), {})
 
 
 class Pulse:

@@ -28,6 +28,10 @@ is() {
 for cell in $cells; do
   is "$cell: a byte comes back within 1 s, and the stream stays" "$cell" \
     ' echoed=([0-9]{1,3}|1000) .* lost=0'
+  case $cell in
+    sym_*/sym_*) is "$cell: stays on the relay, and says why" "$cell" ' direct=- .* why=..' ;;
+    *) is "$cell: is direct within 20 s" "$cell" ' direct=[0-9]' ;;
+  esac
 done
 [ $failures -eq 0 ] || cat "$out/cells"
 echo "# $((SECONDS - begin)) s"

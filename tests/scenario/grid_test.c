@@ -13,9 +13,9 @@
 #define FIRST_SEED 101
 #define CELLS      (SIM_GRID_TYPES * SIM_GRID_TYPES)
 
-/* What is known to work; raise it when more does. */
-#define PLAIN_DIRECT   0
-#define GUESSED_DIRECT 0
+/* Runs that are known to become direct: all but a few where chance finds the port. */
+#define PLAIN_DIRECT   (43 * SEEDS)
+#define GUESSED_DIRECT (13 * SEEDS - 2)
 
 static struct sim_grid_result results[SIM_GRID_TYPES][SIM_GRID_TYPES][SEEDS];
 
@@ -80,13 +80,13 @@ static void connects_every_pair_within_1_s_and_keeps_the_stream(void **state)
 static void goes_direct_where_no_port_must_be_guessed(void **state)
 {
     (void)state;
-    assert_in_range(count("not direct", is_direct, false), PLAIN_DIRECT * SEEDS, CELLS * SEEDS);
+    assert_in_range(count("not direct", is_direct, false), PLAIN_DIRECT, CELLS * SEEDS);
 }
 
 static void goes_direct_where_ports_can_be_guessed(void **state)
 {
     (void)state;
-    assert_in_range(count("not direct", is_direct, true), GUESSED_DIRECT * SEEDS, CELLS * SEEDS);
+    assert_in_range(count("not direct", is_direct, true), GUESSED_DIRECT, CELLS * SEEDS);
 }
 
 static void is_never_quiet_for_1_s_after_going_direct(void **state)
