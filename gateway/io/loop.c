@@ -37,6 +37,7 @@ struct io_loop {
     size_t work_count; /* queued */
     size_t round_left; /* of them, still to run in this round */
     struct epoll_event batch[BATCH];
+    uint8_t *many; /* NULL until wanted */
     uint8_t scratch[IO_SCRATCH];
 };
 
@@ -408,6 +409,7 @@ int io_loop_free(struct io_loop *l)
     (void)uv_run(&l->uv, UV_RUN_NOWAIT);
     int err = uv_loop_close(&l->uv);
     heap_deinit(&l->timers);
+    free(l->many);
     const int fds[] = {l->timer_watch.fd, l->epoll, l->spare};
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
@@ -425,4 +427,11 @@ uv_loop_t *io_loop_uv(struct io_loop *l)
 uint8_t *io_loop_scratch(struct io_loop *l)
 {
     return l->scratch;
+}
+
+uint8_t *io_loop_scratch_many(struct io_loop *l)
+{
+    if (!l->many)
+        l->many = malloc((size_t)IO_MANY * IO_SCRATCH); /* touched where it is used */
+    return l->many;
 }

@@ -36,6 +36,7 @@ struct io_watch {
 };
 
 #define IO_SCRATCH 65536 /* bytes of io_loop_scratch(): one full receive of datagrams */
+#define IO_MANY    16
 
 MUST_USE int io_loop_new(struct io_loop **out);
 /** Returns 0, or UV_EBUSY (-EBUSY) if somebody left a libuv handle open; then it leaks that. */
@@ -64,6 +65,8 @@ void io_loop_undefer(struct io_loop *l, struct deferred *work);
 
 /** IO_SCRATCH bytes, shared: good until the handler that uses them returns. */
 uint8_t *io_loop_scratch(struct io_loop *l);
+/** IO_MANY times as much, under the same terms; NULL: no memory. Made at the first call. */
+uint8_t *io_loop_scratch_many(struct io_loop *l);
 
 /**
  * Watches `fd`, edge-triggered, for `events` (EPOLLIN, ...). What is ready already is told too.

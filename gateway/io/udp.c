@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #define READS_A_TURN 16
+#define SINGLES      4         /* datagrams one by one, then many are read at once */
 #define BULK_BUFFER  (4 << 20) /* bytes; 3 ms of 10 Gbit/s */
 #define GSO_RETRY    SEC(10)   /* after a refusal that single datagrams did not meet */
 #define TX_CONTROL   128       /* bytes: three control messages */
@@ -25,6 +26,7 @@ struct udp_socket {
     struct addr local;
     instant gso_from; /* UDP_SEGMENT is used from this time on */
     bool want_write;
+    bool bulk;
 };
 
 /* ---- opening ---- */
@@ -111,6 +113,7 @@ int io_udp_open(struct io_loop *l, struct udp_socket **out, const struct addr *l
     s->loop = l;
     s->handler = handler;
     s->arg = arg;
+    s->bulk = (flags & UDP_BULK) != 0;
     s->watch.ready = on_ready;
     set_options(fd, addr_is_v6(local), flags);
     struct addr bound = {0};
@@ -167,45 +170,115 @@ static void read_control(const struct udp_socket *s, struct msghdr *msg, struct 
     }
 }
 
-/* Returns 1 with a batch, 0 for one to be skipped, or -EAGAIN. */
-static int receive(struct udp_socket *s, struct udp_rx *rx)
-{
+/* Room for what one read brings. */
+struct slot {
     _Alignas(struct cmsghdr) uint8_t control[RX_CONTROL];
-    struct iovec area = {io_loop_scratch(s->loop), IO_SCRATCH};
-    *rx = (struct udp_rx){.data = area.iov_base};
-    struct msghdr msg = {
-        .msg_name = &rx->from,
-        .msg_namelen = sizeof(rx->from),
-        .msg_iov = &area,
+    struct iovec area;
+    struct udp_rx rx;
+};
+
+static struct msghdr describe_slot(struct slot *slot, uint8_t *data)
+{
+    slot->area = (struct iovec){data, IO_SCRATCH};
+    slot->rx = (struct udp_rx){.data = data};
+    return (struct msghdr){
+        .msg_name = &slot->rx.from,
+        .msg_namelen = sizeof(slot->rx.from),
+        .msg_iov = &slot->area,
         .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof(control),
+        .msg_control = slot->control,
+        .msg_controllen = sizeof(slot->control),
     };
+}
+
+/* Returns false if it is to be skipped. */
+static bool finish_slot(const struct udp_socket *s, struct slot *slot, struct msghdr *msg,
+                        size_t len)
+{
+    if (msg->msg_flags & MSG_TRUNC)
+        return false;
+    slot->rx.len = len;
+    slot->rx.segment = len > 0 ? len : 1;
+    read_control(s, msg, &slot->rx);
+    slot->rx.now = io_loop_now(s->loop);
+    return true;
+}
+
+static bool is_single(const struct udp_rx *rx)
+{
+    return rx->len > 0 && rx->segment >= rx->len;
+}
+
+/* Appends a datagram to a batch of one way and length. A shorter one is the last. */
+static bool coalesce(struct udp_rx *batch, const struct udp_rx *rx)
+{
+    if (!is_single(rx) || rx->len > batch->segment || batch->len % batch->segment != 0 ||
+        batch->len + rx->len > IO_SCRATCH || rx->ifindex != batch->ifindex ||
+        !addr_equal(&rx->from, &batch->from) || !addr_equal(&rx->to, &batch->to))
+        return false;
+    memcpy(batch->data + batch->len, rx->data, rx->len);
+    batch->len += rx->len;
+    return true;
+}
+
+/* Where the kernel coalesces nothing, that is done here: what follows costs by the batch. Returns
+ * how many datagrams there were, or -EAGAIN; and -EBADF when the handler closed the socket. */
+static int tell_many(struct udp_socket *s, uint8_t *data)
+{
+    const struct io_loop *l = s->loop;
+    struct slot slot[IO_MANY];
+    struct mmsghdr msg[IO_MANY];
+    bool good[IO_MANY];
+
+    for (unsigned i = 0; i < IO_MANY; i++)
+        msg[i] = (struct mmsghdr){describe_slot(&slot[i], data + (size_t)i * IO_SCRATCH), 0};
+    int count = recvmmsg(s->watch.fd, msg, IO_MANY, 0, NULL);
+    if (count < 0)
+        return errno == EAGAIN ? -EAGAIN : 0;
+    for (int i = 0; i < count; i++)
+        good[i] = finish_slot(s, &slot[i], &msg[i].msg_hdr, msg[i].msg_len);
+    for (int i = 0, next; i < count; i = next) {
+        next = i + 1;
+        if (!good[i])
+            continue;
+        while (next < count && good[next] && coalesce(&slot[i].rx, &slot[next].rx))
+            next++;
+        s->handler->on_datagrams(s->arg, &slot[i].rx);
+        if (!io_watch_survived(l))
+            return -EBADF;
+    }
+    return count;
+}
+
+/* Returns 1 when a single datagram was told, 0 for anything else; errors as tell_many(). */
+static int tell_one(struct udp_socket *s)
+{
+    const struct io_loop *l = s->loop;
+    struct slot slot;
+    struct msghdr msg = describe_slot(&slot, io_loop_scratch(s->loop));
     ssize_t len = recvmsg(s->watch.fd, &msg, 0);
+
     if (len < 0) /* an ICMP error ends nothing but this read */
         return errno == EAGAIN ? -EAGAIN : 0;
-    if (msg.msg_flags & MSG_TRUNC)
+    if (!finish_slot(s, &slot, &msg, (size_t)len))
         return 0;
-    rx->len = (size_t)len;
-    rx->segment = len > 0 ? (size_t)len : 1;
-    read_control(s, &msg, rx);
-    rx->now = io_loop_now(s->loop);
-    return 1;
+    bool single = is_single(&slot.rx);
+    s->handler->on_datagrams(s->arg, &slot.rx);
+    return io_watch_survived(l) ? single : -EBADF;
 }
 
 /* Returns false when the handler closed the socket, which is then gone. */
 static bool tell_datagrams(struct udp_socket *s)
 {
-    const struct io_loop *l = s->loop;
+    unsigned singles = 0;
+
     for (unsigned n = 0; n < READS_A_TURN; n++) {
-        struct udp_rx rx;
-        int got = receive(s, &rx);
-        if (got == -EAGAIN)
-            return true;
-        if (got > 0)
-            s->handler->on_datagrams(s->arg, &rx);
-        if (!io_watch_survived(l))
-            return false;
+        uint8_t *many = s->bulk && singles >= SINGLES ? io_loop_scratch_many(s->loop) : NULL;
+        int got = many ? tell_many(s, many) : tell_one(s);
+        if (got < 0)
+            return got != -EBADF;
+        if (!many)
+            singles = got > 0 ? singles + 1 : 0;
     }
     io_watch_again(s->loop, &s->watch); /* more may wait, and the edge is used up */
     return true;

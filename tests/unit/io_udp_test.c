@@ -30,8 +30,9 @@ struct end {
     unsigned batches, datagrams, writable;
     size_t largest; /* segment */
     struct udp_rx last;
-    bool closes;   /* itself, at the first batch */
-    bool discards; /* what comes */
+    bool closes;        /* itself, at the first batch */
+    unsigned closes_at; /* ... or at that one */
+    bool discards;      /* what comes */
 };
 
 struct world {
@@ -59,7 +60,7 @@ static void on_datagrams(void *arg, const struct udp_rx *rx)
     e->len += rx->len;
     if (rx->segment > e->largest)
         e->largest = rx->segment;
-    if (e->closes) {
+    if (e->closes || e->batches == e->closes_at) {
         udp_close(e->env, e->socket);
         e->socket = NULL;
     }
@@ -203,6 +204,52 @@ static void keeps_boundaries_of_different_datagrams(void **state)
     }
     assert_true(spin_until(w->loop, &w->b.datagrams, 8));
     assert_int_equal(w->b.len, sum);
+}
+
+/* Where nothing is coalesced on the way, it is when it is read. */
+static void makes_batches_of_single_datagrams(void **state)
+{
+    struct world *w = *state;
+    open_both(w, false, UDP_BULK);
+    fill_pattern();
+    size_t at = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        const size_t len = i % 10 == 9 ? 700 : 1200;
+        const struct udp_tx tx = {.to = &w->b.at, .data = pattern + at, .len = len};
+        assert_int_equal(udp_send(w->env, w->a.socket, &tx), 0);
+        at += len;
+    }
+    assert_true(spin_until(w->loop, &w->b.datagrams, 100));
+    assert_int_equal(w->b.len, at);
+    assert_memory_equal(w->b.got, pattern, at);
+    assert_true(w->b.batches < 30);
+    assert_int_equal(w->b.largest, 1200);
+}
+
+static void keeps_senders_apart_in_what_it_makes_batches_of(void **state)
+{
+    struct world *w = *state;
+    static struct end other;
+    memset(&other, 0, sizeof(other));
+    open_both(w, false, UDP_BULK);
+    open_end(w, &other, false, UDP_BULK);
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(send_from(w, i % 2 ? &w->a : &other, &w->b.at, 10, 0), 0);
+    assert_true(spin_until(w->loop, &w->b.datagrams, 40));
+    assert_int_equal(w->b.batches, 40);
+    udp_close(w->env, other.socket);
+}
+
+static void may_be_closed_by_its_handler_among_many(void **state)
+{
+    struct world *w = *state;
+    open_both(w, false, UDP_BULK);
+    w->b.closes_at = 7;
+    for (unsigned i = 0; i < 60; i++)
+        assert_int_equal(send_from(w, &w->a, &w->b.at, 10 + i, 0), 0); /* no two of a length */
+    spin_for(w->loop, MSEC(3));
+    assert_int_equal(w->b.batches, 7);
+    assert_null(w->b.socket);
 }
 
 /* More than one turn reads: what is left is remembered although the edge is used up. */
@@ -487,6 +534,9 @@ int main(void)
         TEST(carries_batches_intact_without_receive_offload),
         TEST(takes_a_batch_in_one_read),
         TEST(keeps_boundaries_of_different_datagrams),
+        TEST(makes_batches_of_single_datagrams),
+        TEST(keeps_senders_apart_in_what_it_makes_batches_of),
+        TEST(may_be_closed_by_its_handler_among_many),
         TEST(reads_on_after_a_full_turn),
         TEST(may_be_closed_by_its_handler),
         TEST(tells_the_local_ipv4_address_and_sends_from_one),
