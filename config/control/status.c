@@ -52,16 +52,28 @@ static json_t *stun_json(const struct node_nat *nat)
     return list;
 }
 
+static json_t *tried_json(const struct node_nat *nat)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < nat->addresses; i++)
+        (void)json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "address",
+                                                    addr_json(&nat->address[i].at), "kind",
+                                                    nat->address[i].kind, "reachable",
+                                                    answer_json(nat->address[i].reachable)));
+    return list;
+}
+
 static json_t *nat_json(struct command_context *c)
 {
     struct node_nat nat;
     char mapping[NODE_TEXT_MAX];
 
     node_nat(c->node, &nat);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o}", "class",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "class",
                      nat_class_text(nat.class), "mapping", nat_rule_name(nat.mapping), "filtering",
                      nat_rule_name(nat.filtering), "hairpin", answer_json(nat.hairpin), "reachable",
-                     answer_json(nat.reachable), "port_mapping",
+                     answer_json(nat.reachable), "addresses", tried_json(&nat), "port_mapping",
                      node_port_mapping(c->node, mapping), "public", seen_json(&nat.public),
                      "public_v6", seen_json(&nat.public_v6), "stun", stun_json(&nat));
 }

@@ -34,6 +34,7 @@ enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 #define NODE_STUN_MAX       8
 #define NODE_TURN_MAX       4
 #define NODE_EXTERNAL_MAX   4
+#define NODE_PUBLIC_MAX     (2 + NODE_EXTERNAL_MAX)
 #define NODE_TEXT_MAX       256 /* with its NUL */
 
 /** A STUN server that is asked over UDP; port 0: none. */
@@ -198,6 +199,12 @@ struct node_nat {
         bool disagrees;   /* with the majority */
     } server[2 * NAT_SERVERS_MAX];
     size_t servers;
+    struct node_nat_address {
+        const char *kind; /* "reflexive", "configured" */
+        struct addr at;
+        enum nat_answer reachable;
+    } address[NODE_PUBLIC_MAX]; /* that were, or are to be, tried from outside */
+    size_t addresses;
     const char *turn;         /* "off", "ready", or why there is no address on a TURN server */
     struct addr turn_relayed; /* that address, or none */
 };

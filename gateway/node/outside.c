@@ -4,7 +4,8 @@
 
 #include "gateway/base/log.h"
 
-#define RELAYS_MAX 4
+#define RELAYS_MAX   4
+#define HELPED_AGAIN SEC(30)
 
 /* ---- each public address ---- */
 
@@ -78,7 +79,7 @@ static void check(struct outside *o, enum candidate_type type, const struct addr
         if (addr_equal(&o->address[i].addr, addr))
             a = &o->address[i];
     if (!a) {
-        if (addr_is_none(addr) || o->addresses == OUTSIDE_ADDRESSES_MAX)
+        if (addr_is_none(addr) || o->addresses == NODE_PUBLIC_MAX)
             return;
         a = &o->address[o->addresses++];
         *a = (struct outside_address){.outside = o, .type = type, .addr = *addr};
@@ -191,10 +192,33 @@ void outside_network_changed(struct outside *o)
     stun_desk_network_changed(&o->stun);
 }
 
+static bool has_unknown(const struct outside *o)
+{
+    for (size_t i = 0; i < o->addresses; i++)
+        if (o->address[i].reachable == NAT_NOT_KNOWN)
+            return true;
+    return o->addresses == 0 && !addr_is_none(&o->node->options->external[0]);
+}
+
+/* Somebody has come who may help with what nobody could tell so far. */
+static void ask_again(struct outside *o)
+{
+    instant now = env_now(o->node->env);
+
+    if (!has_unknown(o) || (o->helped > 0 && now < o->helped + HELPED_AGAIN))
+        return;
+    o->helped = now;
+    for (int f = 0; f < STUN_FAMILIES; f++)
+        if (!o->filter[f].running)
+            check_all(o, (enum stun_family)f);
+}
+
 void outside_on_conn(struct outside *o, struct quic_conn *conn, bool ended)
 {
     reach_desk_on_conn(&o->reach, conn, ended);
     stun_desk_on_conn(&o->stun);
+    if (!ended)
+        ask_again(o);
 }
 
 void outside_input(struct outside *o, const struct udp_rx *rx, uint32_t via)

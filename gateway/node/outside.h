@@ -10,8 +10,6 @@
 
 #include "gateway/node/filter_trial.h"
 
-#define OUTSIDE_ADDRESSES_MAX (STUN_FAMILIES + NODE_EXTERNAL_MAX)
-
 struct outside_address {
     struct outside *outside;
     enum candidate_type type;
@@ -35,8 +33,9 @@ struct outside {
     struct reach_desk reach;
     struct filter_trial filter[STUN_FAMILIES];
     unsigned runs[STUN_FAMILIES]; /* that were followed up */
-    struct outside_address address[OUTSIDE_ADDRESSES_MAX];
+    struct outside_address address[NODE_PUBLIC_MAX];
     size_t addresses;
+    instant helped; /* when a peer that had connected was last asked to help */
 };
 
 /** Begins. Returns 0 or -ENOMEM. */

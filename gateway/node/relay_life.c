@@ -337,11 +337,14 @@ static void list_server(const struct relay_desk *d, const struct relay_site *p, 
     if (!peer || !peer_session(peer) || *count == max)
         return;
     quic_conn_info(peer_conn(peer), &info);
-    /* One that is reached by TLS only shows that UDP is blocked, by not answering there. */
+    bool v6 = addr_is_v6(&info.path.remote);
     if (info.path.kind == PATH_UDP)
         out[(*count)++] = info.path.remote;
-    else if (info.path.kind == PATH_TCP && p->named && p->found_count > 0)
-        out[(*count)++] = p->found[0];
+    /* The other family has a NAT or firewall of its own. And a relay that is reached by TLS only
+     * shows that UDP is blocked, by not answering there. */
+    for (int i = 0; p->named && i < p->found_count && *count < max; i++)
+        if (info.path.kind == PATH_TCP || addr_is_v6(&p->found[i]) != v6)
+            out[(*count)++] = p->found[i];
 }
 
 size_t relay_desk_servers(const struct relay_desk *d, struct addr *out, size_t max)

@@ -219,7 +219,9 @@ static void list_all(const struct stun_desk *d, enum stun_family family, struct 
     struct watching w = {d, o, family};
     *o = (struct classify_options){.server_count = 0};
     list_servers(d, family, o);
-    d->node->each(d->node->node, observe, &w);
+    /* A relay with a thousand peers and no server to ask need not look at them all. */
+    if (o->server_count > 0)
+        d->node->each(d->node->node, observe, &w);
 }
 
 /* A server that was not asked; or, where they did not suffice, a peer that tells more. */
@@ -455,10 +457,15 @@ const struct stun_result *stun_desk_result(const struct stun_desk *d, enum stun_
     return &d->result[family];
 }
 
+static bool is_told(const struct nat_report *r)
+{
+    return r->class != NAT_UNKNOWN && r->class != NAT_BLOCKED;
+}
+
 struct nat_facts stun_desk_facts(const struct stun_desk *d)
 {
     const struct nat_report *v4 = &d->result[STUN_V4].report, *v6 = &d->result[STUN_V6].report;
-    const struct nat_report *r = v4->class == NAT_UNKNOWN ? v6 : v4;
+    const struct nat_report *r = is_told(v6) && !is_told(v4) ? v6 : v4;
 
     return (struct nat_facts){
         .class = r->class,

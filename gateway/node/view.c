@@ -183,6 +183,12 @@ void node_nat(const struct node *n, struct node_nat *out)
         out->class = NAT_PUBLIC;
         out->reachable = NAT_YES;
     }
+    for (size_t i = 0; i < n->outside.addresses; i++)
+        out->address[out->addresses++] = (struct node_nat_address){
+            .kind = n->outside.address[i].type == CANDIDATE_CONFIGURED ? "configured" : "reflexive",
+            .at = n->outside.address[i].addr,
+            .reachable = n->outside.address[i].reachable,
+        };
     view_servers(v4, out);
     view_servers(v6, out);
 }

@@ -244,6 +244,62 @@ static void a_server_that_lies_is_named_and_not_believed(void **state)
     end(&s);
 }
 
+/* ---- the service ---- */
+
+struct asker {
+    struct sim_host host;
+    struct udp_socket *udp;
+    unsigned answers;
+    size_t longest;
+};
+
+static void count(void *arg, const struct udp_rx *rx)
+{
+    struct asker *a = arg;
+    a->answers++;
+    a->longest = rx->len > a->longest ? rx->len : a->longest;
+}
+
+/* How many answers so many requests get. */
+static unsigned asks(struct story *s, struct asker *a, const char *server, unsigned times)
+{
+    static const struct udp_handler COUNT = {count, NULL};
+    struct stun_query q;
+    struct addr at, local;
+    uint8_t id[STUN_ID_LEN] = {7}, out[EXCHANGE_MAX_DATAGRAM];
+
+    memset(a, 0, sizeof(*a));
+    assert_int_equal(addr_parse(&at, server), 0);
+    assert_int_equal(addr_parse(&local, "192.0.2.77:4000"), 0);
+    sim_host_init(&a->host, &s->world, "asker");
+    (void)sim_host_join(&a->host, INTERNET, "192.0.2.77/24");
+    assert_int_equal(udp_open(&a->host.env, &a->udp, &local, 0, &COUNT, a), 0);
+    for (unsigned i = 0; i < times; i++) {
+        stun_query_init(&q, &at, &STUN_GATHER, id, env_now(&a->host.env));
+        size_t len = stun_query_output(&q, env_now(&a->host.env), out);
+        const struct udp_tx tx = {.to = &at, .data = out, .len = len};
+        assert_int_equal(udp_send(&a->host.env, a->udp, &tx), 0);
+        assert_true(a->longest <= len);
+    }
+    (void)after(s, SEC(1));
+    udp_close(&a->host.env, a->udp);
+    sim_host_deinit(&a->host);
+    return a->answers;
+}
+
+static void who_relays_answers_stun_and_nobody_else(void **state)
+{
+    struct story s;
+    struct asker a;
+    (void)state;
+    begin(&s, "public", 1);
+    assert_int_equal(asks(&s, &a, "198.51.100.8:4433", 1), 1);
+    assert_true(a.longest <= 52); /* no longer than what was asked */
+    assert_int_equal(asks(&s, &a, PUBLIC ":4433", 3), 0);
+    assert_in_range(asks(&s, &a, "198.51.100.8:4433", 1000), 1, 100);
+    end(&s);
+}
+
 /* ---- ports ---- */
 
 static uint16_t refreshed;
@@ -283,6 +339,7 @@ int main(void)
         cmocka_unit_test(where_udp_is_blocked_a_relay_over_tls_shows_it),
         cmocka_unit_test(what_was_measured_in_a_network_counts_when_we_are_back),
         cmocka_unit_test(a_server_that_lies_is_named_and_not_believed),
+        cmocka_unit_test(who_relays_answers_stun_and_nobody_else),
         cmocka_unit_test(a_mapping_made_just_now_tells_the_port_that_a_counting_nat_is_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

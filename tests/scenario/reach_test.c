@@ -23,7 +23,7 @@ struct story {
 };
 
 /* One relay alone. */
-static void begin(struct story *s, const char *preset, const char *external, bool two_addresses)
+static void prepare(struct story *s, const char *preset, const char *external, bool two_addresses)
 {
     const struct sim_link line = {.delay = MSEC(5)};
     char id[PEER_ID_TEXT_LEN + 1];
@@ -44,6 +44,11 @@ static void begin(struct story *s, const char *preset, const char *external, boo
                    "%s@" RELAY ":%u", peer_id_print(&s->relay.keys.id, id), SIM_GATEWAY_PORT);
     if (external)
         assert_int_equal(addr_parse(&s->us.options.external[0], external), 0);
+}
+
+static void begin(struct story *s, const char *preset, const char *external, bool two_addresses)
+{
+    prepare(s, preset, external, two_addresses);
     sim_gateway_start(&s->us);
 }
 
@@ -115,6 +120,26 @@ static void an_address_that_a_person_declared_wrongly_is_not_believed(void **sta
     (void)state;
     begin(&s, "port_restricted", PUBLIC ":5000", false);
     assert_int_equal(after(&s, SEC(12)).reachable, NAT_NO);
+    end(&s);
+}
+
+static void a_friend_helps_where_there_is_no_relay(void **state)
+{
+    struct story s;
+    struct node_nat nat;
+    (void)state;
+    prepare(&s, "public", PUBLIC ":4433", false);
+    s.us.options.relay_use[0][0] = '\0';
+    sim_gateway_start(&s.us);
+    sim_gateway_knows(&s.us, &s.relay, "friend", RELAY ":4433");
+    sim_gateway_knows(&s.relay, &s.us, "us", NULL);
+    wait(&s, SEC(5));
+    sim_gateway_must_connect(&s.us, &s.relay, SEC(2));
+    nat = after(&s, SEC(6));
+    assert_int_equal(nat.addresses, 1);
+    assert_string_equal(nat.address[0].kind, "configured");
+    assert_int_equal(nat.address[0].reachable, NAT_YES);
+    assert_int_equal(nat.class, NAT_PUBLIC);
     end(&s);
 }
 
@@ -214,6 +239,7 @@ int main(void)
         cmocka_unit_test(
             a_relay_with_two_addresses_tells_an_open_cone_from_one_that_filters_by_address),
         cmocka_unit_test(an_address_that_a_person_declared_wrongly_is_not_believed),
+        cmocka_unit_test(a_friend_helps_where_there_is_no_relay),
         cmocka_unit_test(a_helper_dials_no_system_port_and_no_other_family),
         cmocka_unit_test(a_helper_dials_six_times_a_minute),
         cmocka_unit_test(nothing_but_the_token_from_elsewhere_counts),
