@@ -161,16 +161,48 @@ static void put_seen(void *arg, struct peer *p)
 {
     struct listing *l = arg;
     struct path_info path[PATH_SET_MAX];
-    size_t count = look_from(l->gather, p, 0, path);
+    size_t count = l->left > 0 ? look_from(l->gather, p, 0, path) : 0;
 
     for (size_t i = 0; i < count; i++)
         if (!addr_is_none(&path[i].seen))
             put(l, CANDIDATE_PEER, &path[i].seen);
 }
 
+static struct listing list_seen(const struct gather *g, struct candidate room[CANDIDATES_MAX])
+{
+    struct listing l = {.gather = g, .out = room, .left = SEEN_MAX};
+    g->node->each(g->node->node, put_seen, &l);
+    return l;
+}
+
+/* What a STUN server said half an hour ago is less than what peers see now. */
+static bool is_out_of_date(const struct listing *seen, const struct candidate *c)
+{
+    bool others = false;
+
+    for (size_t i = 0; i < seen->count; i++) {
+        if (addr_same_ip(&seen->out[i].addr, &c->addr))
+            return false;
+        others = others || addr_is_v6(&seen->out[i].addr) == addr_is_v6(&c->addr);
+    }
+    return others && c->type == CANDIDATE_REFLEXIVE;
+}
+
+bool gather_is_out_of_date(const struct gather *g)
+{
+    struct candidate room[CANDIDATES_MAX];
+    struct listing seen = list_seen(g, room);
+
+    for (size_t i = 0; i < g->added_count; i++)
+        if (is_out_of_date(&seen, &g->added[i]))
+            return true;
+    return false;
+}
+
 size_t gather_list(const struct gather *g, struct candidate out[static CANDIDATES_MAX])
 {
     const struct node_options *o = g->node->options;
+    struct candidate room[CANDIDATES_MAX];
     struct listing l = {.gather = g, .out = out};
 
     l.left = NODE_EXTERNAL_MAX;
@@ -179,11 +211,14 @@ size_t gather_list(const struct gather *g, struct candidate out[static CANDIDATE
     l.left = HOST_MAX;
     put_interfaces(&l, false);
     size_t left = l.left;
+    struct listing seen = list_seen(g, room);
     l.left = GATHER_ADDED_MAX;
     for (size_t i = g->added_count; i-- > 0;)
-        put(&l, g->added[i].type, &g->added[i].addr);
+        if (!is_out_of_date(&seen, &g->added[i]))
+            put(&l, g->added[i].type, &g->added[i].addr);
     l.left = SEEN_MAX;
-    g->node->each(g->node->node, put_seen, &l);
+    for (size_t i = 0; i < seen.count; i++)
+        put(&l, CANDIDATE_PEER, &seen.out[i].addr);
     l.left = left;
     put_interfaces(&l, true);
     return l.count;

@@ -49,6 +49,9 @@ struct nat_facts gather_facts(const struct gather *g);
 
 /** Writes what there is to tell a peer now, each address once. Returns how many. */
 MUST_USE size_t gather_list(const struct gather *g, struct candidate out[static CANDIDATES_MAX]);
+/** Do peers see us elsewhere than STUN servers did? Then those are to be asked again; until then
+ *  peers are not told what they said. */
+bool gather_is_out_of_date(const struct gather *g);
 /** Has a peer in the internet look at a socket of hub_open_extra(); soon gather_seen() knows. */
 void gather_show(const struct gather *g, uint32_t via);
 /** Where a peer sees that socket. False: it is not known (yet). */

@@ -49,9 +49,7 @@ static void note_search(struct effort *e)
 
     punch_counts(e->running->core, &probes, &guesses);
     if (guesses > 0)
-        e->means->searched = now_of(e);
-    if (guesses > 0 && punch_state(e->running->core) != PUNCH_WON)
-        e->searched = now_of(e);
+        e->searched = e->means->searched = now_of(e);
     if (e->means->searching == e)
         e->means->searching = NULL;
 }
@@ -147,11 +145,14 @@ void effort_became_direct(struct effort *e)
 {
     if (e->direct && e->running && punch_state(e->running->core) == PUNCH_RUNNING)
         return; /* the peer wants more */
-    if (e->running) {
+    bool found = e->running != NULL;
+    if (found) {
         log_success(e);
         effort_tell_end(e->conn, e->round, PUNCH_DIRECT);
     }
     effort_rest(e);
+    if (found)
+        e->searched = 0; /* what worked may be done again when it is lost */
 }
 
 /* Does anybody use the session, so that a better path is worth looking for? */
@@ -192,26 +193,39 @@ static bool is_hard(enum nat_class ours, enum nat_class theirs)
     return ours == NAT_BLOCK || ours == NAT_RANDOM || theirs == NAT_BLOCK || theirs == NAT_RANDOM;
 }
 
+static void remember(struct effort *e, const struct candidate *c)
+{
+    for (size_t i = 0; i < e->named_count; i++)
+        if (addr_equal(&e->named[i].addr, &c->addr))
+            return;
+    if (e->named_count < CANDIDATES_MAX)
+        e->named[e->named_count++] = *c;
+}
+
+/* Where the peer says that it is, as far as we may believe it. All of it is looked at each time: a
+ * public address that we share makes private ones of use that came before. */
 static void take_candidates(struct effort *e, instant now, const struct punch_message *m)
 {
     struct addr own[CANDIDATES_MAX];
+    bool same_public = false;
 
     for (size_t i = 0; i < e->told_count; i++) {
         own[i] = e->told[i].addr;
         if (e->told[i].type == CANDIDATE_HOST)
             addr_set_port(&own[i], 0); /* whatever listens on this machine */
     }
+    /* A way through a TURN server is no end of the round (gateway/node/turn_far.h). */
     for (size_t i = 0; i < m->candidates; i++)
-        if (m->candidate[i].type != CANDIDATE_HOST && m->candidate[i].type != CANDIDATE_RELAYED &&
-            is_ours(e, &m->candidate[i].addr))
-            e->same_public = true;
-    for (size_t i = 0; i < m->candidates; i++) {
-        const struct addr *a = &m->candidate[i].addr;
-        bool shares = e->same_public || gather_is_near(e->means->gather, a);
-        /* A way through a TURN server is no end of the round (gateway/node/turn_far.h). */
-        if (m->candidate[i].type != CANDIDATE_RELAYED &&
-            punch_may_probe(a, own, e->told_count, shares))
-            punch_add(e->running->core, now, &m->candidate[i]);
+        if (m->candidate[i].type != CANDIDATE_RELAYED)
+            remember(e, &m->candidate[i]);
+    for (size_t i = 0; i < e->named_count; i++)
+        if (e->named[i].type != CANDIDATE_HOST && is_ours(e, &e->named[i].addr))
+            same_public = true;
+    for (size_t i = 0; i < e->named_count; i++) {
+        const struct addr *a = &e->named[i].addr;
+        bool shares = same_public || gather_is_near(e->means->gather, a);
+        if (punch_may_probe(a, own, e->told_count, shares))
+            punch_add(e->running->core, now, &e->named[i]);
     }
 }
 
@@ -255,7 +269,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     e->trickle = now + TRICKLE;
     e->due = INSTANT_NEVER;
     e->fresh = 0;
-    e->same_public = false;
+    e->named_count = 0;
     take_candidates(e, now, m);
 }
 
@@ -290,6 +304,8 @@ static void look(struct effort *e, instant now)
 {
     enum nat_class class = gather_facts(e->means->gather).class;
 
+    if (gather_is_out_of_date(e->means->gather))
+        stun_desk_doubt(e->means->stun);
     if (class != NAT_SEQUENTIAL && class != NAT_BLOCK) {
         speak(e, now);
         return;

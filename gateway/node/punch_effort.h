@@ -59,7 +59,8 @@ struct effort {
     instant searched; /* when a round last guessed ports, 0: never */
     struct candidate told[CANDIDATES_MAX];
     size_t told_count;
-    bool same_public; /* the peer has a public address of ours */
+    struct candidate named[CANDIDATES_MAX]; /* by the peer, in this round */
+    size_t named_count;
     char reason[160]; /* why the last round was lost; "" while there was none */
     char why[224];
 };

@@ -11,6 +11,7 @@
 
 #define AGAIN        SEC(1800)
 #define AGAIN_SILENT SEC(60) /* when nobody answered */
+#define DOUBT_AGAIN  SEC(60)
 /* Relays that were configured together are connected within that time of one another. */
 #define GATHER_RELAYS MSEC(100)
 #define RELAYS_MAX    4
@@ -110,6 +111,14 @@ void stun_desk_network_changed(struct stun_desk *d)
     if (other)
         recall(d);
     begin_by(d, now_of(d) + GATHER_RELAYS);
+}
+
+void stun_desk_doubt(struct stun_desk *d)
+{
+    if (d->doubted > 0 && now_of(d) < d->doubted + DOUBT_AGAIN)
+        return;
+    d->doubted = now_of(d);
+    begin_by(d, d->doubted);
 }
 
 /* ---- whom to ask ---- */

@@ -66,6 +66,7 @@ struct stun_desk {
     struct stun_network network[STUN_NETWORKS_MAX]; /* the current one first */
     struct list refreshes;                          /* of struct stun_refresh */
     instant begin;                                  /* the next run */
+    instant doubted;                                /* when somebody last had reason to, 0: never */
     struct timer timer;
 };
 
@@ -75,6 +76,8 @@ MUST_USE int stun_desk_start(struct stun_desk *d, const struct desk *node,
 /** Who waits for a refresh is not told. */
 void stun_desk_stop(struct stun_desk *d);
 void stun_desk_network_changed(struct stun_desk *d);
+/** Peers see us elsewhere than the servers did: asks them again, at most once a minute. */
+void stun_desk_doubt(struct stun_desk *d);
 /** A peer's connection is ready, moved or ended: there may be another relay to ask. */
 void stun_desk_on_conn(struct stun_desk *d);
 /** Takes a STUN message that came over `via`. */

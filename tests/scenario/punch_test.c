@@ -171,6 +171,30 @@ static void is_direct_again_after_a_router_forgot_its_mappings(void **state)
     assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(60)));
 }
 
+/* A path that was found by a search goes by a socket of its own. */
+static void is_found_again_when_the_path_of_an_extra_socket_dies(void **state)
+{
+    (void)state;
+    struct sim_nat_story *s = &story;
+    memset(s, 0, sizeof(*s));
+    s->has_spare = s->both_use = true;
+    sim_nat_story_begin(s, "port_restricted", "sym_random");
+    sim_nat_story_start(s);
+    sim_nat_story_wait(s, SEC(5)); /* STUN tells what the NATs are */
+    sim_nat_story_connect(s);
+    assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(20)));
+    assert_true(s->bob.node->hub.extra_count > 0 || s->alice.node->hub.extra_count > 0);
+    sim_nat_story_wait(s, SEC(30));
+    assert_in_range(s->bob.node->hub.extra_count + s->alice.node->hub.extra_count, 1, 4);
+    sim_router_reboot(&s->homes[1].router[0], "203.0.113.77");
+    sim_nat_story_call(s, 100000);
+    sim_nat_story_call_ends_well(s, SEC(10));
+    s->caller.hold = true;
+    assert_true(sim_nat_story_both_become(s, PEER_RELAYED, SEC(10)) ||
+                sim_nat_story_both_become(s, PEER_DIRECT, 0));
+    assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(120)));
+}
+
 static void is_direct_again_after_the_dialler_changed_its_network(void **state)
 {
     (void)state;
@@ -267,6 +291,7 @@ int main(void)
         TEST(a_peer_that_lies_has_us_bother_nobody),
         TEST(a_peer_that_does_not_want_it_is_left_alone),
         TEST(is_direct_again_after_a_router_forgot_its_mappings),
+        TEST(is_found_again_when_the_path_of_an_extra_socket_dies),
         TEST(is_direct_again_after_the_dialler_changed_its_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,26 @@ static void peers_say_how_they_see_us_if_a_person_has_to_do_with_them(void **sta
     assert_int_equal(stage->count, 1);
 }
 
+static void what_peers_see_now_counts_more_than_what_servers_saw(void **state)
+{
+    const struct addr before = to_addr("203.0.113.1:5000"), v6 = to_addr("[2001:db8::9]:4434"),
+                      now = to_addr("203.0.113.77:5001");
+    (void)state;
+    gather_add(&stage->gather, CANDIDATE_REFLEXIVE, &before);
+    gather_add(&stage->gather, CANDIDATE_REFLEXIVE, &v6);
+    assert_false(gather_is_out_of_date(&stage->gather));
+    stage->conn[0].dialled = true;
+    sees(0, 0, "203.0.113.77:40000");
+    assert_true(gather_is_out_of_date(&stage->gather));
+    list();
+    assert_int_equal(stage->count, 2);
+    is(0, CANDIDATE_REFLEXIVE, "[2001:db8::9]:4434");
+    is(1, CANDIDATE_PEER, "203.0.113.77:40000");
+    gather_remove(&stage->gather, CANDIDATE_REFLEXIVE, &before);
+    gather_add(&stage->gather, CANDIDATE_REFLEXIVE, &now);
+    assert_false(gather_is_out_of_date(&stage->gather));
+}
+
 static void only_main_sockets_and_paths_that_work_tell_where_we_are(void **state)
 {
     (void)state;
@@ -347,6 +367,7 @@ int main(void)
         TEST(news_are_told_and_the_oldest_make_way),
         TEST(the_hop_limit_that_a_person_set_counts),
         TEST(peers_say_how_they_see_us_if_a_person_has_to_do_with_them),
+        TEST(what_peers_see_now_counts_more_than_what_servers_saw),
         TEST(only_main_sockets_and_paths_that_work_tell_where_we_are),
         TEST(another_socket_is_shown_to_one_peer_until_it_was_seen),
         TEST(a_neighbour_cannot_tell_how_the_internet_sees_a_socket),

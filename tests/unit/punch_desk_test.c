@@ -43,7 +43,7 @@ struct stage {
     bool is_connected[PEERS], may_not[PEERS];
     bool in_use, is_known;
     /* sockets */
-    unsigned sent, opened, closed;
+    unsigned sent, opened, closed, doubts;
     struct path last_path;
     int last_ttl;
 };
@@ -136,6 +136,12 @@ struct known_peer *registry_peer(struct registry *r, const struct peer_id *id)
 
 /* ---- STUN ---- */
 
+void stun_desk_doubt(struct stun_desk *d)
+{
+    (void)d;
+    stage->doubts++;
+}
+
 void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r)
 {
     (void)d;
@@ -226,6 +232,9 @@ void punch_free(struct punch *p)
 void punch_add(struct punch *p, instant now, const struct candidate *candidate)
 {
     (void)now;
+    for (size_t i = 0; i < p->count; i++)
+        if (addr_equal(&p->added[i], &candidate->addr))
+            return;
     p->added[p->count++] = candidate->addr;
 }
 
@@ -769,9 +778,12 @@ static void private_addresses_are_probed_behind_a_common_public_one(void **state
     gather_add(&stage->punch.gather, CANDIDATE_REFLEXIVE, &ours);
     const struct quic_conn *c = meet(0, true);
     struct punch_message m = {
-        .type = PUNCH_PUNCH, .flags = PUNCH_ACK, .round = c->say.round, .candidates = 2};
+        .type = PUNCH_PUNCH, .flags = PUNCH_ACK, .round = c->say.round, .candidates = 1};
     m.candidate[0] = (struct candidate){CANDIDATE_HOST, to_addr("10.9.9.9:4433")};
-    m.candidate[1] = (struct candidate){CANDIDATE_REFLEXIVE, to_addr("203.0.113.1:6000")};
+    hear(0, &m);
+    assert_int_equal(last_punch->count, 0);
+    m.type = PUNCH_CANDIDATES; /* it learns only now where it is */
+    m.candidate[0] = (struct candidate){CANDIDATE_REFLEXIVE, to_addr("203.0.113.1:6000")};
     hear(0, &m);
     assert_int_equal(last_punch->count, 2);
 }
@@ -987,6 +999,21 @@ static void a_nat_that_counts_is_looked_at_before_anything_is_said_of_it(void **
     assert_null(stage->refresh);
 }
 
+static void servers_are_asked_again_when_a_relay_sees_us_elsewhere(void **state)
+{
+    const struct addr before = to_addr("203.0.113.1:5000");
+    (void)state;
+    meet(1, true);
+    become_direct(1, 0); /* the relay */
+    gather_add(&stage->punch.gather, CANDIDATE_REFLEXIVE, &before);
+    stage->conn[1].path[0].seen = to_addr("203.0.113.1:6000");
+    (void)meet(2, true);
+    assert_int_equal(stage->doubts, 0);
+    stage->conn[1].path[0].seen = to_addr("203.0.113.77:6000");
+    (void)meet(0, true);
+    assert_int_equal(stage->doubts, 1);
+}
+
 static void another_class_of_nat_begins_rounds_anew(void **state)
 {
     (void)state;
@@ -1055,6 +1082,7 @@ int main(void)
         TEST(the_address_of_a_fresh_socket_is_seen_by_a_relay_and_told),
         TEST(a_new_candidate_ends_the_waiting),
         TEST(a_nat_that_counts_is_looked_at_before_anything_is_said_of_it),
+        TEST(servers_are_asked_again_when_a_relay_sees_us_elsewhere),
         TEST(another_class_of_nat_begins_rounds_anew),
         TEST(a_change_of_the_network_begins_all_anew),
     };
