@@ -855,12 +855,31 @@ static void who_turns_us_down_has_lost_what_is_silent(void **state)
     assert_true(old->closed);
 }
 
+static void a_direct_path_of_one_connection_serves_the_others(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *relayed = adopt(w);
+    relayed->info.path.kind = PATH_RELAY;
+    struct quic_conn *direct = adopt(w);
+    direct->info.path = (struct path){.kind = PATH_RELAY, .via = 2};
+    link_on_path(direct->app);
+    assert_int_equal(relayed->paths, 0);
+    direct->info.path = (struct path){.kind = PATH_UDP, .via = 7}; /* a socket of its own */
+    link_on_path(direct->app);
+    assert_int_equal(relayed->paths, 0);
+    direct->info.path.via = 0;
+    link_on_path(direct->app);
+    assert_int_equal(relayed->paths, 1);
+    assert_int_equal(direct->paths, 0);
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_setup_teardown(f, build_world, end_world)
     const struct CMUnitTest tests[] = {
         SENTENCE(dials_every_known_address_at_once_and_each_once),
         SENTENCE(is_ready_when_the_session_is),
+        SENTENCE(a_direct_path_of_one_connection_serves_the_others),
         SENTENCE(fails_from_the_loop_when_no_address_is_known),
         SENTENCE(waits_three_seconds_for_discovery),
         SENTENCE(dials_what_discovery_finds_meanwhile),
