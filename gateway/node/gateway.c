@@ -83,6 +83,7 @@ static void on_doubt(void *arg, struct quic_conn *conn)
         return;
     link_on_doubt(quic_conn_app(conn));
     relay_desk_on_doubt(&n->relay, conn);
+    tcp_roads_on_doubt(&n->tcp, conn);
 }
 
 static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended *ended)
@@ -451,6 +452,8 @@ static void on_nat_changed(void *arg)
 
     if (portmap_desk_is_reached(&n->portmap))
         facts.class = NAT_PUBLIC;
+    if (facts.class == NAT_BLOCKED)
+        tcp_roads_udp_blocked(&n->tcp);
     for (size_t i = 0; i < n->reflexives; i++)
         if (!is_among(now, count, &n->reflexive[i]))
             gather_remove(g, CANDIDATE_REFLEXIVE, &n->reflexive[i]);

@@ -67,6 +67,15 @@ void tcp_roads_find(struct tcp_roads *r, const struct peer *p)
     wish(r, &p->id, r->udp_blocked ? now : now + UDP_GRACE, 0);
 }
 
+void tcp_roads_on_doubt(struct tcp_roads *r, const struct quic_conn *conn)
+{
+    struct quic_conn_info info;
+
+    quic_conn_info(conn, &info);
+    if (info.path.kind != PATH_TCP)
+        wish(r, &info.id, env_now(r->node->env), 0);
+}
+
 static void try_again(struct tcp_roads *r, const struct peer_id *id, unsigned failures)
 {
     instant pause = AGAIN_FIRST << (failures < DOUBLINGS_MAX ? failures : DOUBLINGS_MAX);

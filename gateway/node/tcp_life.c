@@ -265,6 +265,11 @@ void tcp_roads_on_conn(struct tcp_roads *r, const struct peer *p, struct quic_co
     r->udp_blocked = r->udp_blocked || road->tcp.dialled;
 }
 
+void tcp_roads_udp_blocked(struct tcp_roads *r)
+{
+    r->udp_blocked = true;
+}
+
 /* A connection from an address that is gone would hang for minutes. */
 void tcp_roads_network_changed(struct tcp_roads *r)
 {

@@ -68,6 +68,10 @@ void tcp_roads_find(struct tcp_roads *r, const struct peer *p);
 /** From the peers' events. */
 void tcp_roads_on_conn(struct tcp_roads *r, const struct peer *p, struct quic_conn *conn,
                        bool ended);
+/** A session has become silent: it may be UDP that is blocked now. */
+void tcp_roads_on_doubt(struct tcp_roads *r, const struct quic_conn *conn);
+/** No STUN server answers over UDP: there is no use in waiting for it. */
+void tcp_roads_udp_blocked(struct tcp_roads *r);
 /** Addresses of ours have come or gone. */
 void tcp_roads_network_changed(struct tcp_roads *r);
 

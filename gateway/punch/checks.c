@@ -68,18 +68,21 @@ static bool answer(struct punch *p, instant now, struct punch_send *out)
     return false;
 }
 
+static bool goes_before(const struct punch_target *a, const struct punch_target *b)
+{
+    instant a_due = check_due(a), b_due = check_due(b);
+    return a_due != b_due ? a_due < b_due : a->rank < b->rank;
+}
+
 bool punch_checks_output(struct punch *p, instant now, struct punch_send *out)
 {
     if (answer(p, now, out))
         return true;
     struct punch_target *next = NULL;
-    instant due = now;
     for (unsigned i = 0; i < p->candidates; i++) {
         struct punch_target *t = &p->candidate[i];
-        if (check_due(t) > now || (next && check_due(t) >= due))
-            continue;
-        next = t;
-        due = check_due(t);
+        if (check_due(t) <= now && (!next || goes_before(t, next)))
+            next = t;
     }
     if (!next)
         return false;

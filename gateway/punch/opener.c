@@ -4,28 +4,29 @@
  * from us, and we would punch from another one, which the peer does not expect. */
 #include "gateway/punch/strategy.h"
 
-static const struct punch_target *unopened(const struct punch *p)
+/* The index of the next candidate, or how many there are: none is left. */
+static unsigned next_unopened(const struct punch *p)
 {
+    unsigned next = p->candidates;
     for (unsigned i = 0; i < p->candidates; i++)
-        if (!p->candidate[i].opened)
-            return &p->candidate[i];
-    return NULL;
+        if (!p->candidate[i].opened &&
+            (next == p->candidates || p->candidate[i].rank < p->candidate[next].rank))
+            next = i;
+    return next;
 }
 
 instant punch_opener_due(const struct punch *p)
 {
-    return unopened(p) ? p->began : INSTANT_NEVER;
+    return next_unopened(p) < p->candidates ? p->began : INSTANT_NEVER;
 }
 
 bool punch_opener_output(struct punch *p, struct punch_send *out)
 {
-    for (unsigned i = 0; i < p->candidates; i++) {
-        struct punch_target *t = &p->candidate[i];
-        if (t->opened)
-            continue;
-        t->opened = true;
-        punch_send_opener(p, &t->addr, t->socket, true, out);
-        return true;
-    }
-    return false;
+    unsigned next = next_unopened(p);
+    if (next == p->candidates)
+        return false;
+    struct punch_target *t = &p->candidate[next];
+    t->opened = true;
+    punch_send_opener(p, &t->addr, t->socket, true, out);
+    return true;
 }

@@ -123,6 +123,18 @@ static bool is_wanted(const struct punch *p, const struct addr *a)
     return same_ip < SAME_IP_MAX;
 }
 
+/* connectivity.md 4.5: what costs least if it works. */
+static unsigned rank_of(const struct candidate *c)
+{
+    static const unsigned ranks[CANDIDATE_TYPES] = {
+        [CANDIDATE_HOST] = 0,      [CANDIDATE_CONFIGURED] = 2, [CANDIDATE_MAPPED] = 3,
+        [CANDIDATE_REFLEXIVE] = 4, [CANDIDATE_PEER] = 5,
+    };
+    if (addr_is_v6(&c->addr))
+        return 1;
+    return c->type < CANDIDATE_TYPES ? ranks[c->type] : CANDIDATE_TYPES;
+}
+
 void punch_add(struct punch *p, instant now, const struct candidate *candidate)
 {
     if (p->candidates == CANDIDATES_MAX || !is_wanted(p, &candidate->addr))
@@ -130,6 +142,7 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate)
     p->candidate[p->candidates++] = (struct punch_target){
         .addr = candidate->addr,
         .type = candidate->type,
+        .rank = rank_of(candidate),
         .late = now > p->began,
         .start = punch_checks_start(p, now),
     };

@@ -27,7 +27,8 @@ struct punch_target {
     struct addr addr;
     unsigned socket;
     enum candidate_type type;
-    bool late; /* named while the round ran */
+    unsigned rank; /* 0 is tried first */
+    bool late;     /* named while the round ran */
     bool opened;
     unsigned step; /* checks sent, by their schedule */
     unsigned sent; /* probes without a hop limit */

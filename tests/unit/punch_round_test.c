@@ -172,6 +172,32 @@ static void of_one_ip_address_eight_candidates_are_taken(void **state)
     punch_free(p);
 }
 
+static void the_nearest_candidates_go_first(void **state)
+{
+    (void)state;
+    static const struct {
+        enum candidate_type type;
+        const char *addr;
+    } list[] = {{CANDIDATE_PEER, "203.0.113.7:5000"},
+                {CANDIDATE_REFLEXIVE, "203.0.113.7:4000"},
+                {CANDIDATE_MAPPED, "203.0.113.7:3000"},
+                {CANDIDATE_CONFIGURED, "203.0.113.7:2000"},
+                {CANDIDATE_HOST, "192.168.1.2:1024"}};
+    struct punch *p = round_of(NAT_CONE, NAT_CONE, true);
+
+    for (size_t i = 0; i < 5; i++) {
+        const struct candidate c = {list[i].type, at(list[i].addr)};
+        punch_add(p, SEC(1), &c);
+    }
+    run_until(p, SEC(1) + MSEC(140));
+    assert_int_equal(count, 10);
+    for (size_t i = 0; i < count; i++) {
+        struct addr a = at(list[4 - i % 5].addr);
+        assert_true(addr_equal(&sent[i].probe.to, &a));
+    }
+    punch_free(p);
+}
+
 static void many_candidates_are_paced(void **state)
 {
     (void)state;
@@ -493,6 +519,7 @@ int main(void)
         cmocka_unit_test_setup(a_candidate_that_comes_late_gets_the_same, start),
         cmocka_unit_test_setup(candidates_that_may_not_be_probed_are_ignored, start),
         cmocka_unit_test_setup(of_one_ip_address_eight_candidates_are_taken, start),
+        cmocka_unit_test_setup(the_nearest_candidates_go_first, start),
         cmocka_unit_test_setup(many_candidates_are_paced, start),
         cmocka_unit_test_setup(a_source_that_is_heard_is_answered_at_once_from_that_socket, start),
         cmocka_unit_test_setup(eight_sources_are_answered_and_each_four_times_by_all_sockets,

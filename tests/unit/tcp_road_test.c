@@ -170,7 +170,7 @@ static void send_some(struct world *w, int from, unsigned count, uint8_t first)
 {
     uint8_t data[1200];
     for (unsigned i = 0; i < count; i++) {
-        memset(data, first + i, sizeof(data));
+        memset(data, (uint8_t)(first + i), sizeof(data));
         tcp_road_send(&w->end[from].road, data, sizeof(data), sizeof(data));
     }
     fake_env_settle(&w->fake);
