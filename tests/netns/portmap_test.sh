@@ -109,6 +109,25 @@ upnpd anew enable_upnp=no enable_natpmp=yes
 check "makes it anew at once when the router announces that it has forgotten" within 10 led_is 1
 kill_gateway inside
 
+# ---- routers that mean harm: nothing is taken from them, and nobody waits for them ----
+
+small() { [ "$(rss_kib inside)" -lt $(($1 + 4096)) ]; }
+tells_none() { mapping | grep -q '^none: '; }
+stop_upnpd
+for kind in endless dribble redirect entities elsewhere; do
+  server router "igd-$kind" "$PYTHON" "$ROOT/tests/netns/hostile_igd.py" 192.168.7.1 $kind
+  HOSTILE=$SERVER
+  within 10 grep -q ready "$T/igd-$kind.log" || die "the hostile router does not start"
+  gateway inside
+  before=$(rss_kib inside)
+  check "gives up a router that is $kind" within 30 tells_none
+  check "had asked it ($kind)" grep -q 'asked GET /d.xml' "$T/igd-$kind.log"
+  check "asked it once, and nobody else ($kind)" prints 1 grep -c asked "$T/igd-$kind.log"
+  check "kept little of what it said ($kind)" small "$before"
+  check "stops at once ($kind)" within 2 kill_gateway inside
+  kill "$HOSTILE"
+done
+
 # ---- the network is left alone ----
 
 printf '[portmap]\nmode = off\n' >"$T/inside/overlay.conf"
@@ -117,7 +136,6 @@ check "asks nobody when it is turned off" prints off mapping
 kill_gateway inside
 rm "$T/inside/overlay.conf"
 
-stop_upnpd
 gateway inside
 check "waits for no router to start" shows 'asking the router' mapping
 check "says that the router maps no ports" within 30 eval "mapping | grep -q '^none: '"
