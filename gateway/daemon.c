@@ -217,8 +217,9 @@ static void on_network(void *arg)
 
 static void on_wake(void *arg, instant slept)
 {
+    struct daemon *d = arg;
     log_info(LOG_GATEWAY, "this machine slept for %llu s", (unsigned long long)(slept / SEC(1)));
-    on_network(arg);
+    node_slept(d->node, slept);
 }
 
 static void on_expire(struct timer *timer)

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+/* RFC 9000 §10.1: its idle time begins anew with what it sends us after the last thing it heard, so
+ * a session ends within two of them (30 s each, as nobody asks for more). */
+#define NOBODY_WAITS SEC(60)
+
 /* Peers with local ports that are open are kept connected. */
 static bool is_wanted(struct node *n, const struct peer_id *id)
 {
@@ -67,6 +71,13 @@ void node_registry_changed(struct node *n)
     tell_lan(n);
     env_defer(n->env, &n->chores);
     node_tell(n, NULL);
+}
+
+void node_slept(struct node *n, instant slept)
+{
+    if (slept >= NOBODY_WAITS)
+        list_each(node, &n->members) peer_slept(&list_entry(node, struct member, link)->peer);
+    node_network_changed(n);
 }
 
 void node_network_changed(struct node *n)

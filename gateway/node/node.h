@@ -214,8 +214,10 @@ void node_nat(const struct node *n, struct node_nat *out);
 /** Call after services, grants or blocks in the registry changed: tells peers, ends what is no
  *  longer allowed (sessions of blocked peers at once), and calls the watches. */
 void node_registry_changed(struct node *n);
-/** The interfaces or addresses of this machine changed (netlink), or the clock jumped. */
+/** The interfaces or addresses of this machine changed (netlink). */
 void node_network_changed(struct node *n);
+/** This machine slept so long. Sessions that others cannot have any more end. */
+void node_slept(struct node *n, instant slept);
 
 /** Every peer that has an entry or a session. Returns how many there are; fills up to `max`. */
 size_t node_peers(struct node *n, struct peer_view *out, size_t max);

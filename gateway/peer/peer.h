@@ -121,6 +121,9 @@ void peer_note(struct peer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 MUST_USE int peer_adopt(struct peer *p, struct quic_conn *conn);
 /** Ends all its sessions at once, and the attempt to connect (on_failed with -EACCES). */
 void peer_drop(struct peer *p, enum quic_close_code code);
+/** This machine slept so long that the peer has given all sessions up: they end, and it is dialled
+ *  again soon if it is wanted. */
+void peer_slept(struct peer *p);
 /** Our own network changed: says so to the peer on every session, and redials soon. */
 void peer_probe(struct peer *p);
 /** Its grants changed. */

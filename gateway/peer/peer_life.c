@@ -93,6 +93,20 @@ void peer_drop(struct peer *p, enum quic_close_code code)
     }
 }
 
+void peer_slept(struct peer *p)
+{
+    list_each(node, &p->links)
+    {
+        link_close(list_entry(node, struct link, node), QUIC_CLOSE_DONE);
+    }
+    peer_choose(p);
+    p->failures = 0;
+    if (p->wanted && !p->dialling)
+        p->redial = peer_now(p);
+    peer_set_timer(p);
+    peer_changed(p);
+}
+
 void peer_probe(struct peer *p)
 {
     list_each(node, &p->links)

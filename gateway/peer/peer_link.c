@@ -71,7 +71,7 @@ static void note_lost_session(struct peer *p, const struct quic_ended *ended)
 
     log_info(LOG_PEER, "%s: session ended (%s%s%s)", peer_id_short(&p->id, id), text_of_end(ended),
              theirs ? " by the peer: " : "", theirs ? ended->reason : "");
-    if (p->wanted && !is_denial(ended) && !p->current && !p->dialling)
+    if (p->wanted && !is_denial(ended) && !p->current && !p->dialling && p->redial == INSTANT_NEVER)
         peer_plan_redial(p);
 }
 

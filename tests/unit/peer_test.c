@@ -657,6 +657,23 @@ static void a_change_of_our_network_probes_and_redials(void **state)
     assert_int_equal(conn_count, 2);
 }
 
+static void after_a_long_sleep_sessions_end_and_the_peer_is_dialled_anew(void **state)
+{
+    struct world *w = *state;
+    know(w, "192.0.2.1:1");
+
+    peer_want(&w->peer, true);
+    fake_env_settle(&w->fake);
+    connected(w, &conns[0]);
+    ready(last_session);
+    peer_slept(&w->peer);
+    assert_true(conns[0].closed);
+    assert_null(peer_session(&w->peer));
+    ended(&conns[0], QUIC_END_CLOSED);
+    fake_env_settle(&w->fake);
+    assert_int_equal(conn_count, 2);
+}
+
 /* ---- sessions that the peer has lost ---- */
 
 /* A session that is ready, in use, and silent from now on. */
@@ -900,6 +917,7 @@ int main(void)
         SENTENCE(an_unwanted_peer_is_left_alone_after_its_session),
         SENTENCE(dropping_a_peer_closes_everything_and_fails_the_attempt),
         SENTENCE(a_change_of_our_network_probes_and_redials),
+        SENTENCE(after_a_long_sleep_sessions_end_and_the_peer_is_dialled_anew),
         SENTENCE(a_new_session_asks_which_others_the_peer_still_has),
         SENTENCE(what_the_peer_does_not_have_ends_at_once),
         SENTENCE(what_the_peer_still_has_finishes_its_streams),
