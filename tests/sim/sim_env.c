@@ -13,9 +13,64 @@
 
 #define FIRST_PORT 32768
 
+/* ---- the clock and the timers ---- */
+
+instant sim_host_now(const struct sim_host *h)
+{
+    return (h->asleep ? h->fell_asleep : h->world->now) - h->slept;
+}
+
 static instant now_of(struct env *env)
 {
-    return sim_host_of(env)->world->now;
+    return sim_host_now(sim_host_of(env));
+}
+
+static void set_alarm(struct sim_host *h)
+{
+    instant due = heap_due(&h->timers);
+    if (h->asleep || due == INSTANT_NEVER)
+        sim_stop_timer(h->world, &h->alarm);
+    else
+        sim_set_timer(h->world, &h->alarm, due + h->slept);
+}
+
+static void on_alarm(struct timer *alarm)
+{
+    struct sim_host *h = container_of(alarm, struct sim_host, alarm);
+    struct timer *timer = heap_take_due(&h->timers, sim_host_now(h));
+    set_alarm(h);
+    if (timer)
+        timer->fire(timer);
+}
+
+static void set_timer(struct env *env, struct timer *timer, instant due)
+{
+    struct sim_host *h = sim_host_of(env);
+    assert_int_equal(heap_set(&h->timers, timer, due), 0);
+    set_alarm(h);
+}
+
+static void stop_timer(struct env *env, struct timer *timer)
+{
+    struct sim_host *h = sim_host_of(env);
+    heap_remove(&h->timers, timer);
+    set_alarm(h);
+}
+
+void sim_host_sleep(struct sim_host *h)
+{
+    assert_false(h->asleep);
+    h->asleep = h->up.down = h->down.down = true;
+    h->fell_asleep = h->world->now;
+    set_alarm(h);
+}
+
+void sim_host_wake(struct sim_host *h)
+{
+    assert_true(h->asleep);
+    h->asleep = h->up.down = h->down.down = false;
+    h->slept += h->world->now - h->fell_asleep;
+    set_alarm(h);
 }
 
 static int64_t wall_of(struct env *env)
@@ -27,16 +82,6 @@ static int64_t wall_of(struct env *env)
 static void draw(struct env *env, void *out, size_t len)
 {
     random_fill(&sim_host_of(env)->chance, out, len);
-}
-
-static void set_timer(struct env *env, struct timer *timer, instant due)
-{
-    sim_set_timer(sim_host_of(env)->world, timer, due);
-}
-
-static void stop_timer(struct env *env, struct timer *timer)
-{
-    sim_stop_timer(sim_host_of(env)->world, timer);
 }
 
 static void defer(struct env *env, struct deferred *work)
@@ -130,6 +175,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
         .uid = 1000,
         .next_port = FIRST_PORT,
         .lo.mtu = 65536,
+        .alarm.fire = on_alarm,
     };
     strncpy(h->name, name, sizeof(h->name) - 1);
     list_init(&h->udp);
@@ -147,6 +193,8 @@ void sim_host_deinit(struct sim_host *h)
     assert_true(list_is_empty(&h->listeners));
     assert_true(list_is_empty(&h->socks));
     assert_int_equal(h->sockets, 0);
+    assert_int_equal(h->timers.count, 0);
+    heap_deinit(&h->timers);
     sim_tcp_forget(h);
     sim_wire_forget(h);
     fake_files_free(h->file);

@@ -51,6 +51,11 @@ struct sim_host {
     struct fake_file file[FAKE_FILES_MAX];
     int save_error; /* negative errno: saving fails */
 
+    struct heap timers; /* of its programs, by its own clock, which stands still while it sleeps */
+    struct timer alarm; /* the world's, for the earliest of them */
+    bool asleep;
+    instant slept, fell_asleep; /* so long in all; by the world's clock */
+
     uint32_t uid;      /* whose the sockets are that are opened from now on */
     unsigned sockets;  /* open now */
     unsigned fd_limit; /* of them; 0: none */
@@ -74,6 +79,12 @@ void sim_host_move(struct sim_host *h, struct sim_interface *i, const char *addr
  *  sim_host_move(), the caller tells the gateway. */
 void sim_host_roam(struct sim_host *h, struct sim_interface *i, unsigned network,
                    const char *address);
+/** The lid is closed: nothing runs, nothing is sent or received, the clock stands still. */
+void sim_host_sleep(struct sim_host *h);
+/** And opened again. The caller tells the gateway (node_slept()), as gateway/io/jump.h would. */
+void sim_host_wake(struct sim_host *h);
+/** The host's own time, as its programs see it. */
+instant sim_host_now(const struct sim_host *h);
 /** Both ways the same. Keeps nothing of the old links. */
 void sim_host_links(struct sim_host *h, const struct sim_link *both);
 

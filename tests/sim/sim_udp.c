@@ -253,7 +253,7 @@ static void on_read(struct deferred *work)
         return;
     if (!list_is_empty(&s->arrived))
         sim_defer(s->host->world, &s->read);
-    rx.now = s->host->world->now;
+    rx.now = sim_host_now(s->host);
     if (rx.segment == 0)
         rx.segment = 1; /* an empty datagram */
     if (!(s->flags & UDP_PKTINFO)) {

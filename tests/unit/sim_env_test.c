@@ -257,6 +257,36 @@ static void loses_everything_while_a_line_is_down(void **state)
     end(&p);
 }
 
+static void on_nap(struct timer *timer)
+{
+    timer->due = 0;
+}
+
+static void sleeps_with_its_clock_and_timers_standing_still(void **state)
+{
+    struct pair p;
+    struct timer timer = {.fire = on_nap};
+    (void)state;
+    begin(&p, 1);
+    struct env *env = &p.a.host.env;
+    instant before = env_now(env);
+    timer_set(env, &timer, before + SEC(5));
+    sim_host_sleep(&p.a.host);
+    assert_int_equal(send_to(&p.b, "192.0.2.1:4433", "x", 1, 0), 0);
+    (void)sim_world_run(&p.world, SEC(60), NULL, NULL);
+    assert_int_equal(env_now(env), before);
+    assert_int_equal(p.a.datagrams, 0);
+    sim_host_wake(&p.a.host);
+    (void)sim_world_run(&p.world, SEC(5) - 1, NULL, NULL);
+    assert_int_equal(timer.due, before + SEC(5));
+    (void)sim_world_run(&p.world, 1, NULL, NULL);
+    assert_int_equal(timer.due, 0);
+    assert_int_equal(send_to(&p.b, "192.0.2.1:4433", "x", 1, 0), 0);
+    (void)sim_world_run(&p.world, SEC(1), NULL, NULL);
+    assert_int_equal(p.a.last.now, env_now(env) - SEC(1));
+    end(&p);
+}
+
 static void loses_what_is_under_way_to_an_address_that_moved(void **state)
 {
     struct pair p;
@@ -732,6 +762,7 @@ int main(void)
         cmocka_unit_test(sends_no_faster_than_its_bandwidth),
         cmocka_unit_test(says_again_and_then_writable),
         cmocka_unit_test(loses_everything_while_a_line_is_down),
+        cmocka_unit_test(sleeps_with_its_clock_and_timers_standing_still),
         cmocka_unit_test(loses_what_is_under_way_to_an_address_that_moved),
         cmocka_unit_test(reaches_itself_by_every_address_it_has),
         cmocka_unit_test(keeps_networks_apart_and_multicast_on_its_own),
