@@ -190,9 +190,12 @@ void relay_find_register(struct relay_desk *d, struct relay_site *place, struct 
 {
     struct path path;
 
-    if (!place->ours || place->asked == conn || !is_fit(conn, &path))
+    bool again = env_now(d->node->env) >= place->ask_again;
+
+    if (!place->ours || (place->asked == conn && !again) || !is_fit(conn, &path))
         return;
     place->asked = conn;
+    place->ask_again = INSTANT_NEVER;
     relay_client_register(d->client, conn);
 }
 

@@ -179,6 +179,7 @@ struct relay_site *relay_site_get(struct list *places, const struct desk *node, 
         p->node = node;
         p->id = id;
         p->lookup.done = on_looked_up;
+        p->ask_again = INSTANT_NEVER;
         list_append(places, &p->link);
     }
     if (strcmp(p->host, host) != 0 && !p->ours && (named || !p->named)) {

@@ -24,7 +24,7 @@ struct stage {
     struct sim_echo echo;
     struct sim_caller caller;
     bool together; /* alice and bob do reach one another */
-    unsigned between;
+    unsigned between, elsewhere;
 };
 
 static bool is_of(const struct sim_gateway *g, const struct addr *a)
@@ -437,8 +437,7 @@ static void for_friends_it_takes_no_others(void **state)
     passes(s, SEC(70));
     expect_failure(s, "the peer is not at that relay");
     sim_gateway_knows(&s->home, &s->alice, "alice", NULL);
-    starts_anew(&s->alice);
-    passes(s, SEC(5));
+    passes(s, SEC(70));
     sim_gateway_must_connect(&s->bob, &s->alice, SEC(10)); /* its friend's friend may call */
 }
 
@@ -457,6 +456,43 @@ static void a_relay_without_address_is_named(void **state)
     knows_by(&s->bob, &s->alice, 0, &s->home, "nowhere.example");
     passes(s, SEC(2));
     expect_failure(s, "nowhere.example:4433: no such host");
+}
+
+static void sees_no_relay_elsewhere(void *arg, const struct addr *from, const struct addr *to,
+                                    const uint8_t *data, size_t len)
+{
+    struct stage *s = arg;
+    (void)data;
+    (void)len;
+    if (is_of(&s->bob, from) && !is_of(&s->home, to) && !is_of(&s->spare, to))
+        s->elsewhere++;
+}
+
+static void a_relay_that_a_peer_names_in_somebodys_network_is_not_dialled(void **state)
+{
+    static const char *const PLACES[] = {
+        "127.0.0.1:4433",  "192.168.7.1:4433",  "10.0.0.1:4433",
+        "100.64.0.9:4433", "198.51.100.2:4433", "192.0.2.66:53",
+        "[::1]:4433",      "[fd00::1]:4433",    "evil.example:4433"};
+    struct stage *s = *state;
+    struct known_peer *p = registry_peer(s->bob.registry, &s->alice.keys.id);
+    char id[PEER_ID_TEXT_LEN + 1];
+
+    fake_names_add(&s->world.names, "evil.example", "127.0.0.1");
+    fake_names_add(&s->world.names, "evil.example", "240.0.0.1");
+    s->world.tap = sees_no_relay_elsewhere;
+    s->world.tap_arg = s;
+    memset(p->relay, 0, sizeof(p->relay));
+    for (size_t i = 0; i < sizeof(PLACES) / sizeof(PLACES[0]); i++) {
+        (void)snprintf(p->its_relay[0], sizeof(p->its_relay[0]), "%s@%s",
+                       peer_id_print(&s->home.keys.id, id), PLACES[i]);
+        expect_failure(s, "no address that a peer may name");
+        passes(s, SEC(1));
+    }
+    assert_int_equal(s->elsewhere, 0);
+    (void)snprintf(p->its_relay[0], sizeof(p->its_relay[0]), "%s",
+                   text_of(&s->home, "home.example"));
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
 }
 
 static void a_dead_relay_is_named_within_10_s(void **state)
@@ -647,6 +683,7 @@ int main(void)
         STORY(for_friends_it_takes_no_others),
         STORY(another_key_at_the_relays_address_is_named),
         STORY(a_relay_without_address_is_named),
+        STORY(a_relay_that_a_peer_names_in_somebodys_network_is_not_dialled),
         STORY(a_dead_relay_is_named_within_10_s),
         STORY(strangers_at_an_open_relay_get_nothing_else),
         STORY(who_may_not_connect_to_her_reaches_alice_through_no_relay),
