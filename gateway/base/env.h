@@ -160,6 +160,9 @@ struct env_ops {
     void (*listener_close)(struct sock_listener *l);
     int (*sock_connect)(struct env *env, struct sock **out, const struct addr *remote,
                         const struct sock_handler *handler, void *arg);
+    int (*sock_connect_from)(struct env *env, struct sock **out, const struct addr *local,
+                             const struct addr *remote, const struct sock_handler *handler,
+                             void *arg);
     int (*sock_connect_unix)(struct env *env, struct sock **out, const char *path,
                              const struct sock_handler *handler, void *arg);
     void (*sock_attach)(struct sock *s, const struct sock_handler *handler, void *arg);
@@ -304,6 +307,16 @@ MUST_USE static inline int sock_connect(struct env *e, struct sock **out, const 
                                         const struct sock_handler *handler, void *arg)
 {
     return e->ops->sock_connect(e, out, remote, handler, arg);
+}
+
+/** As sock_connect(), from a local address (port 0: any) that several such sockets may share, to
+ *  different places: both ends may connect to one another at once (RFC 9293 §3.5). -EADDRINUSE,
+ *  -EADDRNOTAVAIL: not from there. */
+MUST_USE static inline int sock_connect_from(struct env *e, struct sock **out,
+                                             const struct addr *local, const struct addr *remote,
+                                             const struct sock_handler *handler, void *arg)
+{
+    return e->ops->sock_connect_from(e, out, local, remote, handler, arg);
 }
 
 /** As sock_connect(), to a unix socket. -ENAMETOOLONG is for paths beyond what can be reached. */

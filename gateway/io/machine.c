@@ -93,7 +93,14 @@ static int listen_unix(struct env *e, struct sock_listener **out, const char *pa
 static int connect_tcp(struct env *e, struct sock **out, const struct addr *remote,
                        const struct sock_handler *handler, void *arg)
 {
-    return io_tcp_connect(machine_of(e)->loop, out, remote, handler, arg);
+    return io_tcp_connect(machine_of(e)->loop, out, NULL, remote, handler, arg);
+}
+
+static int connect_tcp_from(struct env *e, struct sock **out, const struct addr *local,
+                            const struct addr *remote, const struct sock_handler *handler,
+                            void *arg)
+{
+    return io_tcp_connect(machine_of(e)->loop, out, local, remote, handler, arg);
 }
 
 static int connect_unix(struct env *e, struct sock **out, const char *path,
@@ -183,6 +190,7 @@ static const struct env_ops OPS = {
     .listener_local = io_listener_local,
     .listener_close = io_listener_close,
     .sock_connect = connect_tcp,
+    .sock_connect_from = connect_tcp_from,
     .sock_connect_unix = connect_unix,
     .sock_attach = io_sock_attach,
     .sock_readv = io_sock_readv,

@@ -129,8 +129,18 @@ static int start_connecting(struct io_loop *l, struct sock **out, int fd,
     return 0;
 }
 
-int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *remote,
-                   const struct sock_handler *handler, void *arg)
+/* Each of the sockets at one port has to say that it shares it. */
+static int bind_shared(int fd, const struct addr *local)
+{
+    const int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(fd, &local->sa, addr_len(local)) < 0)
+        return -errno;
+    return 0;
+}
+
+int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *local,
+                   const struct addr *remote, const struct sock_handler *handler, void *arg)
 {
     const int on = 1;
     int err;
@@ -144,8 +154,10 @@ int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *remo
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
     io_fd_reset_on_close(fd);
-    if (connect(fd, &remote->sa, addr_len(remote)) < 0 && errno != EINPROGRESS) {
+    err = local ? bind_shared(fd, local) : 0;
+    if (err == 0 && connect(fd, &remote->sa, addr_len(remote)) < 0 && errno != EINPROGRESS)
         err = -errno;
+    if (err < 0) {
         (void)close(fd);
         return err;
     }

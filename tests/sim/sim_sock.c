@@ -340,8 +340,8 @@ static int connect_any(struct env *env, struct sock **out, const struct sock_han
     return 0;
 }
 
-static int connect_op(struct env *env, struct sock **out, const struct addr *remote,
-                      const struct sock_handler *handler, void *arg)
+static int connect_from_op(struct env *env, struct sock **out, const struct addr *local,
+                           const struct addr *remote, const struct sock_handler *handler, void *arg)
 {
     struct sim_host *h = sim_host_of(env);
     int err = connect_any(env, out, handler, arg);
@@ -349,7 +349,7 @@ static int connect_op(struct env *env, struct sock **out, const struct addr *rem
         return err;
     struct sock *s = *out;
     bool here = sim_interface_of(h, remote) != NULL;
-    s->far = here ? NULL : sim_tcp_connect(h, remote, &far_user, s);
+    s->far = here ? NULL : sim_tcp_connect(h, addr_port(local), remote, &far_user, s);
     if (s->far) {
         s->connecting = true;
         s->remote = *remote;
@@ -360,6 +360,12 @@ static int connect_op(struct env *env, struct sock **out, const struct addr *rem
     addr_set_port(&s->local, sim_next_port(h));
     call(s, here ? listener_for(h, remote) : NULL, here ? -ECONNREFUSED : -EHOSTUNREACH);
     return 0;
+}
+
+static int connect_op(struct env *env, struct sock **out, const struct addr *remote,
+                      const struct sock_handler *handler, void *arg)
+{
+    return connect_from_op(env, out, &(struct addr){0}, remote, handler, arg);
 }
 
 static int connect_unix_op(struct env *env, struct sock **out, const char *path,
@@ -513,6 +519,7 @@ void sim_sock_ops(struct env_ops *ops)
     ops->listener_local = listener_local_op;
     ops->listener_close = listener_close_op;
     ops->sock_connect = connect_op;
+    ops->sock_connect_from = connect_from_op;
     ops->sock_connect_unix = connect_unix_op;
     ops->sock_attach = attach_op;
     ops->sock_readv = readv_op;

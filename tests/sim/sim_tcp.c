@@ -339,7 +339,7 @@ static void arrive(struct sim_packet *p)
 
 /* ---- for the one who has it ---- */
 
-struct sim_tcp *sim_tcp_connect(struct sim_host *h, const struct addr *remote,
+struct sim_tcp *sim_tcp_connect(struct sim_host *h, uint16_t port, const struct addr *remote,
                                 const struct sim_tcp_user *user, void *arg)
 {
     const struct udp_tx tx = {.to = remote};
@@ -347,7 +347,7 @@ struct sim_tcp *sim_tcp_connect(struct sim_host *h, const struct addr *remote,
     if (!out)
         return NULL;
     struct addr local = out->is.addr;
-    addr_set_port(&local, sim_next_port(h));
+    addr_set_port(&local, port != 0 ? port : sim_next_port(h));
     struct sim_tcp *t = new_tcp(h, &local, remote, SYN_SENT);
     sim_tcp_attach(t, user, arg);
     emit(t, NAT_TCP_SYN, 0, 0);

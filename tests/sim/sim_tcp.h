@@ -18,8 +18,9 @@ struct sim_tcp_user {
     void (*changed)(void *arg);
 };
 
-/** Starts to connect, from an interface that leads there. NULL: none does. */
-struct sim_tcp *sim_tcp_connect(struct sim_host *h, const struct addr *remote,
+/** Starts to connect, from an interface that leads there and that port, or any (0). NULL: none
+ * does. */
+struct sim_tcp *sim_tcp_connect(struct sim_host *h, uint16_t port, const struct addr *remote,
                                 const struct sim_tcp_user *user, void *arg);
 /** Whose a connection is that sim_sock_called() got. */
 void sim_tcp_attach(struct sim_tcp *t, const struct sim_tcp_user *user, void *arg);

@@ -290,6 +290,15 @@ static int connect_op(struct env *env, struct sock **out, const struct addr *rem
     return 0;
 }
 
+static int connect_from_op(struct env *env, struct sock **out, const struct addr *local,
+                           const struct addr *remote, const struct sock_handler *handler, void *arg)
+{
+    int err = connect_op(env, out, remote, handler, arg);
+    if (err == 0 && addr_port(local) != 0)
+        addr_set_port(&(*out)->local, addr_port(local));
+    return err;
+}
+
 static int connect_unix_op(struct env *env, struct sock **out, const char *path,
                            const struct sock_handler *handler, void *arg)
 {
@@ -476,6 +485,7 @@ void fake_net_ops(struct env_ops *ops)
     ops->listener_local = listener_local_op;
     ops->listener_close = listener_close_op;
     ops->sock_connect = connect_op;
+    ops->sock_connect_from = connect_from_op;
     ops->sock_connect_unix = connect_unix_op;
     ops->sock_attach = attach_op;
     ops->sock_readv = readv_op;

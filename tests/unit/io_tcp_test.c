@@ -209,6 +209,34 @@ static void carries_bytes_and_half_close_over_ipv6(void **state)
     carry_both_ways(w);
 }
 
+static void two_share_a_local_port_to_different_places(void **state)
+{
+    struct world *w = *state;
+    struct sock_listener *other;
+    struct end second = {.env = w->env, .read_size = 4096};
+    struct addr local = addr_loopback(false, 0), at = local;
+
+    listen_on(w, "127.0.0.1:0");
+    assert_int_equal(
+        sock_connect_from(w->env, &w->client.sock, &local, &w->at, &HANDLER, &w->client), 0);
+    assert_true(spin_until(w->loop, &w->client.connected, 1));
+    assert_int_equal(w->client.connect_err, 0);
+    local = sock_local(w->env, w->client.sock);
+    assert_true(spin_until(w->loop, &w->accepted, 1));
+    assert_true(addr_equal(&local, &w->from));
+
+    assert_int_equal(sock_listen(w->env, &other, &at, &LISTENER, w), 0);
+    at = listener_local(w->env, other);
+    assert_int_equal(sock_connect_from(w->env, &second.sock, &local, &at, &HANDLER, &second), 0);
+    assert_true(spin_until(w->loop, &second.connected, 1));
+    assert_int_equal(second.connect_err, 0);
+    assert_true(spin_until(w->loop, &w->accepted, 2));
+    assert_true(addr_equal(&local, &w->from));
+    sock_close(w->env, second.sock);
+    assert_true(sock_connect_from(w->env, &second.sock, &local, &w->at, &HANDLER, &second) < 0);
+    listener_close(w->env, other);
+}
+
 /* ---- edges ---- */
 
 /* One edge brings data and the end; the reader stops at the short read, as it may. */
@@ -524,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(carries_bytes_and_half_close_over_ipv4),
         TEST(carries_bytes_and_half_close_over_ipv6),
+        TEST(two_share_a_local_port_to_different_places),
         TEST(tells_the_end_that_came_with_the_data),
         TEST(tells_data_once_until_there_is_more),
         TEST(hands_what_was_ready_to_the_next_handler),
