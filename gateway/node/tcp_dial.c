@@ -10,6 +10,7 @@
 
 #define AGAIN_FIRST MSEC(500) /* doubled with each failure */
 #define AGAIN_LAST  SEC(300)
+#define RELAYED_FOR SEC(1)
 #define PLACES_LATE SEC(1) /* a host name is still being looked up */
 
 enum { WISHES_MAX = 256, PLACES_MAX = 8, DOUBLINGS_MAX = 10 };
@@ -67,6 +68,12 @@ void tcp_roads_find(struct tcp_roads *r, const struct peer *p)
     wish(r, &p->id, r->udp_blocked ? now : now + UDP_GRACE, 0);
 }
 
+/* Without UDP nobody punches, so a peer behind a relay is met over TCP or not at all. */
+void tcp_dial_relayed(struct tcp_roads *r, const struct peer_id *id)
+{
+    wish(r, id, env_now(r->node->env) + RELAYED_FOR, 0);
+}
+
 void tcp_roads_on_doubt(struct tcp_roads *r, const struct quic_conn *conn)
 {
     struct quic_conn_info info;
@@ -116,8 +123,7 @@ static const struct road *road_to(const struct tcp_roads *r, const struct peer_i
     return NULL;
 }
 
-static void dial(struct tcp_roads *r, struct peer *p, const struct tcp_place *place,
-                 unsigned failures)
+void tcp_dial(struct tcp_roads *r, struct peer *p, const struct tcp_place *place, unsigned failures)
 {
     const struct road *road = road_to(r, &p->id, place);
     char text[ADDR_TEXT_MAX];
@@ -143,9 +149,11 @@ static void fulfil(struct tcp_roads *r, const struct wish *w, instant now)
         return;
     size_t count = r->places(r->node->node, &p->id, place, PLACES_MAX);
     for (size_t i = 0; i < count; i++)
-        dial(r, p, &place[i], w->failures);
+        tcp_dial(r, p, &place[i], w->failures);
     if (count == 0 && p->dialling)
         wish(r, &p->id, now + PLACES_LATE, w->failures);
+    if (!p->dialling && r->udp_blocked)
+        tcp_open_begin(r, &p->id);
 }
 
 /* A wish is forgotten before it is met: that may lead to a new one for the same peer. */

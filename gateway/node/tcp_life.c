@@ -45,7 +45,9 @@ static void lose(struct road *road, const char *why)
         log_debug(LOG_PATH, "%s %s: %s", kind, text, why);
     if (p && !road->proven)
         peer_note(p, "%s %s: %s", kind, text, why);
-    if (road->tcp.dialled)
+    if (road->opening && !road->proven)
+        tcp_open_again(r, road);
+    else if (road->tcp.dialled)
         tcp_dial_again(r, road);
     close_road(road);
     tcp_roads_set_timer(r);
@@ -124,6 +126,22 @@ static void unmake(struct road *road)
     free(road);
 }
 
+/* From the port that all of these share, or from one that is chosen for it now. */
+static int dial_bound(struct tcp_roads *r, struct road *road, const char *tls_host)
+{
+    bool v6 = addr_is_v6(&road->to);
+    struct addr local = v6 ? addr_v6((const uint8_t[16]){0}, r->port[1], 0)
+                           : addr_v4((const uint8_t[4]){0}, r->port[0]);
+    int err = tcp_road_dial(&road->tcp, r->node->env, &road->to, &local, tls_host, &ROAD_HANDLER);
+
+    if (err < 0)
+        return err;
+    local = sock_local(r->node->env, road->tcp.sock);
+    r->port[v6] = addr_port(&local);
+    road->bound = true;
+    return 0;
+}
+
 int tcp_roads_dial(struct tcp_roads *r, const struct peer_id *id, const struct tcp_place *place,
                    unsigned failures)
 {
@@ -132,8 +150,23 @@ int tcp_roads_dial(struct tcp_roads *r, const struct peer_id *id, const struct t
         return -ENOMEM;
     road->id = *id;
     road->failures = failures;
-    int err = tcp_road_dial(&road->tcp, r->node->env, &place->to, place->tls ? place->host : NULL,
-                            &ROAD_HANDLER);
+    int err = place->tls ? dial_bound(r, road, place->host) : -EADDRINUSE;
+    if (err < 0)
+        err = tcp_road_dial(&road->tcp, r->node->env, &place->to, NULL,
+                            place->tls ? place->host : NULL, &ROAD_HANDLER);
+    if (err < 0)
+        unmake(road);
+    return err;
+}
+
+int tcp_roads_open(struct tcp_roads *r, const struct peer_id *id, const struct tcp_place *place)
+{
+    struct road *road = new_road(r, &place->to, false);
+    if (!road)
+        return -ENOMEM;
+    road->id = *id;
+    road->opening = true;
+    int err = dial_bound(r, road, NULL);
     if (err < 0)
         unmake(road);
     return err;
@@ -225,7 +258,8 @@ void tcp_roads_set_timer(struct tcp_roads *r)
         r->sweep = INSTANT_NEVER;
     else if (r->sweep == INSTANT_NEVER)
         r->sweep = env_now(r->node->env) + SWEEP_EVERY;
-    instant dial = tcp_dial_deadline(r);
+    instant dial = tcp_dial_deadline(r), open = tcp_open_deadline(r);
+    dial = open < dial ? open : dial;
     timer_set(r->node->env, &r->timer, dial < r->sweep ? dial : r->sweep);
 }
 
@@ -239,6 +273,7 @@ static void on_timer(struct timer *timer)
         sweep(r, now);
     }
     tcp_dial_due(r, now);
+    tcp_open_due(r, now);
     tcp_roads_set_timer(r);
 }
 
@@ -248,11 +283,12 @@ void tcp_roads_on_conn(struct tcp_roads *r, const struct peer *p, struct quic_co
                        bool ended)
 {
     struct quic_conn_info info;
-    (void)p;
 
     if (ended)
         return;
     quic_conn_info(conn, &info);
+    if (info.path.kind == PATH_RELAY && r->udp_blocked)
+        tcp_dial_relayed(r, &p->id);
     if (info.path.kind == PATH_UDP && !addr_is_loopback(&info.path.remote))
         r->udp_blocked = false;
     struct road *road = info.path.kind == PATH_TCP
@@ -353,6 +389,7 @@ int tcp_roads_start(struct tcp_roads *r, const struct desk *node,
     map_init(&r->by_via, secret);
     list_init(&r->roads);
     list_init(&r->wishes);
+    list_init(&r->opens);
     hub_set_carrier(node->hub, PATH_TCP, &r->carrier);
     return open_doors(r, why, why_len);
 }
@@ -371,6 +408,7 @@ void tcp_roads_stop(struct tcp_roads *r)
         unmake(road);
     }
     tcp_dial_end(r);
+    tcp_open_end(r);
     map_deinit(&r->by_via);
     tls_identity_free(r->identity);
     *r = (struct tcp_roads){0};

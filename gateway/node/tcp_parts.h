@@ -1,6 +1,6 @@
 /**
  * The parts of struct tcp_roads, for the files that make it up: tcp_life.c (listening, carrying,
- * closing) and tcp_dial.c (whom to dial, and when).
+ * closing), tcp_dial.c (whom to dial, and when) and tcp_open.c (who dials us at the same moment).
  */
 #pragma once
 
@@ -16,6 +16,8 @@ struct road {
     struct peer_id id; /* whom we dialled */
     unsigned failures; /* to reach it, in a row, before */
     bool tls;
+    bool bound;    /* to the local port that those to relays share */
+    bool opening;  /* both ends dial at once */
     bool proven;   /* a session has used it */
     instant since; /* when it began */
     instant used;  /* when a session was last seen to use it */
@@ -28,16 +30,35 @@ struct road {
 /** Dials. The events follow; on error there are none. */
 MUST_USE int tcp_roads_dial(struct tcp_roads *r, const struct peer_id *id,
                             const struct tcp_place *place, unsigned failures);
+/** Dials a peer that dials us at the same moment, from the port that relays see. */
+MUST_USE int tcp_roads_open(struct tcp_roads *r, const struct peer_id *id,
+                            const struct tcp_place *place);
 /** Sets the timer anew, after anything that it depends on. */
 void tcp_roads_set_timer(struct tcp_roads *r);
 
 /* tcp_dial.c */
 
+/** Dials one place of a peer, unless that is done. */
+void tcp_dial(struct tcp_roads *r, struct peer *p, const struct tcp_place *place,
+              unsigned failures);
 /** Dials whom it is time to dial. */
 void tcp_dial_due(struct tcp_roads *r, instant now);
 /** When that is the next time. */
 instant tcp_dial_deadline(const struct tcp_roads *r);
+/** A session goes through a relay, and UDP is blocked here. */
+void tcp_dial_relayed(struct tcp_roads *r, const struct peer_id *id);
 /** A connection that we dialled was lost, or did not come about: tries again if need be. */
 void tcp_dial_again(struct tcp_roads *r, const struct road *lost);
 /** Forgets all wishes. */
 void tcp_dial_end(struct tcp_roads *r);
+
+/* tcp_open.c */
+
+/** A peer that is reached through a relay only: tries to meet it, unless that was done lately. */
+void tcp_open_begin(struct tcp_roads *r, const struct peer_id *id);
+/** An attempt was turned down. */
+void tcp_open_again(struct tcp_roads *r, const struct road *lost);
+/** As for tcp_dial. */
+void tcp_open_due(struct tcp_roads *r, instant now);
+instant tcp_open_deadline(const struct tcp_roads *r);
+void tcp_open_end(struct tcp_roads *r);

@@ -227,14 +227,16 @@ static void prepare(struct tcp_road *road, struct env *env, const struct tcp_roa
 }
 
 int tcp_road_dial(struct tcp_road *road, struct env *env, const struct addr *to,
-                  const char *tls_host, const struct tcp_road_handler *handler)
+                  const struct addr *local, const char *tls_host,
+                  const struct tcp_road_handler *handler)
 {
     prepare(road, env, handler);
     road->dialled = true;
     say_hello(road);
     int err = tls_host ? tls_stream_enter(&road->tls, tls_host) : 0;
     if (err == 0)
-        err = sock_connect(env, &road->sock, to, &SOCK_HANDLER, road);
+        err = local ? sock_connect_from(env, &road->sock, local, to, &SOCK_HANDLER, road)
+                    : sock_connect(env, &road->sock, to, &SOCK_HANDLER, road);
     if (err < 0) {
         road->sock = NULL;
         tls_stream_free(road->tls);

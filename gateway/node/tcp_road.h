@@ -48,10 +48,12 @@ struct tcp_road {
     struct stream_frames in;
 };
 
-/** Dials. `tls_host`: names the server in the TLS hello, NULL for plain TCP, empty for a tunnel
- *  without a name. Returns 0 or an errno; then there is nothing to close. */
+/** Dials, from `local` or, if that is NULL, from anywhere. `tls_host`: names the server in the TLS
+ * hello, NULL for plain TCP, empty for a tunnel without a name. Returns 0 or an errno; then there
+ * is nothing to close. */
 MUST_USE int tcp_road_dial(struct tcp_road *road, struct env *env, const struct addr *to,
-                           const char *tls_host, const struct tcp_road_handler *handler);
+                           const struct addr *local, const char *tls_host,
+                           const struct tcp_road_handler *handler);
 /** Takes over a connection that came in, also on error. `identity` (borrowed): it begins with TLS;
  *  NULL: plain TCP. Returns 0 or -ENOMEM. */
 MUST_USE int tcp_road_answer(struct tcp_road *road, struct env *env, struct sock *sock,

@@ -47,7 +47,9 @@ struct tcp_roads {
     struct list roads;  /* of struct road */
     struct map by_via;  /* the same */
     struct list wishes; /* of struct wish: peers to be dialled, and when */
-    unsigned count, wish_count;
+    struct list opens;  /* of struct tcp_open: peers to be met half-way */
+    unsigned count, wish_count, open_count;
+    uint16_t port[2]; /* local one of connections to relays, by IPv4 and IPv6; 0: not chosen */
     uint32_t last_via;
     instant sweep; /* when to look at what is used */
     struct timer timer;
@@ -68,6 +70,7 @@ void tcp_roads_find(struct tcp_roads *r, const struct peer *p);
 /** From the peers' events. */
 void tcp_roads_on_conn(struct tcp_roads *r, const struct peer *p, struct quic_conn *conn,
                        bool ended);
+void tcp_roads_on_part(struct tcp_roads *r, const struct peer *p, const struct message_part *part);
 /** A session has become silent: it may be UDP that is blocked now. */
 void tcp_roads_on_doubt(struct tcp_roads *r, const struct quic_conn *conn);
 /** No STUN server answers over UDP: there is no use in waiting for it. */

@@ -30,6 +30,8 @@ static int begin(void **state)
     story.relay.host.uid = 0; /* port 443 is root's */
     story.relay.options.tls_listen[0] = at(TLS_LISTEN);
     sim_gateway_start(&story.relay);
+    /* Or they would soon do without it. */
+    story.alice.options.no_punching = story.bob.options.no_punching = true;
     *state = &story;
     return 0;
 }
@@ -106,7 +108,6 @@ static void when_udp_stops_the_session_goes_over_tls(void **state)
 {
     struct sim_nat_story *s = *state;
     let_udp_through(s, true);
-    s->alice.options.no_punching = s->bob.options.no_punching = true;
     sim_nat_story_start(s);
     sim_nat_story_connect(s);
     assert_true(relay_over_udp(s));
@@ -166,6 +167,27 @@ static void a_peer_that_takes_tcp_is_reached_straight(void **state)
     assert_int_equal(view.state, PEER_DIRECT);
     assert_string_equal(view.path.kind, "tcp");
     assert_null(view.path.over);
+}
+
+static void two_behind_nats_meet_half_way(void **state)
+{
+    struct sim_nat_story *s = *state;
+    s->alice.options.no_punching = s->bob.options.no_punching = false;
+    meets(s);
+    assert_over_tls(s);
+    assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(10)));
+    assert_string_equal(sim_gateway_view(&s->bob, &s->alice).path.kind, "tcp");
+    assert_string_equal(sim_gateway_view(&s->alice, &s->bob).path.kind, "tcp");
+    sim_nat_story_call(s, 1 << 20);
+    sim_nat_story_call_ends_well(s, SEC(60));
+}
+
+static void who_must_not_punch_stays_on_the_relay(void **state)
+{
+    struct sim_nat_story *s = *state;
+    meets(s);
+    sim_nat_story_wait(s, SEC(30));
+    assert_over_tls(s);
 }
 
 /* ---- strangers ---- */
@@ -255,6 +277,8 @@ int main(void)
         STORY(a_relay_that_was_restarted_is_reached_again),
         STORY(another_key_behind_the_port_is_refused),
         STORY(a_peer_that_takes_tcp_is_reached_straight),
+        STORY(two_behind_nats_meet_half_way),
+        STORY(who_must_not_punch_stays_on_the_relay),
         STORY(strangers_who_say_nothing_are_few_and_go_after_10_s),
         STORY(connections_of_no_use_are_closed_after_a_minute),
     };

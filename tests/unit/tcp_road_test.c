@@ -120,8 +120,9 @@ static void dial(struct world *w, bool tls)
 {
     struct end *e = &w->end[DIALLER];
     const struct addr to = at("192.0.2.1:443");
-    assert_int_equal(
-        tcp_road_dial(&e->road, &w->fake.env, &to, tls ? "relay.example.net" : NULL, &HANDLER), 0);
+    assert_int_equal(tcp_road_dial(&e->road, &w->fake.env, &to, NULL,
+                                   tls ? "relay.example.net" : NULL, &HANDLER),
+                     0);
     e->sock = fake_last_connect(&w->fake);
     const struct addr dialled = fake_sock_remote(e->sock);
     assert_true(addr_equal(&to, &dialled));
@@ -338,7 +339,7 @@ static void what_cannot_be_dialled_is_an_error_at_once(void **state)
     struct world *w = *state;
     const struct addr to = at("192.0.2.1:443");
     w->fake.connect_error = -ENETUNREACH;
-    assert_int_equal(tcp_road_dial(&w->end[DIALLER].road, &w->fake.env, &to, "", &HANDLER),
+    assert_int_equal(tcp_road_dial(&w->end[DIALLER].road, &w->fake.env, &to, NULL, "", &HANDLER),
                      -ENETUNREACH);
     assert_int_equal(w->end[DIALLER].downs, 0);
 }
