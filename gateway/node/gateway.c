@@ -427,70 +427,6 @@ static void desk_save(void *node)
     env_defer(n->env, &n->chores);
 }
 
-static size_t list_relays(void *arg, struct addr *out, size_t max)
-{
-    const struct node *n = arg;
-    return relay_desk_servers(&n->relay, out, max);
-}
-
-static bool is_among(const struct addr *list, size_t count, const struct addr *a)
-{
-    for (size_t i = 0; i < count; i++)
-        if (addr_equal(&list[i], a))
-            return true;
-    return false;
-}
-
-/* Whoever punches is told only what is new: each time, rounds that wait begin at once. */
-static void on_nat_changed(void *arg)
-{
-    struct node *n = arg;
-    struct gather *g = &n->punch.gather;
-    struct addr now[STUN_FAMILIES];
-    size_t count = outside_reflexive(&n->outside, now);
-    struct nat_facts facts = outside_facts(&n->outside);
-
-    if (portmap_desk_is_reached(&n->portmap))
-        facts.class = NAT_PUBLIC;
-    if (facts.class == NAT_BLOCKED)
-        tcp_roads_udp_blocked(&n->tcp);
-    for (size_t i = 0; i < n->reflexives; i++)
-        if (!is_among(now, count, &n->reflexive[i]))
-            gather_remove(g, CANDIDATE_REFLEXIVE, &n->reflexive[i]);
-    for (size_t i = 0; i < count; i++)
-        gather_add(g, CANDIDATE_REFLEXIVE, &now[i]);
-    memcpy(n->reflexive, now, count * sizeof(now[0]));
-    n->reflexives = count;
-    if (!nat_facts_equal(&g->facts, &facts))
-        gather_set_facts(g, &facts);
-    node_tell(n, NULL);
-}
-
-static void on_turn_changed(void *arg, const struct addr *before, const struct addr *now)
-{
-    struct node *n = arg;
-
-    if (!addr_is_none(before))
-        gather_remove(&n->punch.gather, CANDIDATE_RELAYED, before);
-    if (!addr_is_none(now))
-        gather_add(&n->punch.gather, CANDIDATE_RELAYED, now);
-    node_tell(n, NULL);
-}
-
-static const struct turn_desk_events TURN_EVENTS = {on_turn_changed};
-static const struct outside_events OUTSIDE_EVENTS = {list_relays, on_nat_changed};
-
-static void start_portmap(struct node *n)
-{
-    const struct portmap_desk_options options = {
-        .gather = &n->punch.gather,
-        .reach = &n->outside.reach,
-        .changed = on_nat_changed,
-        .arg = n,
-    };
-    portmap_desk_start(&n->portmap, &n->desk, &options);
-}
-
 static void start_desk(struct node *n)
 {
     n->desk = (struct desk){
@@ -515,10 +451,7 @@ static int start_desks(struct node *n)
     int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
     if (err == 0)
         err = relay_desk_start(&n->relay, &n->desk);
-    if (err == 0)
-        turn_desk_start(&n->turn, &n->desk, &TURN_EVENTS, n);
-    err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
-    return err;
+    return err < 0 ? err : ways_start(n);
 }
 
 int node_start(struct node *n, char *why, size_t why_len)
@@ -553,7 +486,7 @@ int node_start(struct node *n, char *why, size_t why_len)
     err = tcp_roads_start(&n->tcp, &n->desk, member_tcp_places, why, why_len);
     if (err < 0)
         return err;
-    start_portmap(n);
+    ways_start_portmap(n);
     node_registry_changed(n);
     return 0;
 }
@@ -580,6 +513,7 @@ void node_stop(struct node *n, void (*done)(void *arg), void *arg)
     }
     if (n->quic)
         hub_wake(&n->hub);
+    turn_desk_end(&n->turn);
     instant wait = portmap_desk_end(&n->portmap);
     timer_set(n->env, &n->stopping, env_now(n->env) + (wait > GOODBYE ? wait : GOODBYE));
 }

@@ -94,6 +94,11 @@ void member_answer(struct list *waits, int err, const char *why);
 /** Calls the watches. */
 void node_tell(struct node *n, const struct peer_id *peer);
 
+/** Starts what finds out how we are reached, port mappings aside (ways.c). Returns 0 or -ENOMEM. */
+MUST_USE int ways_start(struct node *n);
+/** Asks routers, once the rest has started. */
+void ways_start_portmap(struct node *n);
+
 /** Events of peers, with a struct node as their argument (members.c). */
 extern const struct peer_events MEMBER_EVENTS;
 

@@ -4,7 +4,7 @@
 
 #include "gateway/base/log.h"
 
-#define RELAYS_MAX   4
+#define RELAYS_MAX   8
 #define HELPED_AGAIN SEC(30)
 
 /* ---- each public address ---- */

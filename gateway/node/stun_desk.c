@@ -7,14 +7,15 @@
 #include "gateway/base/log.h"
 #include "gateway/base/map.h"
 #include "gateway/nat/classify_judge.h"
+#include "gateway/node/stun_servers.h"
 #include "gateway/peer/peer.h"
 
 #define AGAIN        SEC(1800)
 #define AGAIN_SILENT SEC(60) /* when nobody answered */
 #define DOUBT_AGAIN  SEC(60)
+#define RELAYS_MAX   8
 /* Relays that were configured together are connected within that time of one another. */
 #define GATHER_RELAYS MSEC(100)
-#define RELAYS_MAX    4
 #define INTERFACES    64
 
 static const struct stun_schedule REFRESH = {MSEC(100), MSEC(250), 2};
@@ -154,83 +155,15 @@ static bool look_up(struct stun_desk *d)
     return waiting;
 }
 
-static void add_server(struct classify_options *o, const struct addr *a, enum stun_family family)
-{
-    if (addr_is_none(a) || family_of(a) != family || o->server_count == NAT_SERVERS_MAX)
-        return;
-    for (unsigned i = 0; i < o->server_count; i++)
-        if (addr_equal(&o->server[i], a))
-            return;
-    o->server[o->server_count++] = *a;
-}
-
-static void list_servers(const struct stun_desk *d, enum stun_family family,
-                         struct classify_options *o)
-{
-    struct addr relay[RELAYS_MAX];
-    size_t count = d->events->relays(d->arg, relay, RELAYS_MAX);
-
-    /* Those first that need nobody's answer to be found, as they are what there is to agree with.
-     */
-    for (size_t i = 0; i < count; i++)
-        add_server(o, &relay[i], family);
-    for (size_t i = 0; i < d->places; i++)
-        add_server(o, &d->place[i].found[family], family);
-}
-
-/* ---- what peers saw of our main sockets ---- */
-
-struct watching {
-    const struct stun_desk *desk;
-    struct classify_options *options;
-    enum stun_family family;
-};
-
-static bool is_asked(const struct classify_options *o, const struct addr *a)
-{
-    for (unsigned i = 0; i < o->server_count; i++)
-        if (addr_equal(&o->server[i], a))
-            return true;
-    return false;
-}
-
-/* A stranger could say anything. */
-static bool is_believed(const struct stun_desk *d, const struct peer *p)
-{
-    struct quic_conn_info info;
-    quic_conn_info(peer_conn(p), &info);
-    return info.dialled || registry_peer(d->node->registry, &p->id);
-}
-
-static void observe(void *arg, struct peer *p)
-{
-    const struct watching *w = arg;
-    struct classify_options *o = w->options;
-    struct path_info path[4];
-
-    if (!peer_conn(p) || !is_believed(w->desk, p))
-        return;
-    size_t count = quic_conn_paths(peer_conn(p), path, sizeof(path) / sizeof(path[0]));
-    for (size_t i = 0; i < count && i < sizeof(path) / sizeof(path[0]); i++) {
-        const struct addr *remote = &path[i].path.remote;
-        if (path[i].path.kind != PATH_UDP || path[i].path.via != 0 || path[i].state != PATH_GOOD ||
-            family_of(remote) != w->family || addr_is_none(&path[i].seen) ||
-            addr_is_private(remote) || addr_is_loopback(remote) || addr_is_link_local(remote) ||
-            is_asked(o, remote) || o->observed_count == CLASSIFY_OBSERVED_MAX)
-            continue;
-        o->observed[o->observed_count++] =
-            (struct classify_observed){.to = *remote, .mapped = path[i].seen};
-    }
-}
-
+/* Those first that need nobody's answer to be found: they are what there is to agree with. */
 static void list_all(const struct stun_desk *d, enum stun_family family, struct classify_options *o)
 {
-    struct watching w = {d, o, family};
-    *o = (struct classify_options){.server_count = 0};
-    list_servers(d, family, o);
-    /* A relay with a thousand peers and no server to ask need not look at them all. */
-    if (o->server_count > 0)
-        d->node->each(d->node->node, observe, &w);
+    struct addr all[RELAYS_MAX + NAT_SERVERS_MAX];
+    size_t count = d->events->relays(d->arg, all, RELAYS_MAX);
+
+    for (size_t i = 0; i < d->places; i++)
+        all[count++] = d->place[i].found[family];
+    stun_servers_list(d->node, family == STUN_V6, all, count, o);
 }
 
 /* A server that was not asked; or, where they did not suffice, a peer that tells more. */
@@ -292,16 +225,6 @@ static void name_liars(const struct stun_result *r)
                      addr_print(&r->server[i], text), addr_print(&r->report.seen[i], seen));
 }
 
-/* Servers that are down are no proof that UDP is blocked while somebody outside is talked to. */
-static bool is_reached_by_udp(const struct stun_desk *d, enum stun_family family)
-{
-    struct classify_options none = {.server_count = 0};
-    struct watching w = {d, &none, family};
-
-    d->node->each(d->node->node, observe, &w);
-    return none.observed_count > 0;
-}
-
 /* What a run does not measure stays as it was found by other means. */
 static void take_report(struct stun_desk *d, enum stun_family family, bool over)
 {
@@ -310,7 +233,8 @@ static void take_report(struct stun_desk *d, enum stun_family family, bool over)
     enum nat_class before = r->report.class;
     char text[ADDR_TEXT_MAX];
 
-    if (fresh.class == NAT_BLOCKED && is_reached_by_udp(d, family))
+    /* Servers that are down are no proof of it. */
+    if (fresh.class == NAT_BLOCKED && stun_servers_see_udp(d->node, family == STUN_V6))
         fresh.class = NAT_UNKNOWN;
     if (fresh.filtering == NAT_RULE_UNKNOWN && addr_equal(&fresh.public, &r->report.public))
         fresh.filtering = r->report.filtering;

@@ -12,6 +12,7 @@
 
 #define RETRY_FIRST SEC(2)
 #define RETRY_MOST  SEC(300)
+#define GOOD_BYES   MSEC(10)
 
 /* Credentials that follow from a secret are good for a day, and made anew after half of it. */
 #define REST_GOOD_S 86400
@@ -65,6 +66,8 @@ static void end_link(struct turn_desk *d)
 
 static void fail(struct turn_desk *d, const char *reason)
 {
+    if (d->ending)
+        return;
     instant pause = RETRY_FIRST << (d->failures < 8 ? d->failures : 8);
 
     if (strcmp(d->reason, reason) != 0)
@@ -195,7 +198,7 @@ static void on_failed(void *arg, enum turn_failure failure, const char *reason)
 
 static void on_closed(void *arg)
 {
-    (void)arg; /* turn_link_close() is not called: the server ends what is not renewed */
+    (void)arg; /* turn_desk_stop() follows */
 }
 
 static const struct turn_link_handler LINK = {on_ready, on_peer, on_datagram, on_failed, on_closed};
@@ -257,6 +260,10 @@ static void on_timer(struct timer *timer)
 {
     struct turn_desk *d = container_of(timer, struct turn_desk, timer);
 
+    if (d->ending && d->link)
+        turn_link_close(d->link);
+    if (d->ending)
+        return;
     end_link(d);
     if (!d->lookup.query)
         begin(d);
@@ -349,6 +356,14 @@ void turn_desk_start(struct turn_desk *d, const struct desk *node,
         d->servers++;
     if (d->servers > 0)
         begin(d);
+}
+
+void turn_desk_end(struct turn_desk *d)
+{
+    if (!d->node)
+        return;
+    d->ending = true;
+    timer_set(d->node->env, &d->timer, env_now(d->node->env) + GOOD_BYES);
 }
 
 void turn_desk_stop(struct turn_desk *d)

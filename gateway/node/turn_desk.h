@@ -40,11 +40,14 @@ struct turn_desk {
     } way[TURN_PEERS_MAX];
     struct addr relayed; /* none: there is no allocation (yet) */
     char reason[TURN_REASON_MAX];
-    struct timer timer; /* to try again, or for new credentials */
+    bool ending;
+    struct timer timer; /* to try again, for new credentials, or to end */
 };
 
 void turn_desk_start(struct turn_desk *d, const struct desk *node,
                      const struct turn_desk_events *events, void *arg);
+/** Gives the address back, a moment after this, when good-byes are through. */
+void turn_desk_end(struct turn_desk *d);
 void turn_desk_stop(struct turn_desk *d);
 
 /** Adds paths by the server to addresses of a peer that is to be dialled. */

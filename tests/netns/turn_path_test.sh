@@ -67,4 +67,9 @@ check "and they come that way" talks carol
 lab mend home bob
 check "also from behind a NAT" within 60 path_is alice "udp direct"
 
+stop() { kill_gateway alice && kill_gateway carol; }
+no_address_is_left() { ! on turn ss -Huan 'sport >= :30000 and sport <= :30190' | grep .; }
+check "gateways that end" stop
+check "give their addresses back" within 3 no_address_is_left
+
 finish
