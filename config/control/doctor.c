@@ -92,12 +92,31 @@ static void find_nat(json_t *list, const json_t *nat)
         field_text(nat, "filtering"), meaning_of(class));
 }
 
+static void find_port_mapping(json_t *list, const json_t *nat)
+{
+    const char *mapping = field_text(nat, "port_mapping");
+
+    if (!is_known(nat, "port_mapping")) {
+        if (is_known(nat, "no_port_mapping") && !json_is_true(json_object_get(nat, "reachable")))
+            add(list, "note", NULL, "no port of a router leads here: %s",
+                field_text(nat, "no_port_mapping"));
+        return;
+    }
+    if (strstr(mapping, "another NAT"))
+        add(list, "note", "the router in front of it must forward the port too, or be a bridge",
+            "the router forwards a port, but has no public address itself: %s", mapping);
+    else if (strstr(mapping, "does not work"))
+        add(list, "note", "does a firewall stand before it?",
+            "the router forwards a port, but nothing comes in: %s", mapping);
+    else
+        add(list, "ok", NULL, "the router forwards a port: %s", mapping);
+}
+
 static void find_reachable(json_t *list, const json_t *nat)
 {
     const json_t *reachable = json_object_get(nat, "reachable");
 
-    if (is_known(nat, "port_mapping"))
-        add(list, "ok", NULL, "the router forwards a port: %s", field_text(nat, "port_mapping"));
+    find_port_mapping(list, nat);
     if (json_is_true(reachable))
         add(list, "ok", NULL, "reachable from outside, unasked");
     else if (json_is_false(reachable))

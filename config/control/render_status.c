@@ -178,6 +178,12 @@ static void print_nat(FILE *out, const json_t *nat)
     }
 }
 
+static void print_port_mapping(FILE *out, const json_t *nat)
+{
+    if (json_is_string(json_object_get(nat, "port_mapping")))
+        (void)fprintf(out, "port   %s\n", field_text(nat, "port_mapping"));
+}
+
 static void print_turn(FILE *out, const json_t *turn)
 {
     const char *state = field_text(turn, "state");
@@ -203,6 +209,7 @@ static void print_head(FILE *out, const json_t *status)
                   field_text(status, "id"), field_text(status, "home"), udp_list, dns_list,
                   field_text(dns, "suffix"), proxy_list);
     print_nat(out, json_object_get(status, "nat"));
+    print_port_mapping(out, json_object_get(status, "nat"));
     print_turn(out, json_object_get(status, "turn"));
 }
 

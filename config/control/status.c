@@ -68,14 +68,16 @@ static json_t *nat_json(struct command_context *c)
 {
     struct node_nat nat;
     char mapping[NODE_TEXT_MAX];
+    bool mapped = node_port_mapping(c->node, mapping);
 
     node_nat(c->node, &nat);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "class",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s?, s:s?, s:o, s:o, s:o}", "class",
                      nat_class_text(nat.class), "mapping", nat_rule_name(nat.mapping), "filtering",
                      nat_rule_name(nat.filtering), "hairpin", answer_json(nat.hairpin), "reachable",
                      answer_json(nat.reachable), "addresses", tried_json(&nat), "port_mapping",
-                     node_port_mapping(c->node, mapping), "public", seen_json(&nat.public),
-                     "public_v6", seen_json(&nat.public_v6), "stun", stun_json(&nat));
+                     mapped ? mapping : NULL, "no_port_mapping", mapped ? NULL : mapping, "public",
+                     seen_json(&nat.public), "public_v6", seen_json(&nat.public_v6), "stun",
+                     stun_json(&nat));
 }
 
 static json_t *turn_json(struct command_context *c)

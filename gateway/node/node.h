@@ -178,8 +178,8 @@ const struct peer_id *node_id(const struct node *n);
 size_t node_addresses(const struct node *n, struct addr *out, size_t max);
 /** As node_addresses(), of TCP and TLS. */
 size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max);
-/** The ports that our routers lead to us, in words for `status`. Returns `out`. */
-const char *node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX]);
+/** Describes the ports that our routers lead to us, for `status`: true. Or says why none does. */
+bool node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX]);
 /** Who hands out our services; NULL: nobody, and peers are told that there is none. */
 void node_serve(struct node *n, const struct node_server *server, void *arg);
 /** Calls w->changed() from now on. Any watch may be taken back from inside of that. */

@@ -256,52 +256,57 @@ static const char *proof_text(const struct portmap *p)
     return "not verified";
 }
 
-static void print_held(const struct portmap *p, instant now, char *out, size_t room)
+/* Returns how many characters it is, which is less than half of NODE_TEXT_MAX. */
+static size_t print_held(const struct portmap *p, instant now, char *out, size_t room)
 {
     char at[ADDR_TEXT_MAX], left[32] = "permanent";
 
     if (p->expires != INSTANT_NEVER)
         (void)snprintf(left, sizeof(left), "%llu s left",
                        (unsigned long long)(p->expires > now ? (p->expires - now) / SEC(1) : 0));
-    (void)snprintf(out, room, "%s %s, %s, %s", portmap_method_name(p->method),
-                   addr_print(&p->external, at), left, proof_text(p));
+    return (size_t)snprintf(out, room, "%s %s, %s, %s", portmap_method_name(p->method),
+                            addr_print(&p->external, at), left, proof_text(p));
 }
 
-static void print(const struct portmap *p, instant now, char *out, size_t room)
+static void print_none(const struct portmap *p, char *out, size_t room)
 {
     switch (p->phase) {
     case PORTMAP_OFF:
+    case PORTMAP_HELD:
+    case PORTMAP_RENEWING:
         break;
     case PORTMAP_RACING:
     case PORTMAP_DELETING:
-        (void)snprintf(out, room, "asking the router");
-        return;
-    case PORTMAP_HELD:
-    case PORTMAP_RENEWING:
-        print_held(p, now, out, room);
+        (void)snprintf(out, room, "the router is being asked");
         return;
     case PORTMAP_NONE:
         if (p->refusal)
-            (void)snprintf(out, room, "none: the router refuses (code %u)", p->refusal);
+            (void)snprintf(out, room, "the router refuses (code %u)", p->refusal);
         else
-            (void)snprintf(out, room, "none: the router knows no PCP, NAT-PMP or UPnP");
+            (void)snprintf(out, room, "the router knows none of PCP, NAT-PMP and UPnP");
         return;
     }
-    (void)snprintf(out, room, "none: no router to ask");
+    (void)snprintf(out, room, "there is no router to ask");
 }
 
-const char *portmap_desk_text(const struct portmap_desk *d, char out[static NODE_TEXT_MAX])
+bool portmap_desk_print(const struct portmap_desk *d, char out[static NODE_TEXT_MAX])
 {
+    bool any = false;
+    size_t len = 0;
+
     if (!d->node) {
-        (void)snprintf(out, NODE_TEXT_MAX, "off");
-        return out;
+        (void)snprintf(out, NODE_TEXT_MAX, "turned off");
+        return false;
     }
-    instant now = env_now(d->node->env);
-    print(&d->place[0].map, now, out, NODE_TEXT_MAX);
-    size_t len = strlen(out);
-    if (!portmap_is_held(&d->place[1].map) || len + 4 >= NODE_TEXT_MAX)
-        return out;
-    memcpy(out + len, "; ", 3);
-    print(&d->place[1].map, now, out + len + 2, NODE_TEXT_MAX - len - 2);
-    return out;
+    for (unsigned i = 0; i < PORTMAP_DESK_MAX; i++) {
+        const struct portmap *p = &d->place[i].map;
+        if (!portmap_is_held(p))
+            continue;
+        len += (size_t)snprintf(out + len, NODE_TEXT_MAX - len, "%s", any ? "; " : "");
+        len += print_held(p, env_now(d->node->env), out + len, NODE_TEXT_MAX - len);
+        any = true;
+    }
+    if (!any)
+        print_none(&d->place[0].map, out, NODE_TEXT_MAX);
+    return any;
 }

@@ -56,5 +56,6 @@ void portmap_desk_stop(struct portmap_desk *d);
 struct addr portmap_desk_address(const struct portmap_desk *d, bool v6);
 /** Has somebody outside come in by one of them? */
 bool portmap_desk_is_reached(const struct portmap_desk *d);
-/** For `status`: "pcp 203.0.113.7:4433, 3412 s left, not verified". Returns `out`. */
-const char *portmap_desk_text(const struct portmap_desk *d, char out[static NODE_TEXT_MAX]);
+/** For `status`: true and "pcp 203.0.113.7:4433, 3412 s left, not verified"; or false and why there
+ *  is no mapping: "the router refuses (code 2)". */
+bool portmap_desk_print(const struct portmap_desk *d, char out[static NODE_TEXT_MAX]);

@@ -193,7 +193,7 @@ void node_nat(const struct node *n, struct node_nat *out)
     view_servers(v6, out);
 }
 
-const char *node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
+bool node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
 {
-    return portmap_desk_text(&n->portmap, out);
+    return portmap_desk_print(&n->portmap, out);
 }

@@ -46,11 +46,11 @@ const struct peer_id *node_id(const struct node *n)
     return &n->id;
 }
 
-const char *node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
+bool node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
 {
     (void)n;
-    (void)snprintf(out, NODE_TEXT_MAX, "off");
-    return out;
+    (void)snprintf(out, NODE_TEXT_MAX, "turned off");
+    return false;
 }
 
 size_t node_addresses(const struct node *n, struct addr *out, size_t max)

@@ -145,12 +145,25 @@ static void a_mapped_port_that_nothing_comes_through_means_a_second_router(void 
     finds("note", "not reachable from outside", "double NAT");
 }
 
+static void a_port_mapping_that_does_not_help_is_explained(void **state)
+{
+    (void)state;
+    examine("{\"nat\": {\"port_mapping\": \"pcp 10.0.0.9:4433, 99 s left, behind another NAT\"}}");
+    finds("note", "no public address itself", "bridge");
+    examine("{\"nat\": {\"port_mapping\": \"upnp 203.0.113.7:4433, permanent, does not work from"
+            " outside\"}}");
+    finds("note", "nothing comes in", "firewall");
+    examine("{\"nat\": {\"port_mapping\": null, \"no_port_mapping\": \"the router refuses\"}}");
+    finds("note", "leads here: the router refuses", NULL);
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_teardown(f, forget)
     const struct CMUnitTest tests[] = {
         SENTENCE(a_gateway_that_knows_nothing_is_told_whom_to_ask),
         SENTENCE(a_good_network_has_nothing_to_complain_of),
+        SENTENCE(a_port_mapping_that_does_not_help_is_explained),
         SENTENCE(a_symmetric_nat_and_a_relayed_peer_are_explained),
         SENTENCE(blocked_udp_and_silent_relays_are_problems),
         SENTENCE(servers_that_lie_or_are_silent_are_named),
