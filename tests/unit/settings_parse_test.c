@@ -61,7 +61,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
     char text[ADDR_TEXT_MAX];
 
     assert_int_equal(parse(&s, "[gateway]\nlisten = 192.0.2.1:4433\nport=random\n"
-                               "external = 203.0.113.4:4433\n"
+                               "external = 203.0.113.4:4433\ntcp = on\n"
                                "nickname = alice\nnetwork = lab\n"
                                "[dns]\nlisten = 127.0.0.1:53\nsuffix = home.arpa\n"
                                "forward = yes\nupstream = 9.9.9.9:53, [2620:fe::fe]:53\n"
@@ -69,10 +69,12 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[local]\nusers = alice, bob\n"
                                "[lan]\nmode = off\n"
                                "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433\n"
-                               "rate = 1M\ndaily = 2G\n"
+                               "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
                                "[portmap]\nmode = off\n"
                                "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
                                "[punch]\nmode = off\nbirthday = off\nopener_ttl = 5\n"
+                               "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
+                               "password = pw\nsecret = xyz\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
                                "max_peers = 7\n"),
                      0);
@@ -90,6 +92,10 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.lan_mode, SETTINGS_LAN_OFF);
     assert_int_equal(s.relay_serve, SETTINGS_RELAY_FRIENDS);
     assert_int_equal(s.relay_use.count, 1);
+    assert_true(s.gateway_tcp);
+    assert_int_equal(s.relay_tls_listen.count, 1);
+    assert_int_equal(s.turn_use.count, 1);
+    assert_string_equal(s.turn_username, "me");
     assert_int_equal(s.relay_rate, 1 << 20);
     assert_int_equal(s.relay_daily, UINT64_C(2) << 30);
     assert_int_equal(s.portmap_mode, SETTINGS_PORTMAP_OFF);
