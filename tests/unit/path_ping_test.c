@@ -9,38 +9,38 @@
 
 #include <cmocka.h>
 
-#include "tests/support/path_world.h"
+#include "tests/support/path_duo.h"
 
 static void an_idle_session_costs_a_ping_each_25_s(void **state)
 {
     (void)state;
-    world_begin();
-    world_run(SEC(70));
-    unsigned before = world.sent[0] + world.sent[1];
-    world_run(SEC(600));
-    assert_in_range(world.sent[0] + world.sent[1] - before, 2 * 600 / 28, 2 * 600 / 25);
+    duo_begin();
+    duo_run(SEC(70));
+    unsigned before = duo.sent[0] + duo.sent[1];
+    duo_run(SEC(600));
+    assert_in_range(duo.sent[0] + duo.sent[1] - before, 2 * 600 / 28, 2 * 600 / 25);
 }
 
 static void an_unanswering_target_gets_at_most_twenty(void **state)
 {
     (void)state;
-    world_begin();
-    world_run(SEC(1));
-    world.link[1].lost[0] = world.link[1].lost[1] = true;
-    world_talk();
-    world_add(DIALLER, 1);
-    world_run(SEC(14));
-    assert_int_equal(world.over[1], 20);
-    assert_int_equal(world_slot_of(DIALLER, 1)->state, PATH_FAILED);
-    world_run(SEC(300));
-    assert_int_equal(world.over[1], 20);
+    duo_begin();
+    duo_run(SEC(1));
+    duo.link[1].lost[0] = duo.link[1].lost[1] = true;
+    duo_talk();
+    duo_add(DIALLER, 1);
+    duo_run(SEC(14));
+    assert_int_equal(duo.over[1], 20);
+    assert_int_equal(duo_slot_of(DIALLER, 1)->state, PATH_FAILED);
+    duo_run(SEC(300));
+    assert_int_equal(duo.over[1], 20);
 }
 
 static void a_side_without_probes_is_left_alone(void **state)
 {
     (void)state;
-    world_begin();
-    struct path_set_options o = world_options(DIALLER);
+    duo_begin();
+    struct path_set_options o = duo_options(DIALLER);
     struct path_set lone;
     uint8_t out[PROBE_MAX];
     struct path to;
@@ -61,26 +61,26 @@ static void a_side_without_probes_is_left_alone(void **state)
 static void while_packets_come_the_current_path_is_not_asked(void **state)
 {
     (void)state;
-    world_begin();
-    world.link[0].delay = MSEC(4); /* good enough to look for no other */
-    world_talk();
-    world_run(SEC(2));
-    unsigned before = world.sent[0] + world.sent[1];
-    world_run(SEC(600));
-    assert_int_equal(world.sent[0] + world.sent[1] - before, 0);
+    duo_begin();
+    duo.link[0].delay = MSEC(4); /* good enough to look for no other */
+    duo_talk();
+    duo_run(SEC(2));
+    unsigned before = duo.sent[0] + duo.sent[1];
+    duo_run(SEC(600));
+    assert_int_equal(duo.sent[0] + duo.sent[1] - before, 0);
 }
 
 static void others_are_measured_each_minute(void **state)
 {
     (void)state;
-    world_begin();
-    world.link[1].delay = MSEC(12);
-    world_add(DIALLER, 1);
-    world_talk();
-    world_run(SEC(5));
-    unsigned before = world.sent[0] + world.sent[1];
-    world_run(SEC(600));
-    assert_in_range(world.sent[0] + world.sent[1] - before, 4 * 2 * 9, 4 * 2 * 13);
+    duo_begin();
+    duo.link[1].delay = MSEC(12);
+    duo_add(DIALLER, 1);
+    duo_talk();
+    duo_run(SEC(5));
+    unsigned before = duo.sent[0] + duo.sent[1];
+    duo_run(SEC(600));
+    assert_in_range(duo.sent[0] + duo.sent[1] - before, 4 * 2 * 9, 4 * 2 * 13);
 }
 
 int main(void)

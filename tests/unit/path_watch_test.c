@@ -9,103 +9,103 @@
 
 #include <cmocka.h>
 
-#include "tests/support/path_world.h"
+#include "tests/support/path_duo.h"
 
 static void silence_is_suspect_after_3_s_and_left_after_6500_ms(void **state)
 {
     (void)state;
-    world_begin();
-    world.link[1].delay = MSEC(50);
-    world_add(DIALLER, 1);
-    world_talk();
-    world_run(SEC(5));
-    assert_int_equal(world_link_of(DIALLER), 0);
-    world.link[0].lost[0] = world.link[0].lost[1] = true;
-    world.link[1].lost[ACCEPTOR] = true; /* it cannot tell which of the two is better off */
-    world_run(MSEC(2900));
-    assert_false(path_set_is_suspect(&world.set[DIALLER]));
-    world_run(MSEC(200));
-    assert_true(path_set_is_suspect(&world.set[DIALLER]));
-    world_run(MSEC(3300));
-    assert_int_equal(world_link_of(DIALLER), 0);
-    world_run(MSEC(200));
-    world.link[1].lost[ACCEPTOR] = false;
-    world_run(MSEC(1200));
-    assert_int_equal(world_link_of(DIALLER), 1);
-    assert_int_equal(world_link_of(ACCEPTOR), 1);
-    assert_false(path_set_is_suspect(&world.set[DIALLER]));
-    world_run(SEC(30));
-    assert_int_equal(world_link_of(DIALLER), 1);
-    assert_int_equal(world.switches[DIALLER] + world.switches[ACCEPTOR], 2);
+    duo_begin();
+    duo.link[1].delay = MSEC(50);
+    duo_add(DIALLER, 1);
+    duo_talk();
+    duo_run(SEC(5));
+    assert_int_equal(duo_link_of(DIALLER), 0);
+    duo.link[0].lost[0] = duo.link[0].lost[1] = true;
+    duo.link[1].lost[ACCEPTOR] = true; /* it cannot tell which of the two is better off */
+    duo_run(MSEC(2900));
+    assert_false(path_set_is_suspect(&duo.set[DIALLER]));
+    duo_run(MSEC(200));
+    assert_true(path_set_is_suspect(&duo.set[DIALLER]));
+    duo_run(MSEC(3300));
+    assert_int_equal(duo_link_of(DIALLER), 0);
+    duo_run(MSEC(200));
+    duo.link[1].lost[ACCEPTOR] = false;
+    duo_run(MSEC(1200));
+    assert_int_equal(duo_link_of(DIALLER), 1);
+    assert_int_equal(duo_link_of(ACCEPTOR), 1);
+    assert_false(path_set_is_suspect(&duo.set[DIALLER]));
+    duo_run(SEC(30));
+    assert_int_equal(duo_link_of(DIALLER), 1);
+    assert_int_equal(duo.switches[DIALLER] + duo.switches[ACCEPTOR], 2);
 }
 
 static void with_nowhere_to_go_it_stays_and_recovers(void **state)
 {
     (void)state;
-    world_begin();
-    world_talk();
-    world_run(SEC(2));
-    world.link[0].lost[0] = world.link[0].lost[1] = true;
-    world_run(SEC(25));
-    assert_true(path_set_is_suspect(&world.set[DIALLER]));
-    world.link[0].lost[0] = world.link[0].lost[1] = false;
-    world_run(MSEC(100));
-    assert_false(path_set_is_suspect(&world.set[DIALLER]));
-    assert_int_equal(world.switches[DIALLER], 0);
+    duo_begin();
+    duo_talk();
+    duo_run(SEC(2));
+    duo.link[0].lost[0] = duo.link[0].lost[1] = true;
+    duo_run(SEC(25));
+    assert_true(path_set_is_suspect(&duo.set[DIALLER]));
+    duo.link[0].lost[0] = duo.link[0].lost[1] = false;
+    duo_run(MSEC(100));
+    assert_false(path_set_is_suspect(&duo.set[DIALLER]));
+    assert_int_equal(duo.switches[DIALLER], 0);
 }
 
 static void a_path_dead_in_one_direction_is_left(void **state)
 {
     (void)state;
-    world_begin();
-    world.link[1].delay = MSEC(30);
-    world_add(DIALLER, 1);
-    world_talk();
-    world_run(SEC(5));
-    world.link[0].lost[DIALLER] = true; /* we hear them, they do not hear us */
-    world_run(SEC(30));
-    assert_int_equal(world_link_of(DIALLER), 1);
-    assert_int_equal(world_link_of(ACCEPTOR), 1);
+    duo_begin();
+    duo.link[1].delay = MSEC(30);
+    duo_add(DIALLER, 1);
+    duo_talk();
+    duo_run(SEC(5));
+    duo.link[0].lost[DIALLER] = true; /* we hear them, they do not hear us */
+    duo_run(SEC(30));
+    assert_int_equal(duo_link_of(DIALLER), 1);
+    assert_int_equal(duo_link_of(ACCEPTOR), 1);
 }
 
 static void after_a_kick_a_dead_path_is_left_sooner(void **state)
 {
     (void)state;
-    world_begin();
-    world.link[1].delay = MSEC(50);
-    world_add(DIALLER, 1);
-    world_run(SEC(5));
-    world.link[0].lost[0] = world.link[0].lost[1] = true;
-    path_set_kick(&world.set[DIALLER], world.now);
-    world_flush(DIALLER);
-    world_run(SEC(1));
-    assert_int_equal(world_link_of(DIALLER), 1);
-    assert_int_equal(world_link_of(ACCEPTOR), 1);
+    duo_begin();
+    duo.link[1].delay = MSEC(50);
+    duo_add(DIALLER, 1);
+    duo_run(SEC(5));
+    duo.link[0].lost[0] = duo.link[0].lost[1] = true;
+    path_set_kick(&duo.set[DIALLER], duo.now);
+    duo_flush(DIALLER);
+    duo_run(SEC(1));
+    assert_int_equal(duo_link_of(DIALLER), 1);
+    assert_int_equal(duo_link_of(ACCEPTOR), 1);
 }
 
 static void heavy_loss_neither_fails_nor_moves_it(void **state)
 {
     (void)state;
-    world_begin();
-    world_add(DIALLER, 1);
-    world_talk();
+    duo_begin();
+    duo_add(DIALLER, 1);
+    duo_talk();
     for (unsigned i = 0; i < 300; i++) { /* every other 100 ms nothing passes */
-        world.link[0].lost[0] = world.link[0].lost[1] = i % 2;
-        world_run(MSEC(100));
+        duo.link[0].lost[0] = duo.link[0].lost[1] = i % 2;
+        duo_run(MSEC(100));
     }
-    assert_int_equal(world.switches[0] + world.switches[1], 0);
+    assert_int_equal(duo.switches[0] + duo.switches[1], 0);
 }
 
 static void a_cut_is_survived_within_two_seconds(void **state)
 {
     (void)state;
-    world_begin_direct_with_spare();
-    world_cut(1);
-    world_run(MSEC(1200));
-    assert_false(path_set_is_suspect(&world.set[DIALLER]));
-    world_run(MSEC(800));
-    world_both_are_on(0);
-    assert_int_equal(world_switches(), 2);
+    duo_begin_direct_with_spare();
+    duo_cut(1);
+    duo_run(MSEC(1200));
+    assert_false(path_set_is_suspect(&duo.set[DIALLER]));
+    duo_run(MSEC(800));
+    duo_both_are_on(0);
+    assert_int_equal(duo_switches(), 2);
 }
 
 static void what_was_cut_is_used_again_when_it_is_back(void **state)
@@ -113,53 +113,53 @@ static void what_was_cut_is_used_again_when_it_is_back(void **state)
     static const instant away[] = {SEC(2), SEC(8), SEC(20), SEC(300)};
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
-        world_begin_direct_with_spare();
-        world_cut(1);
-        world_run(away[i]);
-        world_both_are_on(0);
-        world_mend(1);
-        world_run(away[i] < SEC(10) ? MSEC(1100) : SEC(11));
-        world_both_are_on(1);
-        assert_int_equal(world_switches(), 4);
+        duo_begin_direct_with_spare();
+        duo_cut(1);
+        duo_run(away[i]);
+        duo_both_are_on(0);
+        duo_mend(1);
+        duo_run(away[i] < SEC(10) ? MSEC(1100) : SEC(11));
+        duo_both_are_on(1);
+        assert_int_equal(duo_switches(), 4);
     }
 }
 
 static void a_dead_path_is_left_although_nothing_is_sent(void **state)
 {
     (void)state;
-    world_begin_direct_with_spare();
-    world.talking = false;
-    world_run(SEC(1));
-    world_cut(1);
-    world_run(SEC(7)); /* 5 s until it is asked */
-    world_both_are_on(0);
+    duo_begin_direct_with_spare();
+    duo.talking = false;
+    duo_run(SEC(1));
+    duo_cut(1);
+    duo_run(SEC(7)); /* 5 s until it is asked */
+    duo_both_are_on(0);
 }
 
 static void a_dead_relay_is_left_for_its_spare(void **state)
 {
     (void)state;
-    world_begin_with_relay(MSEC(30), MSEC(40));
-    world.link[1].kind = PATH_RELAY;
-    world_talk();
-    world_add_direct();
-    world_run(SEC(20));
-    world_both_are_on(0);
-    world_cut(0);
-    world_run(SEC(2));
-    world_both_are_on(1);
+    duo_begin_with_relay(MSEC(30), MSEC(40));
+    duo.link[1].kind = PATH_RELAY;
+    duo_talk();
+    duo_add_direct();
+    duo_run(SEC(20));
+    duo_both_are_on(0);
+    duo_cut(0);
+    duo_run(SEC(2));
+    duo_both_are_on(1);
 }
 
 static void a_path_on_which_a_third_is_lost_is_kept(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        world_begin_direct_with_spare();
-        world.chance = seed;
-        world.link[1].loss = 300;
-        world.rare = true;
-        world_run(SEC(1200));
-        world_both_are_on(1);
-        assert_int_equal(world_switches(), 0);
+        duo_begin_direct_with_spare();
+        duo.chance = seed;
+        duo.link[1].loss = 300;
+        duo.rare = true;
+        duo_run(SEC(1200));
+        duo_both_are_on(1);
+        assert_int_equal(duo_switches(), 0);
     }
 }
 
@@ -167,73 +167,73 @@ static void an_outage_of_both_moves_nobody(void **state)
 {
     (void)state;
     for (instant span = MSEC(300); span < SEC(20); span = span * 3 / 2) {
-        world_begin_direct_with_spare();
-        world_cut(0);
-        world_cut(1);
-        world_run(span);
-        world_mend(0);
-        world_mend(1);
-        world_run(SEC(30));
-        world_both_are_on(1);
-        assert_int_equal(world_switches(), 0);
+        duo_begin_direct_with_spare();
+        duo_cut(0);
+        duo_cut(1);
+        duo_run(span);
+        duo_mend(0);
+        duo_mend(1);
+        duo_run(SEC(30));
+        duo_both_are_on(1);
+        assert_int_equal(duo_switches(), 0);
     }
 }
 
 static void a_link_that_comes_and_goes_is_tried_less_and_less(void **state)
 {
     (void)state;
-    world_begin_with_relay(MSEC(30), MSEC(5));
-    world_talk();
-    world_add_direct();
+    duo_begin_with_relay(MSEC(30), MSEC(5));
+    duo_talk();
+    duo_add_direct();
     for (unsigned i = 0; i < 100; i++) {
-        world_mend(1);
-        world_run(SEC(3));
-        world_cut(1);
-        world_run(SEC(3));
+        duo_mend(1);
+        duo_run(SEC(3));
+        duo_cut(1);
+        duo_run(SEC(3));
     }
-    assert_true(world_switches() < 44); /* not 200 */
-    world_mend(1);
-    world_run(SEC(180));
-    world_both_are_on(1);
+    assert_true(duo_switches() < 44); /* not 200 */
+    duo_mend(1);
+    duo_run(SEC(180));
+    duo_both_are_on(1);
 }
 
 static void a_carrier_that_ends_is_left_at_once(void **state)
 {
     (void)state;
-    world_begin_direct_with_spare();
-    struct path p = world_path_of(DIALLER, 1);
-    path_set_gone(&world.set[DIALLER], world.now, &p);
-    world_note_switch(DIALLER);
-    assert_int_equal(world_link_of(DIALLER), 0);
-    assert_null(path_table_find(&world.set[DIALLER], &p));
-    p = world_path_of(DIALLER, 2); /* one that it does not know */
-    path_set_gone(&world.set[DIALLER], world.now, &p);
-    world_flush(DIALLER);
-    world.link[1].lost[0] = world.link[1].lost[1] = true;
-    world_run(MSEC(100));
-    world_both_are_on(0);
+    duo_begin_direct_with_spare();
+    struct path p = duo_path_of(DIALLER, 1);
+    path_set_gone(&duo.set[DIALLER], duo.now, &p);
+    duo_note_switch(DIALLER);
+    assert_int_equal(duo_link_of(DIALLER), 0);
+    assert_null(path_table_find(&duo.set[DIALLER], &p));
+    p = duo_path_of(DIALLER, 2); /* one that it does not know */
+    path_set_gone(&duo.set[DIALLER], duo.now, &p);
+    duo_flush(DIALLER);
+    duo.link[1].lost[0] = duo.link[1].lost[1] = true;
+    duo_run(MSEC(100));
+    duo_both_are_on(0);
 }
 
 static void when_nothing_else_works_the_first_to_answer_is_taken(void **state)
 {
     (void)state;
-    world_begin_with_relay(MSEC(30), MSEC(40));
-    world.link[1].kind = PATH_RELAY;
-    world_talk();
-    world_add_direct();
-    world_run(SEC(2));
-    world_cut(1);
-    world_run(SEC(150)); /* it has failed */
-    struct path p = world_path_of(DIALLER, 0);
-    world_cut(0);
-    path_set_gone(&world.set[DIALLER], world.now, &p);
-    world_flush(DIALLER);
-    world_run(SEC(1));
-    assert_int_equal(world_link_of(DIALLER), 0);
-    world_mend(1);
-    world_run(SEC(1));
-    assert_int_equal(world_link_of(DIALLER), 1);
-    assert_int_equal(world_link_of(ACCEPTOR), 1);
+    duo_begin_with_relay(MSEC(30), MSEC(40));
+    duo.link[1].kind = PATH_RELAY;
+    duo_talk();
+    duo_add_direct();
+    duo_run(SEC(2));
+    duo_cut(1);
+    duo_run(SEC(150)); /* it has failed */
+    struct path p = duo_path_of(DIALLER, 0);
+    duo_cut(0);
+    path_set_gone(&duo.set[DIALLER], duo.now, &p);
+    duo_flush(DIALLER);
+    duo_run(SEC(1));
+    assert_int_equal(duo_link_of(DIALLER), 0);
+    duo_mend(1);
+    duo_run(SEC(1));
+    assert_int_equal(duo_link_of(DIALLER), 1);
+    assert_int_equal(duo_link_of(ACCEPTOR), 1);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /**
  * Two path sets joined by links with delay, loss and narrow places, under a virtual clock: the
- * stage of the tests of path_*. There is one world at a time.
+ * stage of the tests of path_*. There is one duo at a time.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct flying {
     size_t len;
 };
 
-struct path_world {
+struct path_duo {
     struct path_set set[2];
     struct link link[LINKS];
     struct flying flight[FLIGHT_MAX];
@@ -47,44 +47,44 @@ struct path_world {
     uint64_t chance;
 };
 
-extern struct path_world world;
+extern struct path_duo duo;
 
-struct addr world_address(const char *text);
-struct path world_path_to(const struct addr *a);
+struct addr duo_address(const char *text);
+struct path duo_path_to(const struct addr *a);
 /** A link as a side sees it. */
-struct path world_path_of(int side, unsigned link);
-struct path_set_options world_options(int side);
+struct path duo_path_of(int side, unsigned link);
+struct path_set_options duo_options(int side);
 /** Two sides that have shaken hands over the first link. */
-void world_begin(void);
+void duo_begin(void);
 /** Data that a side sends by a path; it arrives if there is such a link. */
-void world_send_over(int from, const struct path *path, const uint8_t *data, size_t len);
-/** Counts a switch; world_flush() does. */
-void world_note_switch(int side);
+void duo_send_over(int from, const struct path *path, const uint8_t *data, size_t len);
+/** Counts a switch; duo_flush() does. */
+void duo_note_switch(int side);
 /** Sends what is due. */
-void world_flush(int side);
+void duo_flush(int side);
 /** Lets time go on. */
-void world_run(instant span);
+void duo_run(instant span);
 /** Both send data from now on. */
-void world_talk(void);
+void duo_talk(void);
 /** Tells a side of a link. */
-void world_add(int side, unsigned link);
+void duo_add(int side, unsigned link);
 /** The link that a side sends over, or -1. */
-int world_link_of(int side);
+int duo_link_of(int side);
 /** What a side knows of a link. */
-struct path_slot *world_slot_of(int side, unsigned link);
+struct path_slot *duo_slot_of(int side, unsigned link);
 /** How many places are taken. */
-unsigned world_count_paths(const struct path_set *s);
+unsigned duo_count_paths(const struct path_set *s);
 /** The first link is a relay, the second, still unknown, a straight one. */
-void world_begin_with_relay(instant relay, instant direct);
+void duo_begin_with_relay(instant relay, instant direct);
 /** Both of the second. */
-void world_add_direct(void);
+void duo_add_direct(void);
 /** Fails the test unless both sides send over this link. */
-void world_both_are_on(int link);
+void duo_both_are_on(int link);
 /** A link loses everything, both ways. */
-void world_cut(unsigned link);
+void duo_cut(unsigned link);
 /** It does not any more. */
-void world_mend(unsigned link);
+void duo_mend(unsigned link);
 /** Both have been on the second for a while, with data, and the relay is their spare. */
-void world_begin_direct_with_spare(void);
+void duo_begin_direct_with_spare(void);
 /** Of both sides. */
-unsigned world_switches(void);
+unsigned duo_switches(void);
