@@ -2,12 +2,21 @@
 
 #include <stddef.h>
 
-static struct punch_spent *find(struct punch_budget *b, const struct addr *a)
+/* Routers keep what nobody answered for 30 s (Linux) to some minutes (RFC 4787 asks for two). */
+#define MAPPING_LASTS SEC(45)
+
+static const struct punch_spent *look_for(const struct punch_budget *b, const struct addr *a)
 {
     for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++)
         if (addr_equal(&b->spent[i].addr, a))
             return &b->spent[i];
     return NULL;
+}
+
+static struct punch_spent *find(struct punch_budget *b, const struct addr *a)
+{
+    const struct punch_spent *s = look_for(b, a);
+    return s ? &b->spent[s - b->spent] : NULL;
 }
 
 static bool is_over(const struct punch_spent *s, instant now)
@@ -53,4 +62,17 @@ void punch_budget_answered(struct punch_budget *b, const struct addr *a)
     struct punch_spent *s = find(b, a);
     if (s)
         s->answered = true;
+}
+
+void punch_budget_sent(struct punch_budget *b, instant now, const struct addr *a)
+{
+    struct punch_spent *s = find(b, a);
+    if (s)
+        s->sent = now;
+}
+
+bool punch_budget_has_mapping(const struct punch_budget *b, instant now, const struct addr *a)
+{
+    const struct punch_spent *s = look_for(b, a);
+    return s && s->sent > 0 && now < s->sent + MAPPING_LASTS;
 }

@@ -23,6 +23,7 @@ struct punch_budget {
         instant since;
         unsigned probes;
         bool answered;
+        instant sent; /* last by a main socket, 0: never */
     } spent[PUNCH_BUDGET_ADDRESSES];
 };
 
@@ -30,5 +31,9 @@ struct punch_budget {
  * than can be counted. The ports of a search, which get one or a few each, are let through when
  * enough ports of that host are counted. */
 MUST_USE bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a);
+/** One was sent to it by a main socket. */
+void punch_budget_sent(struct punch_budget *b, instant now, const struct addr *a);
+/** Was that so lately that our NAT still has a mapping for it? */
+bool punch_budget_has_mapping(const struct punch_budget *b, instant now, const struct addr *a);
 /** The peer was heard from there: probes are welcome. */
 void punch_budget_answered(struct punch_budget *b, const struct addr *a);

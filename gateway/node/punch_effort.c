@@ -167,7 +167,14 @@ static bool is_used(const struct effort *e)
 
 static void fill_random(void *arg, void *out, size_t len)
 {
-    env_random(arg, out, len);
+    const struct effort *e = arg;
+    env_random(e->means->node->env, out, len);
+}
+
+static bool has_mapping(void *arg, const struct addr *to)
+{
+    const struct effort *e = arg;
+    return punch_budget_has_mapping(&e->budget, now_of(e), to);
 }
 
 static bool has_family(const struct hub *h, bool v6)
@@ -250,7 +257,8 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         .v4 = has_family(node->hub, false),
         .v6 = has_family(node->hub, true),
         .random = fill_random,
-        .arg = node->env,
+        .has_mapping = has_mapping,
+        .arg = e,
         .rate = &e->means->rate,
     };
     const struct punch_place place = {

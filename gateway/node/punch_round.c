@@ -130,7 +130,10 @@ static bool path_of(const struct punch_round *r, const struct punch_send *probe,
 /* What has a hop limit ends in our own network. */
 static bool may_send(struct punch_round *r, instant now, const struct punch_send *probe)
 {
-    return probe->ttl > 0 || punch_budget_take(r->at.budget, now, &probe->to);
+    bool may = probe->ttl > 0 || punch_budget_take(r->at.budget, now, &probe->to);
+    if (may && probe->socket == 0)
+        punch_budget_sent(r->at.budget, now, &probe->to);
+    return may;
 }
 
 void punch_round_run(struct punch_round *r, instant now)

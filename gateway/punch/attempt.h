@@ -48,7 +48,10 @@ struct punch_options {
     bool guessing; /* both agree to search by birthday and block scan */
     bool v4, v6;   /* families that we have a main socket of */
     void (*random)(void *arg, void *out, size_t len);
-    void *arg;
+    /** Has our NAT a mapping for this address and the main socket already, from an earlier round?
+     *  NULL: for none. */
+    bool (*has_mapping)(void *arg, const struct addr *to);
+    void *arg; /* of both */
     /** Of all rounds of a gateway together: zeroed at first, borrowed, outlives them. NULL: the
      *  round's own. */
     struct bucket *rate;

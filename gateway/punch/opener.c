@@ -20,6 +20,13 @@ instant punch_opener_due(const struct punch *p)
     return next_unopened(p) < p->candidates ? p->began : INSTANT_NEVER;
 }
 
+/* A NAT that counts does so once for each destination. */
+static bool is_new(const struct punch *p, const struct punch_target *t)
+{
+    const struct punch_options *o = &p->options;
+    return t->socket != 0 || !o->has_mapping || !o->has_mapping(o->arg, &t->addr);
+}
+
 bool punch_opener_output(struct punch *p, struct punch_send *out)
 {
     unsigned next = next_unopened(p);
@@ -27,6 +34,6 @@ bool punch_opener_output(struct punch *p, struct punch_send *out)
         return false;
     struct punch_target *t = &p->candidate[next];
     t->opened = true;
-    punch_send_opener(p, &t->addr, t->socket, true, out);
+    punch_send_opener(p, &t->addr, t->socket, is_new(p, t), out);
     return true;
 }

@@ -5,7 +5,9 @@
  * router unasked might poison it (opener.c).
  *
  * Two of them: our n-th new mapping sends to their n-th port, and theirs likewise, so that each
- * sends from where the other sends to. Nobody has to know how many mappings the other has spent. */
+ * sends from where the other sends to. Nobody has to know how many mappings the other has spent.
+ * Each side does so from a fresh socket: what an earlier round sent from an old one has its mapping
+ * already. */
 #include "gateway/punch/strategy.h"
 
 #define PORTS        16 /* connectivity.md 4.6 */
@@ -29,6 +31,7 @@ static void begin(struct punch *p)
         r->due += SEARCH_AFTER;
         break;
     case PUNCH_BOTH:
+        punch_take_sockets(p, 1);
         break;
     case PUNCH_IDLE:
         r->due = INSTANT_NEVER;
@@ -69,7 +72,7 @@ static bool search(struct punch *p, struct punch_send *out)
 static bool both(struct punch *p, struct punch_send *out)
 {
     struct punch_run *r = &p->run;
-    struct punch_send probe = {.socket = 0, .ttl = r->pass == 0 ? punch_ttl(p) : 0};
+    struct punch_send probe = {.socket = r->first, .ttl = r->pass == 0 ? punch_ttl(p) : 0};
     if (r->pass == 0) {
         p->mappings++;
         r->port[r->sent] = punch_port_after(p, p->mappings);

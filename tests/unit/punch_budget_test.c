@@ -70,6 +70,21 @@ static void hosts_that_cannot_be_counted_get_nothing(void **state)
     assert_true(punch_budget_take(&b, SEC(3601), &more));
 }
 
+static void knows_for_a_while_where_a_main_socket_has_sent_to(void **state)
+{
+    struct punch_budget b = {0};
+    const struct addr a = port(5000), other = port(5001);
+    (void)state;
+    punch_budget_sent(&b, SEC(1), &a); /* not counted */
+    assert_false(punch_budget_has_mapping(&b, SEC(1), &a));
+    assert_int_equal(take(&b, SEC(1), 5000, 1), 1);
+    assert_false(punch_budget_has_mapping(&b, SEC(1), &a)); /* by another socket */
+    punch_budget_sent(&b, SEC(1), &a);
+    assert_true(punch_budget_has_mapping(&b, SEC(30), &a));
+    assert_false(punch_budget_has_mapping(&b, SEC(30), &other));
+    assert_false(punch_budget_has_mapping(&b, SEC(60), &a));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +92,7 @@ int main(void)
         cmocka_unit_test(one_that_answered_gets_as_many_as_it_takes),
         cmocka_unit_test(the_first_ports_of_a_host_are_counted_and_the_rest_is_let_through),
         cmocka_unit_test(hosts_that_cannot_be_counted_get_nothing),
+        cmocka_unit_test(knows_for_a_while_where_a_main_socket_has_sent_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
