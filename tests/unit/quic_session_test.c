@@ -94,8 +94,11 @@ static void a_refusal_gets_through_a_lossy_network(void **state)
         link.side[1].refuse = true;
         (void)link_dial(&link);
         assert_true(link_run_until(&link, &link.side[0].ended, SEC(60)));
+        /* Or nothing of it arrived; or only that the other side knows us no more. */
         assert_true((link.side[0].why.why == QUIC_END_REFUSED && link.side[0].why.proven) ||
-                    link.side[0].why.why == QUIC_END_TIMED_OUT);
+                    link.side[0].why.why == QUIC_END_TIMED_OUT ||
+                    link.side[0].why.why == QUIC_END_RESET);
+        assert_int_equal(link.side[0].connected, 0);
         link_deinit(&link);
     }
     link_init(&link, 1, NULL);
@@ -208,8 +211,8 @@ static void doubts_a_session_that_is_silent_until_it_is_heard_again(void **state
     link_run(&link, SEC(60));
     assert_int_equal(link.side[0].doubts + link.side[1].doubts, 0);
     link.side[0].deaf = link.side[1].deaf = true;
-    link_run(&link, SEC(14)); /* a keep-alive, and 3 s without an answer */
-    assert_int_equal(link.side[0].doubts, 1);
+    /* a keep-alive, and 3 s without an answer */
+    assert_true(link_run_until(&link, &link.side[0].doubts, SEC(33)));
     quic_conn_info(link.side[0].conn, &info);
     assert_true(info.in_doubt);
     link.side[0].deaf = link.side[1].deaf = false;
