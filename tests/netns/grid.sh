@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # The grid of NATs with the real program over TUN in namespaces, several labs at a time:
 # usage: grid.sh [DIALLER OTHER]...      without arguments all 64 cells
-# Cells that must guess ports are played with three seeds (SEEDS=N), the others with one. JOBS=N labs
+# Cells that must guess ports are played with three seeds (GUESS_SEEDS=N), the others with one. JOBS=N labs
 # at once. Prints a table like tests/grid's; rows are the dialler's NAT.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 if [ "$(id -u)" -ne 0 ]; then
-  exec sudo --preserve-env=OVERLAY,NATLAB,SEEDS,JOBS,PATIENCE,GRID_OUT "$here/grid.sh" "$@"
+  exec sudo --preserve-env=OVERLAY,NATLAB,GUESS_SEEDS,JOBS,PATIENCE,GRID_OUT "$here/grid.sh" "$@"
 fi
 TYPES=(public full_cone address_restricted port_restricted poisonable sym_seq sym_random sym_block512)
 out=${GRID_OUT:-$(mktemp /tmp/overlay-grid.XXXXXX)}
 : >"$out"
 
-# Neither is endpoint independent, or one is not and the other knows every sender's port.
+# One gives each destination a port of its own, and the other lets in only whom it knows by port.
 guesses() {
   case $1/$2 in
     sym_*/sym_* | sym_*/port_restricted | sym_*/poisonable | port_restricted/sym_* | poisonable/sym_*) ;;
@@ -29,7 +29,7 @@ cells() {
   fi
   while [ $# -ge 2 ]; do
     seeds=1
-    guesses "$1" "$2" && seeds=${SEEDS:-3}
+    guesses "$1" "$2" && seeds=${GUESS_SEEDS:-3}
     for seed in $(seq "$seeds"); do echo "$1 $2 $seed"; done
     shift 2
   done
@@ -39,7 +39,7 @@ begin=$SECONDS
 cells "$@" | xargs -P "${JOBS:-6}" -n 3 timeout 120 "$here/grid_cell.sh" 2>&1 | tee -a "$out" |
   grep -v '^cell ' >&2
 echo "The real program in namespaces: seconds until direct (median of the seeds); the dialler's NAT at the left"
-awk -v types="${TYPES[*]}" -v shown=$# '
+awk -v types="${TYPES[*]}" '
   function field(name,   i) {
     for (i = 5; i <= NF; i++)
       if (index($i, name "=") == 1) return substr($i, length(name) + 2)

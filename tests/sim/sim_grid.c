@@ -10,7 +10,8 @@
 #define PATIENCE SEC(2) /* for the first byte */
 #define AFTER    SEC(3) /* so long the direct path is watched */
 
-static const struct sim_link LINE = {.delay = MSEC(10)};
+/* Jitter, so that each seed is a race of its own. */
+static const struct sim_link LINE = {.delay = MSEC(10), .jitter = MSEC(2)};
 
 const char *const SIM_GRID_TYPE[SIM_GRID_TYPES] = {
     "public",     "full_cone", "address_restricted", "port_restricted",
@@ -66,7 +67,7 @@ void sim_grid_play(struct sim_grid_result *out, size_t dialler, size_t other, ui
     sim_host_links(&s.alice.host, &LINE);
     sim_host_links(&s.bob.host, &LINE);
     sim_nat_story_start(&s);
-    sim_nat_story_wait(&s, SETTLE);
+    sim_nat_story_wait(&s, SETTLE + sim_chance(&s.world, SEC(1)));
     struct addr port = sim_gateway_opens(&s.bob, &s.alice, "echo", SERVICE_TCP);
     sim_pulse_start(&pulse, &s.bob.host.env, &port);
     watch(out, &s, &pulse);
