@@ -198,6 +198,48 @@ static void what_was_measured_in_a_network_counts_when_we_are_back(void **state)
     end(&s);
 }
 
+/* Two relays and us, by IPv6 alone. */
+static void begin_v6(struct story *s, const char *preset)
+{
+    static const char *const AT[] = {"2001:db8:8::8/64", "2001:db8:9::9/64"};
+    char id[PEER_ID_TEXT_LEN + 1];
+
+    memset(s, 0, sizeof(*s));
+    sim_world_init(&s->world, 0);
+    sim_access_init(&s->home, &s->world, preset, HOME, PUBLIC);
+    sim_gateway_init(&s->us, &s->world, "us", 1, HOME, "2001:db8:1::2/64");
+    for (s->relays = 0; s->relays < 2; s->relays++) {
+        struct sim_gateway *r = &s->relay[s->relays];
+        sim_gateway_init(r, &s->world, "relay", (uint8_t)(8 + s->relays), INTERNET, AT[s->relays]);
+        r->options.relay_serve = RELAY_SERVE_OPEN;
+        sim_gateway_start(r);
+        (void)snprintf(s->us.options.relay_use[s->relays], sizeof(s->us.options.relay_use[0]),
+                       "%s@[%.*s]:%u", peer_id_print(&r->keys.id, id),
+                       (int)strcspn(AT[s->relays], "/"), AT[s->relays], SIM_GATEWAY_PORT);
+    }
+    sim_gateway_start(&s->us);
+}
+
+static void an_ipv6_host_is_public_if_no_firewall_guards_it(void **state)
+{
+    struct story s;
+    (void)state;
+    begin_v6(&s, "public");
+    struct node_nat nat = after(&s, SEC(10));
+    assert_int_equal(nat.class, NAT_PUBLIC);
+    assert_int_equal(nat.filtering, NAT_RULE_EI);
+    assert_int_equal(nat.reachable, NAT_YES);
+    assert_true(addr_is_none(&nat.public));
+    assert_true(addr_is_v6(&nat.public_v6));
+    end(&s);
+    begin_v6(&s, "port_restricted");
+    nat = after(&s, SEC(10));
+    assert_int_equal(nat.class, NAT_CONE);
+    assert_int_equal(nat.filtering, NAT_RULE_APD);
+    assert_int_equal(nat.reachable, NAT_NO);
+    end(&s);
+}
+
 /* ---- servers that lie ---- */
 
 static void lie(void *arg, const struct udp_rx *rx)
@@ -338,6 +380,7 @@ int main(void)
         cmocka_unit_test(a_friend_who_sees_another_port_than_the_relay_shows_a_symmetric_nat),
         cmocka_unit_test(where_udp_is_blocked_a_relay_over_tls_shows_it),
         cmocka_unit_test(what_was_measured_in_a_network_counts_when_we_are_back),
+        cmocka_unit_test(an_ipv6_host_is_public_if_no_firewall_guards_it),
         cmocka_unit_test(a_server_that_lies_is_named_and_not_believed),
         cmocka_unit_test(who_relays_answers_stun_and_nobody_else),
         cmocka_unit_test(a_mapping_made_just_now_tells_the_port_that_a_counting_nat_is_at),
