@@ -45,6 +45,7 @@ int nat_run_start(struct nat_run *r, struct hub *hub, const struct classify_opti
     r->hub = hub;
     int err = o.server_count > 0 ? open_sockets(r, &o) : -EAFNOSUPPORT;
     if (err < 0) {
+        r->core.options = o;
         close_sockets(r);
         return err;
     }

@@ -15,7 +15,7 @@ struct nat_run {
     bool running;
     bool news;                      /* something was heard: nat_run_step() is due */
     uint32_t via[CLASSIFY_SOCKETS]; /* 0: the main one, or one that could not be opened */
-    struct classify core;           /* its report stays when the run has ended */
+    struct classify core;           /* its report and options stay when the run has ended */
 };
 
 /**

@@ -111,6 +111,7 @@ void stun_desk_network_changed(struct stun_desk *d)
         nat_run_stop(&d->run[f]);
     if (other)
         recall(d);
+    d->anew = true;
     begin_by(d, now_of(d) + GATHER_RELAYS);
 }
 
@@ -119,6 +120,7 @@ void stun_desk_doubt(struct stun_desk *d)
     if (d->doubted > 0 && now_of(d) < d->doubted + DOUBT_AGAIN)
         return;
     d->doubted = now_of(d);
+    d->anew = true;
     begin_by(d, d->doubted);
 }
 
@@ -127,32 +129,44 @@ void stun_desk_doubt(struct stun_desk *d)
 static void on_looked_up(struct lookup *l, int err, const struct addr *list, int count)
 {
     struct stun_place *p = container_of(l, struct stun_place, lookup);
+    struct addr found[STUN_FAMILIES] = {0};
 
-    if (err < 0)
+    if (err < 0) {
         log_debug(LOG_NAT, "a STUN server is not found: %s", strerror(-err));
-    for (int i = err < 0 ? 0 : count; i-- > 0;)
-        p->found[family_of(&list[i])] = list[i];
+        return;
+    }
+    for (int i = count; i-- > 0;)
+        found[family_of(&list[i])] = list[i];
+    if (addr_equal(&found[STUN_V4], &p->found[STUN_V4]) &&
+        addr_equal(&found[STUN_V6], &p->found[STUN_V6]))
+        return;
+    memcpy(p->found, found, sizeof(found));
     begin_by(p->desk, now_of(p->desk));
 }
 
+static bool is_found(const struct stun_place *p)
+{
+    return !addr_is_none(&p->found[STUN_V4]) || !addr_is_none(&p->found[STUN_V6]);
+}
+
+/* Returns whether all are found. Names are looked up again from time to time: servers move. */
 static bool look_up(struct stun_desk *d)
 {
-    bool waiting = false;
+    bool all = true;
 
     for (size_t i = 0; i < d->places; i++) {
         struct stun_place *p = &d->place[i];
         const struct node_stun *s = &d->node->options->stun[i];
-        if (p->lookup.query || !addr_is_none(&p->found[STUN_V4]) ||
-            !addr_is_none(&p->found[STUN_V6])) {
-            waiting = waiting || p->lookup.query;
+        instant again = p->looked_up + (is_found(p) ? AGAIN : AGAIN_SILENT);
+        all = all && is_found(p);
+        if (p->lookup.query || (p->looked_up > 0 && now_of(d) < again))
             continue;
-        }
+        p->looked_up = now_of(d);
         int err = env_lookup(d->node->env, &p->lookup, s->host, s->port);
         if (err < 0)
             log_warn(LOG_NAT, "STUN server %s cannot be looked up: %s", s->host, strerror(-err));
-        waiting = waiting || err == 0;
     }
-    return waiting;
+    return all;
 }
 
 /* Those first that need nobody's answer to be found: they are what there is to agree with. */
@@ -167,8 +181,11 @@ static void list_all(const struct stun_desk *d, enum stun_family family, struct 
 }
 
 /* A server that was not asked; or, where they did not suffice, a peer that tells more. */
-static bool is_more(const struct stun_result *known, const struct classify_options *o)
+static bool is_more(const struct stun_desk *d, enum stun_family family,
+                    const struct classify_options *o)
 {
+    const struct classify_options *known = &d->run[family].core.options; /* of the last run */
+
     for (unsigned i = 0; i < o->server_count; i++) {
         bool asked = false;
         for (unsigned k = 0; k < known->server_count; k++)
@@ -176,7 +193,7 @@ static bool is_more(const struct stun_result *known, const struct classify_optio
         if (!asked)
             return true;
     }
-    return o->server_count > 0 && known->report.mapping == NAT_RULE_UNKNOWN &&
+    return o->server_count > 0 && d->result[family].report.mapping == NAT_RULE_UNKNOWN &&
            o->observed_count > known->observed_count;
 }
 
@@ -186,33 +203,40 @@ void stun_desk_on_conn(struct stun_desk *d)
 
     for (int f = 0; f < STUN_FAMILIES; f++) {
         list_all(d, (enum stun_family)f, &o);
-        if (is_more(&d->result[f], &o))
+        if (is_more(d, (enum stun_family)f, &o))
             begin_by(d, now_of(d) + GATHER_RELAYS);
     }
 }
 
 /* ---- runs ---- */
 
+/* Is what is known of a family old, or not all that there is to know? */
+static bool is_due(const struct stun_desk *d, enum stun_family family,
+                   const struct classify_options *o)
+{
+    const struct stun_result *r = &d->result[family];
+
+    if (o->server_count == 0)
+        return false;
+    return d->anew || is_more(d, family, o) || r->report.answered == 0 ||
+           now_of(d) + AGAIN_SILENT > r->at + AGAIN;
+}
+
 static void begin(struct stun_desk *d)
 {
     struct classify_options o;
 
-    d->begin = INSTANT_NEVER;
-    if (!look_up(d))
-        d->begin = now_of(d) + AGAIN;
+    d->begin = now_of(d) + (look_up(d) ? AGAIN : AGAIN_SILENT);
     for (int f = 0; f < STUN_FAMILIES; f++) {
         list_all(d, (enum stun_family)f, &o);
-        if (o.server_count == 0)
+        if (!is_due(d, (enum stun_family)f, &o))
             continue;
-        struct stun_result *r = &d->result[f];
-        memcpy(r->server, o.server, sizeof(r->server));
-        r->server_count = o.server_count;
-        r->observed_count = o.observed_count;
         d->told[f] = false;
         int err = nat_run_start(&d->run[f], d->node->hub, &o, now_of(d));
         if (err < 0 && err != -EAFNOSUPPORT)
             log_warn(LOG_NAT, "no socket to ask STUN servers with: %s", strerror(-err));
     }
+    d->anew = false;
 }
 
 static void name_liars(const struct stun_result *r)
@@ -241,6 +265,8 @@ static void take_report(struct stun_desk *d, enum stun_family family, bool over)
     if (fresh.filtering != NAT_RULE_UNKNOWN)
         fresh.class = nat_class_filtered(&fresh);
     r->report = fresh;
+    memcpy(r->server, d->run[family].core.options.server, sizeof(r->server));
+    r->server_count = d->run[family].core.options.server_count;
     r->at = now_of(d);
     if (fresh.class != before)
         log_info(LOG_NAT, "%s: %s, mapping %s, seen at %s", family == STUN_V6 ? "IPv6" : "IPv4",

@@ -30,7 +30,7 @@ struct stun_result {
     unsigned runs; /* that were done to the end */
     struct nat_report report;
     struct addr server[NAT_SERVERS_MAX]; /* in the order of the report's bits */
-    unsigned server_count, observed_count;
+    unsigned server_count;
 };
 
 /** A configured server and where it is. */
@@ -38,6 +38,7 @@ struct stun_place {
     struct stun_desk *desk;
     struct lookup lookup;
     struct addr found[STUN_FAMILIES];
+    instant looked_up; /* last, 0: never */
 };
 
 /** A network that we were in. */
@@ -65,7 +66,8 @@ struct stun_desk {
     struct stun_result result[STUN_FAMILIES];
     struct stun_network network[STUN_NETWORKS_MAX]; /* the current one first */
     struct list refreshes;                          /* of struct stun_refresh */
-    instant begin;                                  /* the next run */
+    instant begin;                                  /* the next look at what there is to ask */
+    bool anew;                                      /* ask, even those that have answered lately */
     instant doubted;                                /* when somebody last had reason to, 0: never */
     struct timer timer;
 };

@@ -13,6 +13,7 @@
 #define RETRY_FIRST SEC(2)
 #define RETRY_MOST  SEC(300)
 #define GOOD_BYES   MSEC(10)
+#define SETTLE      MSEC(100) /* addresses and routes come one after another */
 
 /* Credentials that follow from a secret are good for a day, and made anew after half of it. */
 #define REST_GOOD_S 86400
@@ -86,7 +87,8 @@ static bool may_reach(const struct turn_desk *d, const struct addr *a)
 {
     return !addr_is_none(&d->relayed) && addr_is_v6(a) == addr_is_v6(&d->relayed) &&
            !addr_is_loopback(a) && !addr_is_link_local(a) && !addr_is_multicast(a) &&
-           !addr_is_unspecified(a) && addr_port(a) != 0 && !addr_equal(a, &d->relayed);
+           !addr_is_unspecified(a) && addr_port(a) != 0 && !addr_equal(a, &d->relayed) &&
+           (!addr_is_private(a) || addr_is_private(&d->relayed));
 }
 
 static struct turn_way *way_of(struct turn_desk *d, const struct addr *a)
@@ -356,6 +358,17 @@ void turn_desk_start(struct turn_desk *d, const struct desk *node,
         d->servers++;
     if (d->servers > 0)
         begin(d);
+}
+
+void turn_desk_network_changed(struct turn_desk *d, uint64_t network)
+{
+    bool other = d->network != 0 && d->network != network;
+
+    d->network = network;
+    if (!other || d->servers == 0 || d->ending)
+        return;
+    d->failures = 0;
+    timer_set(d->node->env, &d->timer, env_now(d->node->env) + SETTLE);
 }
 
 void turn_desk_end(struct turn_desk *d)

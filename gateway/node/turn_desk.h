@@ -40,6 +40,7 @@ struct turn_desk {
     } way[TURN_PEERS_MAX];
     struct addr relayed; /* none: there is no allocation (yet) */
     char reason[TURN_REASON_MAX];
+    uint64_t network; /* 0: not told */
     bool ending;
     struct timer timer; /* to try again, for new credentials, or to end */
 };
@@ -49,6 +50,10 @@ void turn_desk_start(struct turn_desk *d, const struct desk *node,
 /** Gives the address back, a moment after this, when good-byes are through. */
 void turn_desk_end(struct turn_desk *d);
 void turn_desk_stop(struct turn_desk *d);
+
+/** The machine is in the network of that key now (stun_network.key): where that is another one, the
+ *  server has to be told from there. */
+void turn_desk_network_changed(struct turn_desk *d, uint64_t network);
 
 /** Adds paths by the server to addresses of a peer that is to be dialled. */
 void turn_desk_find(struct turn_desk *d, struct peer *p, const struct addr *known, size_t count);

@@ -70,6 +70,9 @@ void ways_start_portmap(struct node *n)
 
 int ways_start(struct node *n)
 {
+    int err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
+
     turn_desk_start(&n->turn, &n->desk, &TURN_EVENTS, n);
-    return outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
+    turn_desk_network_changed(&n->turn, n->outside.stun.network[0].key);
+    return err;
 }

@@ -67,6 +67,11 @@ check "and they come that way" talks carol
 lab mend home bob
 check "also from behind a NAT" within 60 path_is alice "udp direct"
 
+relayed() { status carol "s['turn']['relayed']"; }
+moved() { turn_is_ready carol && [ "$(relayed)" != "$old" ]; }
+old=$(relayed)
+ip -n "$PREFIX-carol" address add 203.0.113.33/32 dev eth0
+check "a new address here has a new one there" within 10 moved
 stop() { kill_gateway alice && kill_gateway carol; }
 no_address_is_left() { ! on turn ss -Huan 'sport >= :30000 and sport <= :30190' | grep .; }
 check "gateways that end" stop
