@@ -18,7 +18,7 @@ check "help is data" shows '^usage: overlay COMMAND' eval 'overlay help 2>/dev/n
 check "a mistyped command is answered with the right one" exits 2 "did you mean 'status'" -- overlay statsu
 check "a missing argument shows the usage" exits 2 'overlay share TARGET' -- a share
 check "an empty argument too" exits 2 'overlay open PEER' -- a open ''
-check "what this version has not is an unknown command" exits 2 'unknown command' -- a doctor
+check "what this version has not is an unknown command" exits 2 'unknown command' -- a invite
 check "an unknown option is exit 2 and names the help" exits 2 'next: overlay help ping' -- a ping x --fast
 check "one argument too many is exit 2" exits 2 -- a unname x y
 check "options may come before and after the command" prints "$(a id)" overlay id --home "$T/a"
@@ -107,7 +107,7 @@ check "ends then" within 3 lacks short a ls
 check "close takes a service back" eval 'a close p80 && lacks p80 a ls'
 check "closing it again is exit 3" exits 3 -- a close p80
 keys() { a status --json | json '" ".join(sorted(v))'; }
-check "status --json has every key" prints "dht dns home id nat peers pid proxy relay services udp uptime_s version" keys
+check "status --json has every key" prints "dht dns home id nat peers pid proxy relay services tcp turn udp uptime_s version" keys
 check "and services theirs" prints "allow connections deny name port proto public rx_bytes target tx_bytes" \
   eval 'a status --json | json "\" \".join(sorted(v[\"services\"][0]))"'
 check "and peers theirs" prints "True" eval 'a status --json | json "set(\"id alias state path why_not_direct rx_bytes tx_bytes streams ports\".split()) <= set(v[\"peers\"][0])"'
@@ -208,7 +208,7 @@ bash_completes() {
     _overlay overlay "${@: -1}" "${@: -2:1}" 2>/dev/null
     echo "${COMPREPLY[*]}"' - overlay "$@"
 }
-check "bash completes commands" prints "share status stop" bash_completes s
+check "bash completes commands" prints "share status stop stun-test" bash_completes s
 check "bash completes peers" prints bob bash_completes open b
 check "bash completes our services for allow" prints "ssh web" bash_completes allow bob ''
 check "bash completes options" prints --until-direct bash_completes ping bob --u
