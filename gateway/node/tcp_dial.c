@@ -132,8 +132,8 @@ void tcp_dial(struct tcp_roads *r, struct peer *p, const struct tcp_place *place
         peer_add_candidate(p, &road->path);
     if (road)
         return;
-    log_debug(LOG_PATH, "dialling %s over %s", addr_print(&place->to, text),
-              place->tls ? "TLS" : "TCP");
+    (void)addr_print(&place->to, text);
+    log_debug(LOG_PATH, "dialling %s over %s", text, place->tls ? "TLS" : "TCP");
     if (tcp_roads_dial(r, &p->id, place, failures) == 0)
         return;
     peer_note(p, "TCP %s: no way there", text);

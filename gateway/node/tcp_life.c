@@ -12,8 +12,8 @@
 #define IDLE_AFTER    SEC(60)
 #define SWEEP_EVERY   SEC(5)
 #define LOCALS_MAX    64
-#define STRANGERS_MAX 64 /* that have not proved anything yet, */
-#define STRANGERS_OF  8  /* and of one address */
+#define STRANGERS_MAX 128 /* that have not proved anything yet, */
+#define STRANGERS_OF  8   /* and of one address */
 
 /* ---- the end of one ---- */
 
@@ -180,19 +180,27 @@ static bool same_caller(const struct addr *a, const struct addr *b)
     return addr_same_ip(a, b);
 }
 
-static bool may_enter(const struct tcp_roads *r, const struct addr *from)
+/* One address alone cannot fill the place. If many do, the oldest makes way: who means it has
+ * proved itself within a second, and who only sits there does not keep others out. */
+static bool may_enter(struct tcp_roads *r, const struct addr *from)
 {
     unsigned strangers = 0, neighbours = 0;
+    struct road *oldest = NULL;
 
     list_each(node, &r->roads)
     {
-        const struct road *road = list_entry(node, struct road, link);
+        struct road *road = list_entry(node, struct road, link);
         if (road->proven || road->tcp.dialled)
             continue;
+        oldest = oldest ? oldest : road;
         strangers++;
         neighbours += same_caller(&road->to, from);
     }
-    return strangers < STRANGERS_MAX && neighbours < STRANGERS_OF;
+    if (neighbours >= STRANGERS_OF)
+        return false;
+    if (strangers >= STRANGERS_MAX)
+        lose(oldest, "it makes way for others");
+    return true;
 }
 
 static void on_accept(void *arg, struct sock *sock, const struct addr *from)
@@ -314,6 +322,8 @@ void tcp_roads_network_changed(struct tcp_roads *r)
     struct list *next;
 
     r->udp_blocked = false;
+    if (count < 0 || count == LOCALS_MAX) /* not known, or not all of them */
+        return;
     for (struct list *node = r->roads.next; node != &r->roads; node = next) {
         struct road *road = list_entry(node, struct road, link);
         const struct addr local = sock_local(r->node->env, road->tcp.sock);

@@ -158,12 +158,24 @@ void tcp_open_begin(struct tcp_roads *r, const struct peer_id *id)
     tcp_roads_set_timer(r);
 }
 
+/* Others have no reason to ask, and would only make us knock somewhere. */
+static bool is_relayed(const struct peer *p)
+{
+    struct quic_conn_info info;
+
+    if (!peer_conn(p))
+        return false;
+    quic_conn_info(peer_conn(p), &info);
+    return info.path.kind == PATH_RELAY || info.path.kind == PATH_TURN;
+}
+
 void tcp_roads_on_part(struct tcp_roads *r, const struct peer *p, const struct message_part *part)
 {
     struct addr theirs;
 
-    if (r->node->options->no_punching || !tcp_open_message_is(part) || tcp_open_message_read(&theirs, part) < 0 ||
-        !punch_may_probe(&theirs, NULL, 0, false))
+    if (r->node->options->no_punching || !tcp_open_message_is(part) ||
+        tcp_open_message_read(&theirs, part) < 0 || !punch_may_probe(&theirs, NULL, 0, false) ||
+        !is_relayed(p))
         return;
     struct tcp_open *o = get_open(r, &p->id);
     if (!o || !addr_is_none(&o->theirs))

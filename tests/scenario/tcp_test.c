@@ -253,6 +253,31 @@ static void strangers_who_say_nothing_are_few_and_go_after_10_s(void **state)
         sock_close(env, x[i].sock);
 }
 
+static void a_crowd_of_strangers_keeps_nobody_out(void **state)
+{
+    struct sim_nat_story *s = *state;
+    static struct sim_host crowd[20];
+    static struct stranger x[20][8];
+
+    for (unsigned i = 0; i < 20; i++) {
+        char address[ADDR_TEXT_MAX];
+        (void)snprintf(address, sizeof(address), "192.0.2.%u/24", 100 + i);
+        sim_host_init(&crowd[i], &s->world, "crowd");
+        (void)sim_host_join(&crowd[i], INTERNET, address);
+        for (unsigned k = 0; k < 8; k++)
+            call(&x[i][k], &crowd[i].env);
+    }
+    sim_nat_story_wait(s, SEC(1));
+    meets(s);
+    assert_over_tls(s);
+    for (unsigned i = 0; i < 20; i++) {
+        for (unsigned k = 0; k < 8; k++)
+            sock_close(&crowd[i].env, x[i][k].sock);
+        sim_nat_story_wait(s, SEC(1));
+        sim_host_deinit(&crowd[i]);
+    }
+}
+
 static void connections_of_no_use_are_closed_after_a_minute(void **state)
 {
     struct sim_nat_story *s = *state;
@@ -280,6 +305,7 @@ int main(void)
         STORY(two_behind_nats_meet_half_way),
         STORY(who_must_not_punch_stays_on_the_relay),
         STORY(strangers_who_say_nothing_are_few_and_go_after_10_s),
+        STORY(a_crowd_of_strangers_keeps_nobody_out),
         STORY(connections_of_no_use_are_closed_after_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -483,6 +483,12 @@ static void takes_no_relay_that_it_would_not_read_again(void **state)
         bool ok;
     } cases[] = {
         {"@relay.example:443", true},
+        {"@relay.example:4433/443", true},
+        {"@[2001:db8::1]:4433/8443", true},
+        {"@relay.example:4433/0", false},
+        {"@relay.example:4433/", false},
+        {"@relay.example:4433/443/1", false},
+        {"@relay.example/443", false},
         {"@192.0.2.1:443", true},
         {"@[2001:db8::1]:443", true},
         {"@localhost:443", true},

@@ -68,7 +68,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[proxy]\nlisten =\n"
                                "[local]\nusers = alice, bob\n"
                                "[lan]\nmode = off\n"
-                               "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433\n"
+                               "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433/1\n"
                                "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
                                "[portmap]\nmode = off\n"
                                "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
@@ -214,6 +214,10 @@ static void values_that_do_not_fit_are_errors(void **state)
             "overlay.conf:2: id: 'abc' is not a peer id (52 characters, see `overlay id`)");
     refuses("[peer a]\nid = " ID_A "\nrelay = x@y\n",
             "overlay.conf:3: relay: 'x@y' is not a relay; write PEER_ID@HOST:PORT");
+    refuses("[relay]\nuse = " ID_A "@y:1/0\n",
+            "overlay.conf:2: use: '" ID_A "@y:1/0' is not a relay; write PEER_ID@HOST:PORT");
+    refuses("[relay]\nuse = " ID_A "@y:1/\n",
+            "overlay.conf:2: use: '" ID_A "@y:1/' is not a relay; write PEER_ID@HOST:PORT");
 }
 
 static void what_does_not_fit_together_is_an_error(void **state)
