@@ -57,14 +57,14 @@ echo "# 50 MiB in $ms ms: $((52428800 * 8 / 1000 / ms)) Mbit/s"
 
 # 100 Mbit/s, so that a download lasts.
 on b tc qdisc add dev eth0 root tbf rate 100mbit burst 128k latency 100ms
-cut() {
+loses_road() {
   server a cut "$PYTHON" "$NET" fetch 127.0.0.1 "$big" 104857600
   local pid=$SERVER
   sleep 2
   on a ss -K dst 192.0.2.3 dport = 443 | grep ESTAB || return 1
   wait "$pid" && grep "TLS 192.0.2.3:443:" "$T/a.log"
 }
-check "a download survives that the TLS connection is cut" cut
+check "a download survives that the TLS connection is cut" loses_road
 check "and goes over TCP again" path over tcp
 stranger() { on c timeout 5 bash -c 'exec 3<>/dev/tcp/192.0.2.3/443; printf "GET / HTTP/1.1\r\n\r\n" >&3; cat <&3' | wc -c; }
 check "who speaks no TLS there is turned away" stranger
