@@ -1,4 +1,4 @@
-/* Relays: what happens to sessions, what is said, and what the cores of both roles want. */
+/* Relays: how the desk lives, what happens to sessions, and what is said. */
 #include "gateway/node/relay_parts.h"
 
 #include <stdio.h>
@@ -8,16 +8,6 @@
 #include "gateway/base/log.h"
 
 #define LOOK_EVERY SEC(5)
-#define EARLY_MAX  64
-#define ASK_AGAIN  SEC(60)
-
-/* A datagram that came along with a circuit. */
-struct early {
-    struct list link;
-    struct path path;
-    size_t len;
-    uint8_t data[];
-};
 
 static struct peer *find_peer(const struct relay_desk *d, const struct peer_id *id)
 {
@@ -27,13 +17,6 @@ static struct peer *find_peer(const struct relay_desk *d, const struct peer_id *
 static struct relay_site *place_of(const struct relay_desk *d, const struct peer_id *id)
 {
     return relay_site_find(&d->places, id);
-}
-
-static struct relay_site *place_of_conn(const struct relay_desk *d, const struct quic_conn *conn)
-{
-    struct quic_conn_info info;
-    quic_conn_info(conn, &info);
-    return place_of(d, &info.id);
 }
 
 /* ---- time ---- */
@@ -68,7 +51,7 @@ static void on_timer(struct timer *timer)
 
 /* ---- what peers tell one another about their relays ---- */
 
-static void tell_conn(void *arg, void *conn, const struct relay_message *m)
+void relay_tell(void *arg, void *conn, const struct relay_message *m)
 {
     uint8_t out[RELAY_MESSAGE_MAX];
     const struct message_part part = relay_message_write(m, out);
@@ -76,7 +59,7 @@ static void tell_conn(void *arg, void *conn, const struct relay_message *m)
     peer_tell_part(conn, &part);
 }
 
-static void tell_our_relays(void *arg, struct peer *p)
+void relay_tell_ours(void *arg, struct peer *p)
 {
     struct relay_desk *d = arg;
     struct relay_message m = {.type = RELAY_RELAYS};
@@ -95,7 +78,7 @@ static void tell_our_relays(void *arg, struct peer *p)
         (void)snprintf(out->host, sizeof(out->host), "%s", place->host);
     }
     if (m.place_count > 0)
-        tell_conn(d, peer_conn(p), &m);
+        relay_tell(d, peer_conn(p), &m);
 }
 
 static void note_its_relays(struct relay_desk *d, const struct peer *p,
@@ -115,184 +98,6 @@ static void note_its_relays(struct relay_desk *d, const struct peer *p,
     if (registry_peer_relays(d->node->registry, &p->id, relay, count))
         d->node->save(d->node->node);
 }
-
-/* ---- what the client's core wants ---- */
-
-static int send_over(void *arg, const struct path *to, const uint8_t *data, size_t len,
-                     size_t segment)
-{
-    struct relay_desk *d = arg;
-    const struct quic_tx tx = {.path = *to, .data = data, .len = len, .segment = segment};
-    return hub_send_over(d->node->hub, &tx);
-}
-
-static void deliver(void *arg, const struct path *path, uint8_t *data, size_t len, size_t segment)
-{
-    struct relay_desk *d = arg;
-    hub_deliver(d->node->hub, path, data, len, segment);
-}
-
-/* Datagrams are not taken in while a session is telling something. */
-static void deliver_soon(void *arg, const struct path *path, const uint8_t *data, size_t len)
-{
-    struct relay_desk *d = arg;
-    struct early *e = d->early_count < EARLY_MAX ? malloc(sizeof(*e) + len) : NULL;
-
-    if (!e)
-        return; /* lost, and sent once more */
-    e->path = *path;
-    e->len = len;
-    memcpy(e->data, data, len);
-    list_append(&d->early, &e->link);
-    d->early_count++;
-    env_defer(d->node->env, &d->early_work);
-}
-
-static void drop_early(struct relay_desk *d, struct early *e)
-{
-    list_remove(&e->link);
-    d->early_count--;
-    free(e);
-}
-
-static void on_early_work(struct deferred *work)
-{
-    struct relay_desk *d = container_of(work, struct relay_desk, early_work);
-
-    for (struct list *node; (node = list_first(&d->early));) {
-        struct early *e = list_entry(node, struct early, link);
-        hub_deliver(d->node->hub, &e->path, e->data, e->len, e->len);
-        drop_early(d, e);
-    }
-}
-
-static void on_registered(void *arg, void *conn, enum relay_status status)
-{
-    struct relay_desk *d = arg;
-    struct relay_site *p = place_of_conn(d, conn);
-
-    if (!p || !p->ours)
-        return;
-    if (status != RELAY_OK && !p->told)
-        log_warn(LOG_RELAY, "relay %s: %s", p->host, relay_status_text(status));
-    p->told = status != RELAY_OK;
-    p->ask_again = status != RELAY_OK ? env_now(d->node->env) + ASK_AGAIN : INSTANT_NEVER;
-    p->registered = status == RELAY_OK ? conn : NULL;
-    if (!p->registered)
-        return;
-    log_info(LOG_RELAY, "reachable through the relay %s", p->host);
-    d->node->each(d->node->node, tell_our_relays, d);
-}
-
-static bool may_call(void *arg, const struct peer_id *id)
-{
-    struct relay_desk *d = arg;
-    return registry_may_connect(d->node->registry, id, env_wall_us(d->node->env));
-}
-
-static void on_circuit(void *arg, const struct peer_id *id, const struct path *path, bool incoming)
-{
-    struct relay_desk *d = arg;
-    struct peer *m = find_peer(d, id);
-
-    if (!m || incoming)
-        return;
-    peer_add_candidate(m, path);
-    relay_find_await(d, m);
-}
-
-static void on_refused(void *arg, const struct peer_id *id, void *conn, const struct path *path,
-                       int status)
-{
-    struct relay_desk *d = arg;
-    struct peer *m = find_peer(d, id);
-    const struct relay_site *p = place_of_conn(d, conn);
-
-    if (!m || !p)
-        return;
-    peer_note(m, "relay %s: %s", p->host,
-              status < 0 ? "no answer" : relay_status_text((enum relay_status)status));
-    peer_path_failed(m, path);
-    if (peer_conn(m))
-        quic_conn_path_gone(peer_conn(m), path);
-    relay_find_await(d, m);
-}
-
-static bool is_used(void *arg, const struct peer_id *id)
-{
-    const struct peer *m = find_peer(arg, id);
-    return m && (m->dialling || peer_connections(m) > 0);
-}
-
-/* A session that went this way looks for another at once. */
-static void on_closed(void *arg, const struct peer_id *id, const struct path *path)
-{
-    struct relay_desk *d = arg;
-    struct peer *m = find_peer(d, id);
-    struct quic_conn_info info;
-
-    if (!m)
-        return;
-    peer_path_failed(m, path);
-    if (!peer_conn(m))
-        return;
-    quic_conn_info(peer_conn(m), &info);
-    quic_conn_path_gone(peer_conn(m), path);
-    if (path_equal(&info.path, path))
-        relay_desk_find(d, m);
-}
-
-static const struct relay_client_events CLIENT_EVENTS = {
-    .tell = tell_conn,
-    .send = send_over,
-    .deliver = deliver,
-    .deliver_soon = deliver_soon,
-    .on_registered = on_registered,
-    .may_call = may_call,
-    .on_circuit = on_circuit,
-    .on_refused = on_refused,
-    .is_used = is_used,
-    .on_closed = on_closed,
-};
-
-static int carry(struct hub_carrier *carrier, const struct quic_tx *tx)
-{
-    struct relay_desk *d = container_of(carrier, struct relay_desk, carrier);
-    return relay_client_send(d->client, &tx->path, tx->data, tx->len, tx->segment);
-}
-
-/* ---- what the server's core wants ---- */
-
-static bool may_register(void *arg, const struct peer_id *id)
-{
-    struct relay_desk *d = arg;
-    const struct known_peer *known = registry_peer(d->node->registry, id);
-
-    if (known && known->blocked)
-        return false;
-    return d->node->options->relay_serve == RELAY_SERVE_OPEN || known;
-}
-
-static int forward(void *arg, const struct path *to, const uint8_t *data, size_t len,
-                   size_t segment)
-{
-    struct relay_desk *d = arg;
-    const struct quic_tx tx = {.path = *to, .data = data, .len = len, .segment = segment};
-    return hub_send_last(d->node->hub, &tx);
-}
-
-static void fill_random(void *arg, void *out, size_t len)
-{
-    struct relay_desk *d = arg;
-    env_random(d->node->env, out, len);
-}
-
-static const struct relay_server_events SERVER_EVENTS = {
-    .may_register = may_register,
-    .tell = tell_conn,
-    .send = forward,
-    .random = fill_random,
-};
 
 /* ---- what the gateway asks ---- */
 
@@ -434,7 +239,7 @@ static void on_ready(struct relay_desk *d, struct peer *p, struct quic_conn *con
         relay_find_register(d, place, conn);
     if (place)
         relay_find_quests(d, place, conn);
-    tell_our_relays(d, p);
+    relay_tell_ours(d, p);
 }
 
 void relay_desk_on_conn(struct relay_desk *d, struct peer *p, struct quic_conn *conn, bool ended)
@@ -457,7 +262,7 @@ static void decline(struct relay_desk *d, struct quic_conn *conn, const struct r
     if (m->type == RELAY_HANG_UP)
         return;
     answer.type = m->type == RELAY_OPEN ? RELAY_OPENED : RELAY_REGISTERED;
-    tell_conn(d, conn, &answer);
+    relay_tell(d, conn, &answer);
 }
 
 void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *conn,
@@ -519,14 +324,14 @@ static void keep_ours(struct relay_desk *d)
 int relay_desk_start(struct relay_desk *d, const struct desk *node)
 {
     *d = (struct relay_desk){
-        .node = node, .carrier.send = carry, .timer.fire = on_timer, .look = INSTANT_NEVER};
-    d->early_work.run = on_early_work;
+        .node = node, .carrier.send = relay_carry, .timer.fire = on_timer, .look = INSTANT_NEVER};
+    d->early_work.run = relay_on_early;
     list_init(&d->places);
     list_init(&d->early);
-    int err = relay_client_new(&d->client, &CLIENT_EVENTS, d);
+    int err = relay_client_new(&d->client, &RELAY_CLIENT_EVENTS, d);
     if (err == 0 && node->options->relay_serve != RELAY_SERVE_OFF) {
         const struct relay_server_options options = {
-            .events = &SERVER_EVENTS,
+            .events = &RELAY_SERVER_EVENTS,
             .arg = d,
             .max_clients = node->options->max_peers,
             .rate = node->options->relay_rate,
@@ -547,8 +352,7 @@ void relay_desk_stop(struct relay_desk *d)
         return;
     timer_stop(d->node->env, &d->timer);
     env_undefer(d->node->env, &d->early_work);
-    for (struct list *node; (node = list_first(&d->early));)
-        drop_early(d, list_entry(node, struct early, link));
+    relay_drop_early(d);
     hub_set_carrier(d->node->hub, PATH_RELAY, NULL);
     for (struct list *node; (node = list_first(&d->places));)
         relay_site_free(list_entry(node, struct relay_site, link));

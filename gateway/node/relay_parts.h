@@ -1,7 +1,7 @@
 /**
- * The parts of struct relay_desk, for the files that make it up: relay_life.c (what happens, and
- * what the cores of both roles want) and relay_find.c (which relay is asked for whom, and what is
- * kept).
+ * The parts of struct relay_desk, for the files that make it up: relay_life.c (what happens),
+ * relay_cores.c (what the cores of both roles want) and relay_find.c (which relay is asked for
+ * whom, and what is kept).
  */
 #pragma once
 
@@ -25,3 +25,18 @@ bool relay_find_has_work(const struct relay_desk *d);
 /** Asks a relay of ours to let others reach us: once on each connection, and after a refusal each
  *  minute, as whoever runs it may have come to know us. */
 void relay_find_register(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn);
+
+/** For the cores, with a struct relay_desk as their argument. */
+extern const struct relay_client_events RELAY_CLIENT_EVENTS;
+extern const struct relay_server_events RELAY_SERVER_EVENTS;
+/** Sends over circuits: the carrier's function. */
+int relay_carry(struct hub_carrier *carrier, const struct quic_tx *tx);
+/** Takes in the datagrams that came along with circuits: the early work's function. */
+void relay_on_early(struct deferred *work);
+/** Forgets them. */
+void relay_drop_early(struct relay_desk *d);
+
+/** Says something on a connection. */
+void relay_tell(void *arg, void *conn, const struct relay_message *m);
+/** Tells a peer through which relays we are reached; `arg` is the desk. */
+void relay_tell_ours(void *arg, struct peer *p);
