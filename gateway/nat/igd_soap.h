@@ -13,6 +13,7 @@
 
 /* WANIPConnection:2 §2.5, what somebody looks at. */
 enum {
+    IGD_INVALID_ACTION = 401,
     IGD_INVALID_ARGS = 402,
     IGD_ACTION_FAILED = 501,
     IGD_NO_SUCH_ENTRY = 714,

@@ -121,7 +121,8 @@ static void take_address(struct map_igd *m, unsigned status, const uint8_t *body
 
     if (status != STATUS_OK ||
         !igd_soap_value(body, len, "NewExternalIPAddress", text, sizeof(text)) ||
-        addr_parse_ip(&m->external, text, port) < 0 || !mapping_external_ok(&m->external)) {
+        addr_parse_ip(&m->external, text, port) < 0 || addr_is_v6(&m->external) ||
+        !mapping_external_ok(&m->external)) {
         settle(m, MAPPING_REFUSED, igd_soap_error(body, len));
         return;
     }
@@ -152,7 +153,7 @@ static bool try_otherwise(struct map_igd *m, unsigned code)
     /* Routers that know no leases say so in different ways, and some that speak IGD 2 do not know
      * its way of adding. */
     bool unknown = code == IGD_ONLY_PERMANENT || code == IGD_INVALID_ARGS || code == 0 ||
-                   code == IGD_ACTION_FAILED || code == 401;
+                   code == IGD_ACTION_FAILED || code == IGD_INVALID_ACTION;
     if (!unknown)
         return false;
     if (m->any && code != IGD_ONLY_PERMANENT)

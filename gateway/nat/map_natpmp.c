@@ -118,7 +118,7 @@ static int take_port(struct map_natpmp *m, instant now, const uint8_t *pkt, size
         return 0;
     }
     struct addr a = addr_v4(m->probe.public_ip, external);
-    if (!mapping_external_ok(&a) || lifetime_s == 0)
+    if (!mapping_external_ok(&a) || lifetime_s < MAPPING_LIFETIME_MIN_S)
         return refuse(m, 0);
     m->mapping.external = a;
     m->mapping.lifetime_s = mapping_lifetime(lifetime_s);

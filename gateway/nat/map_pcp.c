@@ -172,7 +172,7 @@ static int grant(struct map_pcp *p, const struct answer *a)
         return 0;
     }
     if (addr_is_v6(&external) != addr_is_v6(&p->local) || !mapping_external_ok(&external) ||
-        a->lifetime_s == 0)
+        a->lifetime_s < MAPPING_LIFETIME_MIN_S)
         return refuse(p, 0);
     p->mapping.external = external;
     p->mapping.lifetime_s = mapping_lifetime(a->lifetime_s);

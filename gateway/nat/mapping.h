@@ -15,6 +15,7 @@
  * its peace. More than a day is not believed: it is renewed before that anyway. */
 #define MAPPING_LIFETIME_S     7200
 #define MAPPING_LIFETIME_MAX_S 86400
+#define MAPPING_LIFETIME_MIN_S 60 /* less is a refusal: RFC 6887 §15 wants two minutes at least */
 
 /* Each request waits twice as long as the one before. RFC 6886 §3.1 begins with 250 ms, and PCP,
  * which asks for 3 s, is raced with it: both are for the next hop alone. */

@@ -1,4 +1,5 @@
-/** The parts of struct portmap's work, for the files that do it (portmap_life.c, portmap_wire.c). */
+/** The parts of struct portmap's work, for the files that do it (portmap_life.c, portmap_wire.c).
+ */
 #pragma once
 
 #include "gateway/nat/portmap.h"

@@ -12,8 +12,8 @@ static void check(const struct map_natpmp *m)
 
     if (asking != waits || m->sent > MAPPING_MAX_REQUESTS)
         abort();
-    if (m->mapping.state == MAPPING_GRANTED &&
-        (!mapping_external_ok(&m->mapping.external) || m->mapping.lifetime_s == 0))
+    if (m->mapping.state == MAPPING_GRANTED && (!mapping_external_ok(&m->mapping.external) ||
+                                                m->mapping.lifetime_s < MAPPING_LIFETIME_MIN_S))
         abort();
 }
 

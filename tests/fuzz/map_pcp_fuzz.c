@@ -12,9 +12,9 @@ static void check(const struct map_pcp *p)
 
     if (asking != (p->due != INSTANT_NEVER) || p->sent > MAPPING_MAX_REQUESTS)
         abort();
-    if (p->mapping.state == MAPPING_GRANTED &&
-        (!mapping_external_ok(&p->mapping.external) || p->mapping.lifetime_s == 0 ||
-         p->mapping.lifetime_s > MAPPING_LIFETIME_MAX_S))
+    if (p->mapping.state == MAPPING_GRANTED && (!mapping_external_ok(&p->mapping.external) ||
+                                                p->mapping.lifetime_s < MAPPING_LIFETIME_MIN_S ||
+                                                p->mapping.lifetime_s > MAPPING_LIFETIME_MAX_S))
         abort();
 }
 

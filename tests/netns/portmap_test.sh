@@ -65,20 +65,21 @@ led() {
 led_is() { prints "$1" led; }
 pings() { ov outside ping inside -c 2; }
 
+# try METHOD [OF-WHAT]
 try() {
-  local method=$1
+  local method=$1 of="$1${2:+, $2}"
   gateway inside
   check "has a mapping by $method" within 15 mapped_by "$method" || mapping
-  check "says when it ends ($method)" shows ', (7[01][0-9][0-9]|7200) s left' mapping
-  check "has the router lead its port to it ($method)" led_is 1
+  check "says when it ends ($of)" shows ', (7[01][0-9][0-9]|7200) s left' mapping
+  check "has the router lead its port to it ($of)" led_is 1
   # The other gateway knows the address outside and nothing else.
   ov inside peer add "${IDS[outside]}" --alias outside >/dev/null 2>&1
   ov outside peer add "${IDS[inside]}" --alias inside \
     --address "$(mapping | sed 's/^[a-z]* //; s/,.*//')" >/dev/null 2>&1
-  check "is reached from outside ($method)" pings
-  check "has it verified by the other gateway ($method)" within 20 eval "mapping | grep -q ', verified$'"
+  check "is reached from outside ($of)" pings
+  check "has it verified by the other gateway ($of)" within 20 eval "mapping | grep -q ', verified$'"
   kill_gateway inside
-  check "takes the mapping away when it ends ($method)" within 2 led_is 0
+  check "takes the mapping away when it ends ($of)" within 2 led_is 0
   ov outside unname inside >/dev/null 2>&1
 }
 
@@ -94,7 +95,9 @@ try natpmp
 
 rules ''
 upnpd upnp enable_upnp=yes enable_natpmp=no
-try upnp
+try upnp 'IGD 2'
+upnpd upnp1 enable_upnp=yes enable_natpmp=no force_igd_desc_v1=yes
+try upnp 'IGD 1'
 
 # ---- a router that is started anew has forgotten its mappings, and says so ----
 

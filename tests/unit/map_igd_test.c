@@ -142,8 +142,9 @@ static void a_refusal_for_good_is_not_argued_with(void **state)
 static void an_address_that_nobody_can_have_ends_it(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {IGD_XML_ADDRESS(""), IGD_XML_ADDRESS("0.0.0.0"),
-                                      IGD_XML_ADDRESS("127.0.0.1"), IGD_XML_FAULT("501"), ""};
+    static const char *const BAD[] = {IGD_XML_ADDRESS(""),          IGD_XML_ADDRESS("0.0.0.0"),
+                                      IGD_XML_ADDRESS("127.0.0.1"), IGD_XML_ADDRESS("2001:db8::1"),
+                                      IGD_XML_FAULT("501"),         ""};
 
     for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
         struct map_igd m = granted();

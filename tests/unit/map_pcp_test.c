@@ -209,7 +209,7 @@ static void does_not_take_what_leads_nowhere(void **state)
 
     p = asking(MAPPING_LIFETIME_S);
     memcpy(bad, ANSWER, sizeof(bad));
-    memset(bad + 4, 0, 4); /* lifetime */
+    memset(bad + 4, 0, 3); /* lifetime: 16 s */
     assert_int_equal(ops->input(&p, 0, bad, sizeof(bad)), 0);
     assert_int_equal(p.mapping.state, MAPPING_REFUSED);
 }
