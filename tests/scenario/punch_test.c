@@ -195,6 +195,35 @@ static void is_found_again_when_the_path_of_an_extra_socket_dies(void **state)
     assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(120)));
 }
 
+static bool is_cut(void *arg, const struct addr *from, const struct addr *to)
+{
+    const struct addr alice = at("203.0.113.1:1"), bob = at("203.0.113.2:1");
+    return *(bool *)arg && ((addr_same_ip(from, &alice) && addr_same_ip(to, &bob)) ||
+                            (addr_same_ip(from, &bob) && addr_same_ip(to, &alice)));
+}
+
+/* Two NATs that count have mappings left from the round that was lost. */
+static void the_next_round_finds_what_the_first_did_not(void **state)
+{
+    bool cut = true;
+    (void)state;
+    struct sim_nat_story *s = &story;
+    memset(s, 0, sizeof(*s));
+    s->has_spare = s->both_use = true;
+    sim_nat_story_begin(s, "sym_seq", "sym_seq");
+    s->world.cut = is_cut;
+    s->world.cut_arg = &cut;
+    sim_nat_story_start(s);
+    sim_nat_story_wait(s, SEC(5));
+    sim_nat_story_connect(s);
+    sim_nat_story_wait(s, SEC(8));
+    const char *why = sim_gateway_view(&s->bob, &s->alice).why_not_direct;
+    assert_non_null(strstr(why, "next try in"));
+    cut = false;
+    assert_true(sim_nat_story_both_become(s, PEER_DIRECT, SEC(10)));
+    s->world.cut = NULL;
+}
+
 static void is_direct_again_after_the_dialler_changed_its_network(void **state)
 {
     (void)state;
@@ -292,6 +321,7 @@ int main(void)
         TEST(a_peer_that_does_not_want_it_is_left_alone),
         TEST(is_direct_again_after_a_router_forgot_its_mappings),
         TEST(is_found_again_when_the_path_of_an_extra_socket_dies),
+        TEST(the_next_round_finds_what_the_first_did_not),
         TEST(is_direct_again_after_the_dialler_changed_its_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
