@@ -340,6 +340,13 @@ static void leave(struct flight *f, struct net_router *r)
 
 /* ---- networks ---- */
 
+/* What is said to the router itself, or to all on its network, is not translated: it maps no ports,
+ * so that is not answered. */
+static bool stays(const struct net_router *r, const struct addr *to)
+{
+    return addr_same_ip(&r->inside, to) || addr_is_multicast(to);
+}
+
 /* Returns false when the packet got lost on the internet, or was told so. */
 static bool cross_internet(struct flight *f)
 {
@@ -370,7 +377,7 @@ static void travel(struct flight *f)
     } else if (r) {
         f->router = r;
         enter(f, &r->down, after_down);
-    } else if (f->network != NET_INTERNET) {
+    } else if (f->network != NET_INTERNET && !stays(&n->router[f->network - 1], &f->ip.to)) {
         leave(f, &n->router[f->network - 1]);
     } else {
         lose(f);
