@@ -76,3 +76,15 @@ bool punch_budget_has_mapping(const struct punch_budget *b, instant now, const s
     const struct punch_spent *s = look_for(b, a);
     return s && s->sent > 0 && now < s->sent + MAPPING_LASTS;
 }
+
+instant punch_budget_ends(const struct punch_budget *b)
+{
+    instant end = 0;
+
+    for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++) {
+        const struct punch_spent *s = &b->spent[i];
+        if (!addr_is_none(&s->addr) && s->since + PUNCH_BUDGET_TIME > end)
+            end = s->since + PUNCH_BUDGET_TIME;
+    }
+    return end;
+}

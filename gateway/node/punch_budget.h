@@ -31,6 +31,8 @@ struct punch_budget {
  * than can be counted. The ports of a search, which get one or a few each, are let through when
  * enough ports of that host are counted. */
 MUST_USE bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a);
+/** When all of it is unspent again; 0: it is. */
+instant punch_budget_ends(const struct punch_budget *b);
 /** One was sent to it by a main socket. */
 void punch_budget_sent(struct punch_budget *b, instant now, const struct addr *a);
 /** Was that so lately that our NAT still has a mapping for it? */

@@ -133,12 +133,15 @@ static void wake(struct punch_desk *d)
     set_timer(d, env_now(d->node->env));
 }
 
-/* A peer without a session is remembered as long as its next request would be too many. */
+/* A peer without a session is remembered as long as it would have more after coming back: requests,
+ * or probes to addresses that it named. */
 static instant forget_at(struct effort *e, instant now)
 {
     if (e->early_conn)
         return INSTANT_NEVER; /* until that has ended */
-    return bucket_ready(&e->requests, now, REQUEST_BURST);
+    instant ready = bucket_ready(&e->requests, now, REQUEST_BURST);
+    instant spent = punch_budget_ends(&e->budget);
+    return spent > ready ? spent : ready;
 }
 
 static void on_timer(struct timer *timer)

@@ -70,6 +70,16 @@ static void hosts_that_cannot_be_counted_get_nothing(void **state)
     assert_true(punch_budget_take(&b, SEC(3601), &more));
 }
 
+static void is_unspent_when_the_last_of_it_is_long_ago(void **state)
+{
+    struct punch_budget b = {0};
+    (void)state;
+    assert_int_equal(punch_budget_ends(&b), 0);
+    assert_int_equal(take(&b, SEC(1), 5000, 1), 1);
+    assert_int_equal(take(&b, SEC(7), 5001, 1), 1);
+    assert_int_equal(punch_budget_ends(&b), SEC(7) + PUNCH_BUDGET_TIME);
+}
+
 static void knows_for_a_while_where_a_main_socket_has_sent_to(void **state)
 {
     struct punch_budget b = {0};
@@ -92,6 +102,7 @@ int main(void)
         cmocka_unit_test(one_that_answered_gets_as_many_as_it_takes),
         cmocka_unit_test(the_first_ports_of_a_host_are_counted_and_the_rest_is_let_through),
         cmocka_unit_test(hosts_that_cannot_be_counted_get_nothing),
+        cmocka_unit_test(is_unspent_when_the_last_of_it_is_long_ago),
         cmocka_unit_test(knows_for_a_while_where_a_main_socket_has_sent_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -821,6 +821,13 @@ static void twenty_probes_leave_for_an_address_that_does_not_answer(void **state
         go_on(MSEC(100));
     }
     assert_int_equal(stage->sent, 20);
+    part(0);
+    go_on(SEC(600));
+    c = begin_round(); /* a new session is no new start */
+    last_punch->next = (struct punch_send){.to = path.remote};
+    last_punch->is_due = true;
+    go_on(MSEC(100));
+    assert_int_equal(stage->sent, 20);
     punch_desk_on_probe(&stage->punch, c, &path, false);
     last_punch->is_due = true;
     go_on(MSEC(100));
