@@ -13,7 +13,11 @@
 #define RETRY_FIRST SEC(2)
 #define RETRY_MOST  SEC(300)
 #define GOOD_BYES   MSEC(10)
+#define IN_USE      SEC(30)   /* a way, after what it was last good for */
 #define SETTLE      MSEC(100) /* addresses and routes come one after another */
+
+/* Addresses that one message of a peer may have let in: there are few places, for all peers. */
+#define LET_IN_MAX 8
 
 /* Credentials that follow from a secret are good for a day, and made anew after half of it. */
 #define REST_GOOD_S 86400
@@ -106,7 +110,7 @@ static void touch(struct turn_desk *d, const struct addr *a)
         w->used = env_now(d->node->env);
 }
 
-/* A free place, or that of the one that was of no use for longest. */
+/* A free place, or that of the one that was of no use for longest; NULL: all are in use. */
 static struct turn_way *make_way(struct turn_desk *d)
 {
     struct turn_way *oldest = &d->way[0];
@@ -114,8 +118,11 @@ static struct turn_way *make_way(struct turn_desk *d)
     for (size_t i = 0; i < TURN_PEERS_MAX && !addr_is_none(&oldest->addr); i++)
         if (addr_is_none(&d->way[i].addr) || d->way[i].used < oldest->used)
             oldest = &d->way[i];
-    if (!addr_is_none(&oldest->addr))
-        turn_link_shut(d->link, &oldest->addr);
+    if (addr_is_none(&oldest->addr))
+        return oldest;
+    if (env_now(d->node->env) < oldest->used + IN_USE)
+        return NULL;
+    turn_link_shut(d->link, &oldest->addr);
     return oldest;
 }
 
@@ -126,6 +133,8 @@ static bool let_in(struct turn_desk *d, const struct addr *a)
     struct turn_way *w = way_of(d, a);
     if (!w)
         w = make_way(d);
+    if (!w)
+        return false;
     *w = (struct turn_way){.addr = *a, .used = env_now(d->node->env)};
     if (turn_link_open(d->link, a) == 0)
         return true;
@@ -159,6 +168,8 @@ static void on_ready(void *arg, const struct addr *relayed)
     struct turn_desk *d = arg;
     char text[ADDR_TEXT_MAX];
 
+    if (!addr_is_none(&d->relayed)) /* the server has moved us */
+        d->node->each(d->node->node, lose_paths, d);
     d->failures = 0;
     d->reason[0] = '\0';
     d->via++;
@@ -317,16 +328,17 @@ void turn_desk_on_part(struct turn_desk *d, struct peer *p, struct quic_conn *co
                        const struct message_part *part)
 {
     struct punch_message m;
+    unsigned let = 0;
 
     if (!punch_message_is(part) || punch_message_read(&m, part) < 0 || !may_take_part(d, p))
         return;
-    for (size_t i = 0; i < m.candidates; i++) {
+    for (size_t i = 0; i < m.candidates && let < LET_IN_MAX; i++) {
         const struct candidate *c = &m.candidate[i];
         if (!punch_may_probe(&c->addr, &d->relayed, !addr_is_none(&d->relayed), false))
             continue;
         if (c->type == CANDIDATE_RELAYED)
             turn_far_add(&d->far, p, conn, &c->addr);
-        (void)let_in(d, &c->addr);
+        let += let_in(d, &c->addr);
     }
 }
 

@@ -286,6 +286,24 @@ static void a_server_that_lies_is_named_and_not_believed(void **state)
     end(&s);
 }
 
+static void a_server_whose_name_nobody_knows_keeps_nothing_from_the_others(void **state)
+{
+    struct story s;
+    (void)state;
+    prepare(&s, "port_restricted", 2);
+    (void)snprintf(s.us.options.stun[0].host, sizeof(s.us.options.stun[0].host),
+                   "stun.example.net");
+    s.us.options.stun[0].port = 3478;
+    sim_gateway_start(&s.us);
+    struct node_nat nat = after(&s, SEC(10));
+    assert_int_equal(nat.class, NAT_CONE);
+    assert_int_equal(nat.servers, 2);
+    uint64_t sent = s.us.host.sent;
+    (void)after(&s, SEC(600)); /* looked up each minute, and that is all */
+    assert_true(s.us.host.sent - sent < 600);
+    end(&s);
+}
+
 /* ---- the service ---- */
 
 struct asker {
@@ -382,6 +400,7 @@ int main(void)
         cmocka_unit_test(what_was_measured_in_a_network_counts_when_we_are_back),
         cmocka_unit_test(an_ipv6_host_is_public_if_no_firewall_guards_it),
         cmocka_unit_test(a_server_that_lies_is_named_and_not_believed),
+        cmocka_unit_test(a_server_whose_name_nobody_knows_keeps_nothing_from_the_others),
         cmocka_unit_test(who_relays_answers_stun_and_nobody_else),
         cmocka_unit_test(a_mapping_made_just_now_tells_the_port_that_a_counting_nat_is_at),
     };
