@@ -8,6 +8,7 @@
 enum { COUNT_DEFAULT = 4, COUNT_UNTIL_DIRECT = 30, COUNT_MAX = 1000000, REPLIES_MAX = 1000 };
 
 #define INTERVAL SEC(1)
+#define LOOK     MSEC(100) /* how often --until-direct looks for a direct path */
 
 struct pinging {
     struct call *call;
@@ -16,7 +17,10 @@ struct pinging {
     struct node_wait wait;
     struct node_ping ping;
     struct timer timer;
-    instant last; /* when the last one left */
+    instant last;          /* when the last one left */
+    struct peer_view then; /* and the way that it took */
+    const char *was;       /* the way of the last answer: "relay", "direct" or NULL */
+    double was_ms;
     bool connecting, asking, until_direct, got_direct;
     int64_t count, sent, received;
     double least, most, sum; /* ms */
@@ -50,7 +54,7 @@ static void sum_up(struct pinging *p)
     if (p->received == 0) {
         finish(p, protocol_error(CLI_UNREACHABLE, "overlay status", "%s did not answer", p->label));
     } else if (p->until_direct && !p->got_direct) {
-        finish(p, protocol_error(CLI_FAILED, "overlay status says why",
+        finish(p, protocol_error(CLI_FAILED, "overlay doctor says why",
                                  "%s answered, but never directly", p->label));
     } else {
         finish(p, protocol_ok(json_pack("{s:o, s:I, s:I, s:f, s:f, s:f, s:O}", "peer",
@@ -61,17 +65,36 @@ static void sum_up(struct pinging *p)
     }
 }
 
+static const char *way_of(const struct peer_view *view)
+{
+    return view->state == PEER_RELAYED ? "relay" : "direct";
+}
+
+static bool look(struct pinging *p, struct peer_view *view)
+{
+    *view = (struct peer_view){.state = PEER_IDLE};
+    (void)node_peer(p->call->context->node, &p->peer, view);
+    return view->state == PEER_DIRECT;
+}
+
+/** An answer or none, by the way that the question took; the first that came by another way than
+ *  the one before says so. */
 static json_t *event_of(struct pinging *p, int err, double ms)
 {
-    struct peer_view view = {.state = PEER_IDLE};
+    const char *way = way_of(&p->then);
+    json_t *event = json_pack("{s:s, s:I, s:o, s:o, s:s, s:o}", "event", "ping", "seq",
+                              (json_int_t)p->sent, "peer", protocol_text(p->label), "rtt_ms",
+                              err < 0 ? json_null() : json_real(ms), "path", way, "remote",
+                              p->then.path.present ? addr_json(&p->then.path.remote) : json_null());
 
-    (void)node_peer(p->call->context->node, &p->peer, &view);
-    p->got_direct |= err == 0 && view.state == PEER_DIRECT;
-    return json_pack("{s:s, s:I, s:o, s:o, s:s, s:o}", "event", "ping", "seq", (json_int_t)p->sent,
-                     "peer", protocol_text(p->label), "rtt_ms",
-                     err < 0 ? json_null() : json_real(ms), "path",
-                     view.state == PEER_RELAYED ? "relay" : "direct", "remote",
-                     view.path.present ? addr_json(&view.path.remote) : json_null());
+    if (err < 0)
+        return event;
+    if (p->was && p->was != way)
+        (void)json_object_set_new(event, "before",
+                                  json_pack("{s:s, s:f}", "path", p->was, "rtt_ms", p->was_ms));
+    p->was = way;
+    p->was_ms = ms;
+    return event;
 }
 
 static void answered(struct node_ping *ping, int err, instant rtt)
@@ -85,6 +108,7 @@ static void answered(struct node_ping *ping, int err, instant rtt)
         p->most = ms > p->most ? ms : p->most;
         p->sum += ms;
         p->received++;
+        p->got_direct |= p->then.state == PEER_DIRECT;
     }
     if (json_array_size(p->replies) < REPLIES_MAX)
         (void)json_array_append_new(p->replies, err == 0 ? json_real(ms) : json_null());
@@ -92,19 +116,32 @@ static void answered(struct node_ping *ping, int err, instant rtt)
     if (p->sent >= p->count || (p->until_direct && p->got_direct) || err == -ENOTCONN)
         sum_up(p);
     else
-        timer_set(p->call->context->env, &p->timer, p->last + INTERVAL);
+        timer_set(p->call->context->env, &p->timer, p->last + (p->until_direct ? LOOK : INTERVAL));
 }
 
-static void ask(struct timer *timer)
+static void ask(struct pinging *p)
 {
-    struct pinging *p = container_of(timer, struct pinging, timer);
     struct command_context *c = p->call->context;
 
+    (void)look(p, &p->then);
     p->sent++;
     p->asking = true;
     p->last = env_now(c->env);
     p->ping = (struct node_ping){.done = answered};
     node_ping(c->node, &p->peer, &p->ping);
+}
+
+/** The next question: one a second, but at once when what is waited for has come. */
+static void on_timer(struct timer *timer)
+{
+    struct pinging *p = container_of(timer, struct pinging, timer);
+    struct env *env = p->call->context->env;
+    struct peer_view view;
+
+    if (env_now(env) >= p->last + INTERVAL || (p->until_direct && look(p, &view)))
+        ask(p);
+    else
+        timer_set(env, &p->timer, env_now(env) + LOOK);
 }
 
 static void connected(struct node_wait *w, int err, const char *why)
@@ -115,7 +152,7 @@ static void connected(struct node_wait *w, int err, const char *why)
     if (err < 0)
         finish(p, connect_error(p->call->context, p->label, err, why));
     else
-        ask(&p->timer);
+        ask(p);
 }
 
 static void cancel(struct call *call)
@@ -133,7 +170,7 @@ void command_ping(struct call *call, const json_t *request)
         return;
     }
     p->call = call;
-    p->timer.fire = ask;
+    p->timer.fire = on_timer;
     p->replies = json_array();
     p->until_direct = protocol_bool(request, "until_direct");
     p->count =

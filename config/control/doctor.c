@@ -45,13 +45,17 @@ static bool is_one_of(const char *text, const char *const *words)
 
 static const char *const SYMMETRIC[] = {"symmetric", "symmetric_block", "symmetric_random", NULL};
 
-static void find_udp(json_t *list, const json_t *nat)
+static void find_udp(json_t *list, const json_t *status)
 {
+    const json_t *nat = json_object_get(status, "nat");
     const char *class = field_text(nat, "class");
 
-    if (strcmp(class, "udp_blocked") == 0)
+    if (strcmp(class, "udp_blocked") == 0 && is_known(json_object_get(status, "relay"), "home"))
+        add(list, "note", NULL,
+            "no UDP gets through to the internet and back: sessions go over TLS and TCP");
+    else if (strcmp(class, "udp_blocked") == 0)
         add(list, "problem",
-            "a relay that listens for TLS carries sessions where UDP is blocked: [relay] use",
+            "a relay with tls_listen carries sessions where UDP is blocked: [relay] use",
             "no UDP gets through to the internet and back");
     else if (is_known(nat, "public"))
         add(list, "ok", NULL, "UDP gets out, and is seen outside as %s", field_text(nat, "public"));
@@ -160,7 +164,7 @@ static void find_relay(json_t *list, const json_t *status)
     else if (!json_is_true(reachable))
         add(list, "note",
             "set [relay] use = PEER_ID@HOST:PORT, or run one on a public host: [relay] serve",
-            "no relay: peers behind other NATs have no way to begin with");
+            "no relay: peers behind other NATs cannot begin a session with this gateway");
     if (field_flag(relay, "serving"))
         add(list, "ok", NULL, "relays for others: %.0f registered, %.0f circuits",
             field_number(relay, "registered"), field_number(relay, "circuits"));
@@ -192,7 +196,7 @@ json_t *doctor_findings(const json_t *status)
     json_t *list = json_array(), *peer;
     size_t i;
 
-    find_udp(list, nat);
+    find_udp(list, status);
     find_nat(list, nat);
     find_reachable(list, nat);
     find_liars(list, nat);

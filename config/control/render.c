@@ -103,9 +103,14 @@ static void render_ls(const struct front *f, const json_t *result)
 static void render_ping(const struct front *f, const json_t *event)
 {
     const json_t *rtt = json_object_get(event, "rtt_ms");
+    const json_t *before = json_object_get(event, "before");
 
     if (f->json)
         return;
+    if (before)
+        front_say(f, "%s %.0f ms -> %s %.0f ms\n", field_text(before, "path"),
+                  field_number(before, "rtt_ms"), field_text(event, "path"),
+                  json_number_value(rtt));
     if (json_is_null(rtt))
         front_data(f, "%s: no answer\n", field_text(event, "peer"));
     else

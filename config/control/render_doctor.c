@@ -30,8 +30,11 @@ static void render_finding(const struct front *f, const json_t *finding)
 
 static void render_server(const struct front *f, const json_t *server)
 {
-    front_data(f, "         %s sees us at %s\n", field_text(server, "server"),
-               field_text(server, "seen"));
+    if (json_is_string(json_object_get(server, "seen")))
+        front_data(f, "         %s sees us at %s\n", field_text(server, "server"),
+                   field_text(server, "seen"));
+    else
+        front_data(f, "         %s does not answer\n", field_text(server, "server"));
 }
 
 void render_doctor(const struct front *f, const json_t *report)

@@ -164,6 +164,8 @@ static void print_nat(FILE *out, const json_t *nat)
     size_t i;
     json_t *server;
 
+    if (strcmp(field_text(nat, "class"), "udp_blocked") == 0)
+        (void)fputs("nat    udp_blocked: no UDP gets through to the internet and back\n", out);
     if (!json_is_string(json_object_get(nat, "public")))
         return;
     (void)fprintf(out,
@@ -222,9 +224,10 @@ static void print_relay(FILE *out, const json_t *relay)
         return;
     (void)fprintf(out, "relay  %s", at ? at + 1 : "");
     if (serving) {
-        (void)fprintf(out, "%sfor %.0f peers, %.0f circuits, ",
-                      at ? "; this is one " : "this is one ", field_number(relay, "registered"),
-                      field_number(relay, "circuits"));
+        double peers = field_number(relay, "registered");
+        double circuits = field_number(relay, "circuits");
+        (void)fprintf(out, "%sthis is one for %.0f peer%s, %.0f circuit%s, ", at ? "; " : "", peers,
+                      peers == 1 ? "" : "s", circuits, circuits == 1 ? "" : "s");
         print_bytes(out, field_number(relay, "bytes"));
     }
     (void)fputc('\n', out);

@@ -553,6 +553,49 @@ static void ping_asks_once_a_second_and_sums_up(void **state)
     stage_leave(caller);
 }
 
+static void ping_tells_when_the_way_changes_and_does_not_wait_then(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage.node.view.state = PEER_RELAYED;
+    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"until_direct\":true}");
+    fake_node_connected(&stage.node, 0, "");
+    fake_node_pong(&stage.node, 0, MSEC(61));
+    const char *first = stage_heard(&stage, caller);
+    assert_non_null(strstr(first, "\"path\":\"relay\""));
+    assert_null(strstr(first, "before"));
+    fake_env_advance(&stage.env, MSEC(300));
+    assert_null(stage.node.ping);
+    stage.node.view.state = PEER_DIRECT;
+    fake_env_advance(&stage.env, MSEC(100));
+    assert_non_null(stage.node.ping);
+    fake_node_pong(&stage.node, 0, MSEC(23));
+    const char *second = stage_heard(&stage, caller);
+    assert_non_null(strstr(second, "\"path\":\"direct\""));
+    assert_non_null(strstr(second, "\"before\":{\"path\":\"relay\",\"rtt_ms\":61.0}"));
+    assert_non_null(strstr(second, "\"sent\":2"));
+    stage_leave(caller);
+}
+
+static void an_answer_counts_for_the_way_its_question_took(void **state)
+{
+    (void)state;
+    struct sock *caller = stage_call(&stage);
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage.node.view.state = PEER_RELAYED;
+    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"until_direct\":true}");
+    fake_node_connected(&stage.node, 0, "");
+    stage.node.view.state = PEER_DIRECT;
+    fake_node_pong(&stage.node, 0, MSEC(61));
+    const char *answer = stage_heard(&stage, caller);
+    assert_non_null(strstr(answer, "\"path\":\"relay\""));
+    assert_null(strstr(answer, "\"sent\""));
+    stage_leave(caller);
+}
+
 static void ping_fails_when_nobody_answers_or_never_directly(void **state)
 {
     (void)state;
@@ -769,6 +812,8 @@ int main(void)
         WITH_STAGE(a_held_open_is_closed_with_its_caller),
         WITH_STAGE(a_caller_may_leave_while_we_connect),
         WITH_STAGE(ping_asks_once_a_second_and_sums_up),
+        WITH_STAGE(ping_tells_when_the_way_changes_and_does_not_wait_then),
+        WITH_STAGE(an_answer_counts_for_the_way_its_question_took),
         WITH_STAGE(ping_fails_when_nobody_answers_or_never_directly),
         WITH_STAGE(pipe_joins_the_callers_socket_and_the_stream),
         WITH_STAGE(pipe_tells_what_the_far_side_said),

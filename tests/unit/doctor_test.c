@@ -120,8 +120,11 @@ static void blocked_udp_and_silent_relays_are_problems(void **state)
     (void)state;
     examine("{\"nat\": {\"class\": \"udp_blocked\", \"public\": null, \"reachable\": null},"
             " \"relay\": {\"home\": null, \"configured\": 2}, \"peers\": []}");
-    finds("problem", "no UDP gets through", "TLS");
+    finds("problem", "no UDP gets through", "tls_listen");
     finds("problem", "none of the relays", "is it up");
+    examine("{\"nat\": {\"class\": \"udp_blocked\", \"public\": null, \"reachable\": null},"
+            " \"relay\": {\"home\": \"x@r:1\", \"configured\": 1}, \"peers\": []}");
+    finds("note", "no UDP gets through to the internet and back: sessions go over TLS", NULL);
 }
 
 static void servers_that_lie_or_are_silent_are_named(void **state)

@@ -126,8 +126,28 @@ static void it_tells_what_the_nat_is_and_which_stun_server_disagrees(void **stat
 
     assert_int_equal(json_object_set_new(status, "nat", nat), 0);
     render_status(&FRONT, status);
-    shows("nat    cone, seen at 203.0.113.5:4433, mapping EI, filtering unknown, hairpin no, reachable unknown\n"
+    shows("nat    cone, seen at 203.0.113.5:4433, mapping EI, filtering unknown, hairpin no, "
+          "reachable unknown\n"
           "       the STUN server 192.0.2.3:1 disagrees: it says 192.0.2.66:1\n");
+    json_decref(status);
+}
+
+static void it_says_when_no_udp_gets_through_and_counts_one_peer_as_one(void **state)
+{
+    json_t *status = status_of(59, true, 1500);
+    (void)state;
+
+    assert_int_equal(json_object_set_new(status, "nat",
+                                         json_pack("{s:s, s:n}", "class", "udp_blocked", "public")),
+                     0);
+    assert_int_equal(
+        json_object_set_new(status, "relay",
+                            json_pack("{s:n, s:b, s:i, s:i, s:i}", "home", "serving", true,
+                                      "registered", 1, "circuits", 1, "bytes", 9)),
+        0);
+    render_status(&FRONT, status);
+    shows("nat    udp_blocked: no UDP gets through to the internet and back\n"
+          "relay  this is one for 1 peer, 1 circuit, 9 B\n");
     json_decref(status);
 }
 
@@ -231,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_names_services_peers_and_ports, set_up),
         cmocka_unit_test_setup(it_tells_what_the_nat_is_and_which_stun_server_disagrees, set_up),
+        cmocka_unit_test_setup(it_says_when_no_udp_gets_through_and_counts_one_peer_as_one, set_up),
         cmocka_unit_test_setup(it_says_how_long_in_words_of_that_length, set_up),
         cmocka_unit_test_setup(an_empty_gateway_has_none_of_either, set_up),
         cmocka_unit_test_setup(states_are_coloured_on_a_terminal_unless_no_color_is_set, set_up),
