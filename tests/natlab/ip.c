@@ -377,7 +377,7 @@ static void put_type(uint8_t *icmp, bool v6, enum ip_complaint what, size_t mtu)
         set16(icmp + 6, (uint16_t)mtu);
 }
 
-static bool is_one_host(const struct addr *a)
+bool ip_is_one_host(const struct addr *a)
 {
     static const uint8_t everybody[4] = {255, 255, 255, 255};
     const struct addr all = addr_v4(everybody, 0);
@@ -390,7 +390,7 @@ size_t ip_make_error(uint8_t out[static IP_ANSWER_MAX], const struct ip_packet *
     const struct part h = {.v6 = about->v6, .proto = about->v6 ? about->data[6] : about->data[9]};
     if (is_icmp(&h) && about->kind != IP_FLOW)
         return 0;
-    if (!is_one_host(&about->from) || !is_one_host(&about->to) || !fits(about, from))
+    if (!ip_is_one_host(&about->from) || !ip_is_one_host(&about->to) || !fits(about, from))
         return 0;
     size_t most = about->v6 ? IP_ANSWER_MAX - V6_HEADER - ICMP_HEADER : QUOTED_V4;
     size_t quoted = about->len < most ? about->len : most;

@@ -43,6 +43,9 @@ void ip_readdress(struct ip_packet *p, const struct addr *from, const struct add
 void ip_readdress_error(struct ip_packet *p, const struct addr *from, const struct addr *to,
                         const struct nat_packet *about);
 
+/** An address of one host: not of many, all or none. */
+bool ip_is_one_host(const struct addr *a);
+
 enum ip_complaint { IP_TIME_EXCEEDED, IP_PORT_UNREACHABLE, IP_TOO_BIG };
 
 /** Writes an ICMP error about a packet, from `from` (of the same family; ports do not count) to its

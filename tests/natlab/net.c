@@ -322,6 +322,10 @@ static void after_down(struct flight *f)
 
 static void leave(struct flight *f, struct net_router *r)
 {
+    if (!ip_is_one_host(&f->ip.to)) { /* such packets stay on their network, and take no port */
+        lose(f);
+        return;
+    }
     enum nat_verdict v = judge(f, r, false);
     if (v == NAT_TURN) {
         travel(f);

@@ -9,7 +9,7 @@
 PATIENCE=${PATIENCE:-20} # seconds that a direct path may take
 
 nat_pair "$1" "$2" "${3:-1}" delay=10
-sleep "${SETTLE:-1}"
+sleep "${SETTLE:-3}" # STUN has answered, and who tries routers and addresses is through
 result=$(on bob timeout $((PATIENCE + 40)) "$PYTHON" "$ROOT/tests/netns/grid_cell.py" \
   "$T/bob/control.sock" "${IDS[bob]}" "$T/alice/control.sock" "${IDS[alice]}" echo.alice \
   "$PATIENCE" 2>&1 | tail -n 1)

@@ -133,6 +133,19 @@ static void a_packet_passes_the_router_with_its_address_and_the_delays(void **st
     end(&lab);
 }
 
+static void what_is_for_many_takes_no_port_of_the_router(void **state)
+{
+    struct lab lab;
+    (void)state;
+    begin(&lab);
+    send_udp(&lab, "a", "192.168.1.2:1900", "239.255.255.250:1900");
+    send_udp(&lab, "a", "192.168.1.2:1900", "255.255.255.255:1900");
+    run(&lab, SEC(1));
+    assert_int_equal(net_router_named(&lab.net, "home")->nat.count.out, 0);
+    assert_int_equal(lab.net.lost, 2);
+    end(&lab);
+}
+
 static void two_hosts_on_one_lan_meet_without_a_hop(void **state)
 {
     struct lab lab;
@@ -350,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_packet_passes_the_router_with_its_address_and_the_delays),
+        cmocka_unit_test(what_is_for_many_takes_no_port_of_the_router),
         cmocka_unit_test(two_hosts_on_one_lan_meet_without_a_hop),
         cmocka_unit_test(a_carriers_customers_are_two_routers_away),
         cmocka_unit_test(an_expired_packet_is_complained_about_from_where_it_died),
