@@ -21,6 +21,8 @@
 /* CONNECTION_CLOSE has left by then. */
 #define GOODBYE MSEC(20)
 
+#define SAVE_EVERY SEC(10)
+
 /* ---- what the endpoint tells ---- */
 
 static bool on_identity(void *arg, const struct peer_id *id, const struct path *path)
@@ -218,6 +220,22 @@ static void drop_useless_members(struct node *n)
     }
 }
 
+/* Peers move, and say where their relays are, as often as they like: not each time is worth waiting
+ * for the disk. */
+static void save_addresses(struct node *n, instant now)
+{
+    if (!n->addresses_changed)
+        return;
+    if (now < n->save_next) {
+        timer_set(n->env, &n->saving, n->save_next);
+        return;
+    }
+    n->addresses_changed = false;
+    n->save_next = now + SAVE_EVERY;
+    if (registry_save(n->registry) < 0)
+        log_warn(LOG_GATEWAY, "the registry could not be saved; known addresses are not kept");
+}
+
 static void on_chores(struct deferred *work)
 {
     struct node *n = container_of(work, struct node, chores);
@@ -225,9 +243,13 @@ static void on_chores(struct deferred *work)
     member_answer(&n->finished, 0, "");
     member_answer(&n->refused, -EACCES, "blocked here");
     drop_useless_members(n);
-    if (n->addresses_changed && registry_save(n->registry) < 0)
-        log_warn(LOG_GATEWAY, "the registry could not be saved; known addresses are not kept");
-    n->addresses_changed = false;
+    save_addresses(n, env_now(n->env));
+}
+
+static void on_saving(struct timer *timer)
+{
+    struct node *n = container_of(timer, struct node, saving);
+    save_addresses(n, env_now(n->env));
 }
 
 /* ---- start ---- */
@@ -293,6 +315,7 @@ int node_new(struct node **out, struct env *env, struct registry *registry, cons
     if (n->options.max_peers == 0)
         n->options.max_peers = PEERS_DEFAULT;
     n->chores.run = on_chores;
+    n->saving.fire = on_saving;
     env_random(env, secret, sizeof(secret));
     map_init(&n->by_id, secret);
     list_init(&n->members);
@@ -504,6 +527,8 @@ void node_stop(struct node *n, void (*done)(void *arg), void *arg)
     n->stopped = done;
     n->stopped_arg = arg;
     n->stopping.fire = on_stopping;
+    n->save_next = 0;
+    save_addresses(n, env_now(n->env));
     lan_link_stop(&n->lan);
     list_each(node, &n->members)
     {
@@ -523,6 +548,7 @@ void node_free(struct node *n)
     if (!n)
         return;
     timer_stop(n->env, &n->stopping);
+    timer_stop(n->env, &n->saving);
     linger_end(&n->lingering);
     measure_end(&n->measures);
     for (struct list *node; (node = list_first(&n->members));)

@@ -74,6 +74,8 @@ struct node {
 
     struct deferred chores; /* calls `finished` and `refused`, drops members, saves addresses */
     bool addresses_changed;
+    struct timer saving; /* of what has changed: not more often than every few seconds */
+    instant save_next;
     struct timer stopping;
     void (*stopped)(void *arg);
     void *stopped_arg;

@@ -6,14 +6,16 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
 
 #define PUNCH_BUDGET_ADDRESSES 128
-#define PUNCH_BUDGET_PORTS     8  /* of one host; more are those of a search */
-#define PUNCH_BUDGET_PROBES    20 /* to one address, */
+#define PUNCH_BUDGET_PORTS     8    /* of one host; more are those of a search, */
+#define PUNCH_BUDGET_GUESSED   4096 /* which share counters by chance */
+#define PUNCH_BUDGET_PROBES    20   /* to one address, */
 #define PUNCH_BUDGET_TIME      SEC(3600)
 
 /** For one peer. Zeroed it is unspent. */
@@ -25,11 +27,12 @@ struct punch_budget {
         bool answered;
         instant sent; /* last by a main socket, 0: never */
     } spent[PUNCH_BUDGET_ADDRESSES];
+    instant guessed_since;
+    uint8_t guessed[PUNCH_BUDGET_GUESSED];
 };
 
 /** Takes one probe for an address. False: it has had its share for now, or there are more hosts
- * than can be counted. The ports of a search, which get one or a few each, are let through when
- * enough ports of that host are counted. */
+ * than can be counted. */
 MUST_USE bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a);
 /** When all of it is unspent again; 0: it is. */
 instant punch_budget_ends(const struct punch_budget *b);

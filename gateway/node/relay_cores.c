@@ -90,8 +90,10 @@ static void on_registered(void *arg, void *conn, enum relay_status status)
     struct relay_desk *d = arg;
     struct relay_site *p = place_of_conn(d, conn);
 
-    if (!p || !p->ours)
+    /* One answer to one question: our peers are told of each. */
+    if (!p || !p->ours || p->asked != conn || p->answered)
         return;
+    p->answered = true;
     if (status != RELAY_OK && !p->told)
         log_warn(LOG_RELAY, "relay %s: %s", p->host, relay_status_text(status));
     p->told = status != RELAY_OK;

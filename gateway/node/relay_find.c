@@ -196,6 +196,7 @@ void relay_find_register(struct relay_desk *d, struct relay_site *place, struct 
         return;
     place->asked = conn;
     place->ask_again = INSTANT_NEVER;
+    place->answered = false;
     relay_client_register(d->client, conn);
 }
 

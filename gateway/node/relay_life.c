@@ -265,6 +265,14 @@ static void decline(struct relay_desk *d, struct quic_conn *conn, const struct r
     relay_tell(d, conn, &answer);
 }
 
+/* Anybody could say that others call us, until there is no room for circuits any more. */
+static bool is_believed(const struct relay_desk *d, const struct peer *p,
+                        const struct relay_message *m)
+{
+    const struct relay_site *place = place_of(d, &p->id);
+    return m->type != RELAY_INCOMING || (place && place->ours);
+}
+
 void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *conn,
                         const struct message_part *part)
 {
@@ -272,7 +280,7 @@ void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *
     struct quic_conn_info info;
     instant now = env_now(d->node->env);
 
-    if (!relay_message_is(part) || relay_message_read(&m, part) < 0)
+    if (!relay_message_is(part) || relay_message_read(&m, part) < 0 || !is_believed(d, p, &m))
         return;
     quic_conn_info(conn, &info);
     if (m.type == RELAY_RELAYS)

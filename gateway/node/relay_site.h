@@ -28,6 +28,7 @@ struct relay_site {
     bool told;                     /* of the refusal, in the log */
     struct quic_conn *asked;       /* we have asked it to let others reach us */
     instant ask_again;             /* after a refusal; INSTANT_NEVER: there was none */
+    bool answered;                 /* ... and it has answered */
     struct quic_conn *registered;  /* where it lets others reach us, or NULL */
     struct lookup lookup;
     struct addr found[RELAY_ADDRS_MAX];

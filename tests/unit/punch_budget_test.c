@@ -45,15 +45,39 @@ static void one_that_answered_gets_as_many_as_it_takes(void **state)
     assert_int_equal(take(&b, SEC(3601), 5000, 100), 20); /* that was long ago */
 }
 
-static void the_first_ports_of_a_host_are_counted_and_the_rest_is_let_through(void **state)
+static void every_port_of_a_host_gets_twenty_however_many_are_named(void **state)
 {
     struct punch_budget b = {0};
     (void)state;
-    for (uint16_t i = 0; i < PUNCH_BUDGET_PORTS; i++)
+    for (uint16_t i = 0; i < 32; i++)
         assert_int_equal(take(&b, SEC(1), (uint16_t)(5000 + i), 1), 1);
-    assert_int_equal(take(&b, SEC(1), 9000, 100), 100);
-    assert_int_equal(take(&b, SEC(1), 5000, 100), 19);
-    assert_int_equal(take(&b, SEC(3601), 9000, 100), 20);
+    for (uint16_t i = 0; i < 32; i++)
+        assert_in_range(take(&b, SEC(60), (uint16_t)(5000 + i), 100), 0, 19);
+    assert_in_range(take(&b, SEC(3602), 5031, 100), 1, 20);
+}
+
+static void a_search_is_let_through(void **state)
+{
+    struct punch_budget b = {0};
+    unsigned taken = 0;
+    (void)state;
+    for (unsigned search = 0; search < 4; search++)
+        for (unsigned i = 0; i < 1024; i++)
+            taken += take(&b, SEC(1), (uint16_t)(1024 + 61 * i), 1);
+    assert_int_equal(taken, 4 * 1024);
+}
+
+static void a_port_of_a_search_that_answered_gets_as_many_as_it_takes(void **state)
+{
+    struct punch_budget b = {0};
+    (void)state;
+    for (uint16_t i = 0; i < 64; i++)
+        (void)take(&b, SEC(1), (uint16_t)(5000 + i), 15);
+    const struct addr hit = port(5060);
+    punch_budget_answered(&b, &hit);
+    assert_int_equal(take(&b, SEC(1), 5060, 100), 100);
+    for (uint16_t i = 0; i < 60; i++) /* none of them forgotten */
+        assert_in_range(take(&b, SEC(1), (uint16_t)(5000 + i), 100), 0, 5);
 }
 
 static void hosts_that_cannot_be_counted_get_nothing(void **state)
@@ -100,7 +124,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_gets_twenty_probes_in_an_hour),
         cmocka_unit_test(one_that_answered_gets_as_many_as_it_takes),
-        cmocka_unit_test(the_first_ports_of_a_host_are_counted_and_the_rest_is_let_through),
+        cmocka_unit_test(every_port_of_a_host_gets_twenty_however_many_are_named),
+        cmocka_unit_test(a_search_is_let_through),
+        cmocka_unit_test(a_port_of_a_search_that_answered_gets_as_many_as_it_takes),
         cmocka_unit_test(hosts_that_cannot_be_counted_get_nothing),
         cmocka_unit_test(is_unspent_when_the_last_of_it_is_long_ago),
         cmocka_unit_test(knows_for_a_while_where_a_main_socket_has_sent_to),
