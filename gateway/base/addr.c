@@ -194,6 +194,14 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return addr_same_ip(a, b) && addr_port(a) == addr_port(b);
 }
 
+bool addr_same_caller(const struct addr *a, const struct addr *b)
+{
+    const struct addr x = addr_unmapped(*a), y = addr_unmapped(*b);
+    if (addr_is_v6(&x) && addr_is_v6(&y))
+        return memcmp(&x.v6.sin6_addr, &y.v6.sin6_addr, 8) == 0;
+    return addr_same_ip(&x, &y);
+}
+
 struct addr addr_unmapped(struct addr a)
 {
     if (!addr_is_v6(&a) || !IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr))

@@ -72,6 +72,8 @@ const uint8_t *addr_ip(const struct addr *a, size_t *len);
 bool addr_equal(const struct addr *a, const struct addr *b);
 /** As addr_equal(), ports aside. */
 bool addr_same_ip(const struct addr *a, const struct addr *b);
+/** Are they most likely one customer's? IPv6 hands out addresses by /64. */
+bool addr_same_caller(const struct addr *a, const struct addr *b);
 /** ::ffff:a.b.c.d becomes a.b.c.d; everything else is returned as it is. */
 struct addr addr_unmapped(struct addr a);
 

@@ -8,6 +8,9 @@
 
 #include "gateway/base/log.h"
 
+#define LEAVERS_MAX   32 /* of one batch */
+#define LEAVERS_ASKED 32
+
 struct member *member_find(struct node *n, const struct peer_id *id)
 {
     return map_find(&n->by_id, id->key, sizeof(id->key));
@@ -35,9 +38,60 @@ struct member *member_get(struct node *n, const struct peer_id *id)
     return m;
 }
 
+/* Where a member is seen; the same for all that come through relays. */
+static struct addr place_of(const struct member *m)
+{
+    struct quic_conn_info info = {0};
+    if (peer_conn(&m->peer))
+        quic_conn_info(peer_conn(&m->peer), &info);
+    return info.path.kind == PATH_RELAY ? (struct addr){0} : info.path.remote;
+}
+
+static bool is_stranger(const struct node *n, const struct member *m)
+{
+    return !m->leaves && peer_connections(&m->peer) > 0 && !registry_peer(n->registry, &m->peer.id);
+}
+
+/* How many strangers there are at this address. */
+static unsigned strangers_at(const struct node *n, const struct addr *from)
+{
+    unsigned count = 0;
+
+    list_each(node, &n->members)
+    {
+        const struct member *m = list_entry(node, struct member, link);
+        if (!is_stranger(n, m))
+            continue;
+        const struct addr at = place_of(m);
+        count += addr_same_caller(&at, from);
+    }
+    return count;
+}
+
+/* A stranger of a place that has more of them than the newcomer's, even then; the oldest are asked
+ * first. NULL: none. */
+static struct member *find_leaver(const struct node *n, const struct addr *from)
+{
+    unsigned here = strangers_at(n, from), asked = 0;
+
+    list_each(node, &n->members)
+    {
+        struct member *m = list_entry(node, struct member, link);
+        if (!is_stranger(n, m))
+            continue;
+        const struct addr at = place_of(m);
+        if (strangers_at(n, &at) > here + 1)
+            return m;
+        if (++asked == LEAVERS_ASKED)
+            return NULL;
+    }
+    return NULL;
+}
+
 /* Whoever finds us may use what is public. So that no crowd of identities made up for the purpose
- * keeps out the peers that have a name here, a quarter of the places is theirs. */
-bool member_may_come(struct node *n, const struct peer_id *id)
+ * keeps out the peers that have a name here, a quarter of the places is theirs; and so that it does
+ * not keep out other strangers, those of one place make room for those of others. */
+bool member_may_come(struct node *n, const struct peer_id *id, const struct addr *from)
 {
     size_t strangers = 0, places = n->options.max_peers;
 
@@ -46,10 +100,32 @@ bool member_may_come(struct node *n, const struct peer_id *id)
     list_each(node, &n->members)
     {
         const struct member *m = list_entry(node, struct member, link);
-        if (!registry_peer(n->registry, &m->peer.id))
+        if (is_stranger(n, m))
             strangers += peer_connections(&m->peer);
     }
-    return strangers < places - places / 4;
+    if (strangers < places - places / 4)
+        return true;
+    struct member *leaver = n->leaving < LEAVERS_MAX ? find_leaver(n, from) : NULL;
+    if (!leaver)
+        return false;
+    leaver->leaves = true;
+    n->leaving++;
+    env_defer(n->env, &n->chores);
+    return true;
+}
+
+void member_make_room(struct node *n)
+{
+    if (n->leaving == 0)
+        return;
+    list_each(node, &n->members)
+    {
+        struct member *m = list_entry(node, struct member, link);
+        if (m->leaves)
+            peer_drop(&m->peer, QUIC_CLOSE_DONE);
+        m->leaves = false;
+    }
+    n->leaving = 0;
 }
 
 void member_answer(struct list *waits, int err, const char *why)

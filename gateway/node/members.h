@@ -35,6 +35,7 @@ struct member {
     struct remote_service *services; /* as the peer last said, converted */
     size_t service_count;
     bool services_known;
+    bool leaves; /* a stranger that has to make room for another one */
     char last_error[256];
 };
 
@@ -73,6 +74,7 @@ struct node {
     unsigned measure_count;
 
     struct deferred chores; /* calls `finished` and `refused`, drops members, saves addresses */
+    unsigned leaving;       /* members */
     bool addresses_changed;
     struct timer saving; /* of what has changed: not more often than every few seconds */
     instant save_next;
@@ -85,8 +87,11 @@ struct node {
 struct member *member_find(struct node *n, const struct peer_id *id);
 /** The same, made if need be; NULL: no memory. */
 struct member *member_get(struct node *n, const struct peer_id *id);
-/** Is there a place for a session that this peer has opened? */
-bool member_may_come(struct node *n, const struct peer_id *id);
+/** Is there a place for a session that this peer has opened, from this address? Others may have to
+ *  go for it. */
+bool member_may_come(struct node *n, const struct peer_id *id, const struct addr *from);
+/** Ends the sessions of those who have to go. */
+void member_make_room(struct node *n);
 /** Where a peer may answer over TCP, for struct tcp_roads; `node` is a struct node. */
 size_t member_tcp_places(void *node, const struct peer_id *id, struct tcp_place *out, size_t max);
 /** Ends it: its requests fail with -ECANCELED. */

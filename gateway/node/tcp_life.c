@@ -172,34 +172,36 @@ int tcp_roads_open(struct tcp_roads *r, const struct peer_id *id, const struct t
     return err;
 }
 
-/* IPv6 hands out addresses by /64, so that is one caller. */
-static bool same_caller(const struct addr *a, const struct addr *b)
+/* Whoever is still to prove something, called first, and is not dialled by us. */
+static struct road *oldest_stranger(const struct tcp_roads *r)
 {
-    if (addr_is_v6(a) && addr_is_v6(b))
-        return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 8) == 0;
-    return addr_same_ip(a, b);
-}
-
-/* One address alone cannot fill the place. If many do, the oldest makes way: who means it has
- * proved itself within a second, and who only sits there does not keep others out. */
-static bool may_enter(struct tcp_roads *r, const struct addr *from)
-{
-    unsigned strangers = 0, neighbours = 0;
-    struct road *oldest = NULL;
-
     list_each(node, &r->roads)
     {
         struct road *road = list_entry(node, struct road, link);
-        if (road->proven || road->tcp.dialled)
-            continue;
-        oldest = oldest ? oldest : road;
-        strangers++;
-        neighbours += same_caller(&road->to, from);
+        if (!road->proven && !road->tcp.dialled)
+            return road;
     }
-    if (neighbours >= STRANGERS_OF)
+    return NULL;
+}
+
+/* One caller has its share and no more, also if it proves to be a thousand peers. When there are
+ * too many strangers the oldest goes: an honest one has proved itself within moments. */
+static bool may_enter(struct tcp_roads *r, const struct addr *from)
+{
+    unsigned strangers = 0, neighbours = 0, proven = 0, most = r->node->options->max_peers / 4;
+
+    list_each(node, &r->roads)
+    {
+        const struct road *road = list_entry(node, struct road, link);
+        bool near = !road->tcp.dialled && addr_same_caller(&road->to, from);
+        proven += near && road->proven;
+        neighbours += near && !road->proven;
+        strangers += !road->tcp.dialled && !road->proven;
+    }
+    if (neighbours >= STRANGERS_OF || proven >= (most > STRANGERS_OF ? most : STRANGERS_OF))
         return false;
     if (strangers >= STRANGERS_MAX)
-        lose(oldest, "it makes way for others");
+        lose(oldest_stranger(r), "too many have nothing to say");
     return true;
 }
 

@@ -16,6 +16,8 @@
 #define CIRCUITS_OF_PAIR 4  /* between the same two connections */
 #define ASKS_RATE        10 /* registrations and calls a second of one client */
 #define ASKS_BURST       64
+#define CALLS_RATE       32 /* of one client by all others, a second */
+#define CALLS_BURST      256
 #define CIRCUIT_IDLE     SEC(300)
 
 /* ---- telling ---- */
@@ -53,6 +55,7 @@ static struct relay_client *add_client(struct relay_server *s, void *conn, const
     list_init(&c->sides);
     list_init(&c->queue);
     c->asks = bucket_of(ASKS_RATE, ASKS_BURST);
+    c->calls = bucket_of(CALLS_RATE, CALLS_BURST);
     if (map_insert(&s->by_conn, &c->conn, sizeof(void *), c) < 0) {
         free(c);
         return NULL;
@@ -218,6 +221,9 @@ static enum relay_status open_circuit(struct relay_server *s, instant now,
     if (!called || called == caller || peer_id_equal(&called->id, &caller->id))
         return RELAY_NO_PEER;
     if (is_full(s, caller) || is_full(s, called) || is_pair_full(caller, called))
+        return RELAY_TOO_MANY;
+    /* Who is called that often hears nothing else any more. */
+    if (!bucket_take(&called->calls, now, 1))
         return RELAY_TOO_MANY;
     *out = add_circuit(s, now, caller, called);
     return *out ? RELAY_OK : RELAY_TOO_MANY;

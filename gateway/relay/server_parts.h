@@ -34,6 +34,7 @@ struct relay_client {
     unsigned circuits;
     struct relay_account *account; /* of who pays; NULL unless it has been registered */
     struct bucket asks;            /* messages that cost us something */
+    struct bucket calls;           /* of others, by circuits that we tell it of */
     struct list queue;             /* of struct relay_batch, oldest first */
     size_t queued;                 /* bytes */
 };
