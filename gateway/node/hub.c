@@ -173,8 +173,7 @@ static bool is_claimed(struct hub_socket *s, const struct udp_rx *rx)
         struct hub_claim *claim = list_entry(node, struct hub_claim, link);
         if (!addr_equal(&claim->from, &rx->from))
             continue;
-        claim->take(claim, rx);
-        return true;
+        return claim->take(claim, rx);
     }
     return false;
 }
@@ -212,9 +211,10 @@ static struct udp_rx run_at(const struct udp_rx *rx, size_t at, enum taker taker
 void hub_take(struct hub_socket *s, const struct udp_rx *rx)
 {
     const struct path path = {.via = s->via, .kind = PATH_UDP, .remote = rx->from, .local = rx->to};
+    bool claimed = is_claimed(s, rx);
     struct udp_rx run;
 
-    for (size_t at = 0; !is_claimed(s, rx) && at < rx->len; at += run.len) {
+    for (size_t at = 0; !claimed && at < rx->len; at += run.len) {
         enum taker taker = taker_of(rx->data + at, datagram_at(rx, at));
         run = run_at(rx, at, taker);
         hand_over(s->hub, &path, &run, taker);

@@ -37,12 +37,12 @@ struct hub_handler {
     void (*on_room)(void *arg);
 };
 
-/** Datagrams from one address that go to `take` whatever they look like: a TURN server's, whose
- *  ChannelData cannot be told from QUIC. Embed one. */
+/** Datagrams from one address that are shown to `take` before they are looked into, for it to take
+ *  them (true) or not. Embed one. */
 struct hub_claim {
     struct list link;
     struct addr from;
-    void (*take)(struct hub_claim *claim, const struct udp_rx *rx);
+    bool (*take)(struct hub_claim *claim, const struct udp_rx *rx);
 };
 
 /** Sends over the paths of one kind. */

@@ -16,6 +16,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/node/desk.h"
+#include "gateway/node/relay_site.h"
 #include "gateway/relay/client.h"
 #include "gateway/relay/server.h"
 
@@ -25,7 +26,8 @@ struct relay_desk {
     struct relay_client *client;
     struct hub_carrier carrier;
     struct list places; /* of struct relay_site: relays that we know of */
-    struct list early;  /* of struct early: datagrams that came along with a circuit */
+    struct relay_doors doors;
+    struct list early; /* of struct early: datagrams that came along with a circuit */
     unsigned early_count;
     struct deferred early_work;
     struct timer timer;

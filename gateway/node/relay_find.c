@@ -75,7 +75,7 @@ static void find_through_all(struct relay_desk *d, struct peer *p, bool named,
                              const char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1])
 {
     for (size_t i = 0; i < PEER_RELAYS_MAX && relay[i][0]; i++) {
-        struct relay_site *place = relay_site_get(&d->places, d->node, relay[i], named);
+        struct relay_site *place = relay_site_get(&d->places, d->node, &d->doors, relay[i], named);
         if (place)
             find_through(d, place, p);
     }

@@ -105,23 +105,18 @@ size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, stru
                             size_t max, bool *more)
 {
     struct relay_site *p = place_of(d, id);
-    size_t count = 0;
 
     if (!p)
         return 0;
     relay_site_look_up(p);
     *more = *more || p->lookup.query;
-    while (count < max && count < (size_t)p->found_count) {
-        out[count] = p->found[count];
-        count++;
-    }
-    return count;
+    return relay_site_addresses(p, out, max);
 }
 
 size_t relay_desk_tls(const struct relay_desk *d, const struct peer_id *id, struct addr *out,
                       size_t max, const char **host)
 {
-    const struct relay_site *p = place_of(d, id);
+    struct relay_site *p = place_of(d, id);
 
     if (!p)
         return 0;
@@ -230,11 +225,21 @@ static void on_left(struct relay_desk *d, struct relay_site *place, struct quic_
         relay_server_left(d->server, conn);
 }
 
+static void note_place(struct relay_site *place, struct quic_conn *conn)
+{
+    struct quic_conn_info info;
+
+    quic_conn_info(conn, &info);
+    if (place && info.path.kind != PATH_RELAY)
+        place->proven = info.path.remote;
+}
+
 static void on_ready(struct relay_desk *d, struct peer *p, struct quic_conn *conn)
 {
     struct relay_site *place = place_of(d, &p->id);
 
     relay_find_ready(d, p, conn);
+    note_place(place, conn);
     if (place)
         relay_find_register(d, place, conn);
     if (place)
@@ -318,7 +323,7 @@ static void keep_ours(struct relay_desk *d)
 {
     for (size_t i = 0; i < RELAY_USE_MAX && d->node->options->relay_use[i][0]; i++) {
         const char *text = d->node->options->relay_use[i];
-        struct relay_site *p = relay_site_get(&d->places, d->node, text, true);
+        struct relay_site *p = relay_site_get(&d->places, d->node, &d->doors, text, true);
         if (!p) {
             log_warn(LOG_RELAY, "[relay] use: %s: %s", text, "this gateway itself, or no relay");
             continue;
@@ -336,6 +341,7 @@ int relay_desk_start(struct relay_desk *d, const struct desk *node)
     d->early_work.run = relay_on_early;
     list_init(&d->places);
     list_init(&d->early);
+    relay_doors_init(&d->doors, node->env);
     int err = relay_client_new(&d->client, &RELAY_CLIENT_EVENTS, d);
     if (err == 0 && node->options->relay_serve != RELAY_SERVE_OFF) {
         const struct relay_server_options options = {

@@ -5,12 +5,25 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/map.h"
 #include "gateway/base/text.h"
 
 #define PLACES_MAX     64
 #define LOOK_UP_AGAIN  SEC(300)
 #define INTERFACES_MAX 64
 #define TLS_PORT       443 /* looks like a web server, and is let through everywhere */
+
+/* A dial each minute, and three at once, are sixty tokens each. */
+#define DIAL_TOKENS 60
+#define DIAL_BURST  (3 * DIAL_TOKENS)
+#define DIAL_TAKES  SEC(8)
+
+void relay_doors_init(struct relay_doors *doors, struct env *env)
+{
+    env_random(env, doors->secret, sizeof(doors->secret));
+    for (size_t i = 0; i < RELAY_DOORS; i++)
+        doors->dials[i] = bucket_of(1, DIAL_BURST);
+}
 
 struct relay_site *relay_site_find(const struct list *places, const struct peer_id *id)
 {
@@ -92,6 +105,36 @@ static bool is_harmless(struct env *env, const struct addr *named)
     return near || !is_in(&a, PRIVATE);
 }
 
+/* What is still being dialled is not dialled anew. */
+static bool is_under_way(struct relay_site *p, const struct addr *a, instant now)
+{
+    if (now >= p->dial_since + DIAL_TAKES) {
+        p->dial_since = now;
+        p->dials = 0;
+    }
+    for (size_t i = 0; i < p->dials; i++)
+        if (addr_same_ip(&p->dial[i], a))
+            return true;
+    return false;
+}
+
+/* A dial is half a dozen packets to wherever a peer has said. */
+static bool may_dial(struct relay_site *p, const struct addr *a)
+{
+    instant now = env_now(p->node->env);
+    size_t len;
+    const struct addr plain = addr_unmapped(*a);
+    const uint8_t *ip = addr_ip(&plain, &len);
+
+    if (p->named || addr_same_ip(&p->proven, a) || is_under_way(p, a, now))
+        return true;
+    size_t at = map_hash(p->doors->secret, ip, len) % RELAY_DOORS;
+    if (p->dials == RELAY_ADDRS_MAX || !bucket_take(&p->doors->dials[at], now, DIAL_TOKENS))
+        return false;
+    p->dial[p->dials++] = *a;
+    return true;
+}
+
 static void on_looked_up(struct lookup *l, int err, const struct addr *list, int count)
 {
     struct relay_site *p = container_of(l, struct relay_site, lookup);
@@ -109,7 +152,7 @@ static void on_looked_up(struct lookup *l, int err, const struct addr *list, int
         if (!p->named && !is_harmless(p->node->env, &list[i]))
             continue;
         p->found[p->found_count++] = list[i];
-        if (m)
+        if (m && may_dial(p, &list[i]))
             peer_add_candidate(m, &path);
     }
     if (m && p->found_count == 0)
@@ -150,20 +193,30 @@ void relay_site_look_up(struct relay_site *p)
         log_warn(LOG_RELAY, "relay %s: not a HOST:PORT that can be looked up", p->host);
 }
 
-size_t relay_site_tls(const struct relay_site *p, struct addr *out, size_t max)
+size_t relay_site_addresses(struct relay_site *p, struct addr *out, size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < (size_t)p->found_count && count < max; i++)
+        if (may_dial(p, &p->found[i]))
+            out[count++] = p->found[i];
+    return count;
+}
+
+size_t relay_site_tls(struct relay_site *p, struct addr *out, size_t max)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < (size_t)p->found_count && count < max; i++) {
         out[count] = p->found[i];
         addr_set_port(&out[count], p->tls_port);
-        count += p->named || is_harmless(p->node->env, &out[count]);
+        count += p->named || (is_harmless(p->node->env, &out[count]) && may_dial(p, &out[count]));
     }
     return count;
 }
 
-struct relay_site *relay_site_get(struct list *places, const struct desk *node, const char *text,
-                                  bool named)
+struct relay_site *relay_site_get(struct list *places, const struct desk *node,
+                                  struct relay_doors *doors, const char *text, bool named)
 {
     struct peer_id id;
 
@@ -177,6 +230,7 @@ struct relay_site *relay_site_get(struct list *places, const struct desk *node, 
         if (!p)
             return NULL;
         p->node = node;
+        p->doors = doors;
         p->id = id;
         p->lookup.done = on_looked_up;
         p->ask_again = INSTANT_NEVER;
@@ -187,6 +241,7 @@ struct relay_site *relay_site_get(struct list *places, const struct desk *node, 
         (void)snprintf(p->host, sizeof(p->host), "%s", host);
         p->looked_up = 0;
         p->found_count = 0;
+        p->proven = (struct addr){0};
     }
     p->named = p->named || named;
     return p;

@@ -19,6 +19,11 @@
 /* Addresses that one message of a peer may have let in: there are few places, for all peers. */
 #define LET_IN_MAX 8
 
+/* Addresses that peers name, of all of them together: each costs the server a channel, and another
+ * one its place. */
+#define NAMED_RATE  2 /* a second */
+#define NAMED_BURST 64
+
 /* Credentials that follow from a secret are good for a day, and made anew after half of it. */
 #define REST_GOOD_S 86400
 #define REST_ANEW   SEC(43200)
@@ -338,7 +343,9 @@ void turn_desk_on_part(struct turn_desk *d, struct peer *p, struct quic_conn *co
             continue;
         if (c->type == CANDIDATE_RELAYED)
             turn_far_add(&d->far, p, conn, &c->addr);
-        let += let_in(d, &c->addr);
+        /* To name it again keeps no place. */
+        if (!way_of(d, &c->addr) && bucket_take(&d->named, env_now(d->node->env), 1))
+            let += let_in(d, &c->addr);
     }
 }
 
@@ -363,6 +370,7 @@ void turn_desk_start(struct turn_desk *d, const struct desk *node,
         .carrier.send = carry,
         .lookup.done = on_looked_up,
         .timer.fire = on_timer,
+        .named = bucket_of(NAMED_RATE, NAMED_BURST),
     };
     turn_far_init(&d->far, node);
     hub_set_carrier(node->hub, PATH_TURN, &d->carrier);

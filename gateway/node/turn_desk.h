@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "gateway/base/attr.h"
+#include "gateway/base/bucket.h"
 #include "gateway/base/env.h"
 #include "gateway/node/desk.h"
 #include "gateway/node/turn_far.h"
@@ -38,6 +39,7 @@ struct turn_desk {
         struct addr addr; /* that was let in; none: a free place */
         instant used;
     } way[TURN_PEERS_MAX];
+    struct bucket named; /* addresses, by peers */
     struct addr relayed; /* none: there is no allocation (yet) */
     char reason[TURN_REASON_MAX];
     uint64_t network; /* 0: not told */

@@ -7,6 +7,7 @@ struct place {
     struct hub_claim claim;
     struct hub *hub;
     const struct quic_conn *conn;
+    struct peer_id id;
 };
 
 void turn_far_init(struct turn_far *t, const struct desk *node)
@@ -29,11 +30,22 @@ void turn_far_deinit(struct turn_far *t)
         drop(t, list_entry(node, struct place, link));
 }
 
-static void take(struct hub_claim *claim, const struct udp_rx *rx)
+/* Only the peer's own: whoever else may be there, and whatever the peer says, is to answer when it
+ * is dialled or asked. */
+static bool take(struct hub_claim *claim, const struct udp_rx *rx)
 {
     struct place *p = container_of(claim, struct place, claim);
     const struct path path = {.kind = PATH_TURN, .remote = rx->from, .local = rx->to};
+    struct quic_conn_info info;
+    struct quic_conn *conn =
+        quic_conn_for(p->hub->quic, rx->data, rx->len < rx->segment ? rx->len : rx->segment);
+    if (!conn)
+        return false;
+    quic_conn_info(conn, &info);
+    if (!peer_id_equal(&info.id, &p->id))
+        return false;
     hub_deliver(p->hub, &path, rx->data, rx->len, rx->segment);
+    return true;
 }
 
 /* ---- may it be believed ---- */
@@ -57,8 +69,7 @@ static void look_for_use(void *arg, struct peer *p)
             q->used = true;
 }
 
-static bool may_add(const struct turn_far *t, const struct peer *peer, const struct quic_conn *conn,
-                    const struct addr *a)
+static bool may_add(const struct turn_far *t, const struct peer *peer, const struct addr *a)
 {
     struct asking q = {.peer = peer, .at = a};
     unsigned own = 0;
@@ -68,11 +79,38 @@ static bool may_add(const struct turn_far *t, const struct peer *peer, const str
         const struct place *p = list_entry(node, struct place, link);
         if (addr_equal(&p->claim.from, a))
             return false;
-        own += p->conn == conn;
+        own += peer_id_equal(&p->id, &peer->id);
     }
     t->node->each(t->node->node, look_for_use, &q);
     return !q.used && own < TURN_FAR_PER_PEER && t->count < TURN_FAR_MAX &&
            hub_socket_for(t->node->hub, a);
+}
+
+static struct place *find(const struct turn_far *t, const struct peer *peer, const struct addr *a)
+{
+    list_each(node, &t->places)
+    {
+        struct place *p = list_entry(node, struct place, link);
+        if (addr_equal(&p->claim.from, a) && peer_id_equal(&p->id, &peer->id))
+            return p;
+    }
+    return NULL;
+}
+
+static struct place *add(struct turn_far *t, const struct peer *peer, const struct addr *a)
+{
+    struct place *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->hub = t->node->hub;
+    p->id = peer->id;
+    p->claim.from = *a;
+    p->claim.take = take;
+    hub_add_claim(p->hub, &p->claim);
+    list_append(&t->places, &p->link);
+    t->count++;
+    return p;
 }
 
 void turn_far_add(struct turn_far *t, const struct peer *peer, struct quic_conn *conn,
@@ -81,18 +119,14 @@ void turn_far_add(struct turn_far *t, const struct peer *peer, struct quic_conn 
     const struct path plain = {.kind = PATH_UDP, .remote = *a};
     const struct path path = {.kind = PATH_TURN, .remote = *a};
 
-    if (!may_add(t, peer, conn, a))
+    struct place *p = find(t, peer, a);
+    if (p && p->conn == conn)
         return;
-    struct place *p = calloc(1, sizeof(*p));
+    if (!p && may_add(t, peer, a))
+        p = add(t, peer, a);
     if (!p)
         return;
-    p->hub = t->node->hub;
     p->conn = conn;
-    p->claim.from = *a;
-    p->claim.take = take;
-    hub_add_claim(p->hub, &p->claim);
-    list_append(&t->places, &p->link);
-    t->count++;
     quic_conn_add_path(conn, &path);
     /* Perhaps the session came by it, when it looked like a direct one. */
     quic_conn_path_gone(conn, &plain);

@@ -173,6 +173,8 @@ void quic_path_gone(struct quic_endpoint *ep, const struct path *path);
  */
 MUST_USE int quic_conn_guess(struct quic_conn *conn, const struct addr *remote,
                              uint8_t out[static QUIC_GUESS_LEN]);
+/** The connection that a datagram is for, by its first bytes, or NULL. It need not be authentic. */
+struct quic_conn *quic_conn_for(const struct quic_endpoint *ep, const uint8_t *data, size_t len);
 /** Visits the paths of a kind that connected sessions have: when each was last `heard`, by an
  *  authentic packet or probe. */
 void quic_each_path(struct quic_endpoint *ep, enum path_kind kind,

@@ -13,6 +13,7 @@
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
 #include "gateway/wire/demux.h"
+#include "gateway/wire/probe.h"
 
 /* Memory for stream data beyond which all streams take small pieces. */
 #define COMFORT (256u << 20)
@@ -185,6 +186,19 @@ static struct quic_conn *find(struct quic_endpoint *ep, const struct path *path,
     else
         quic_door_reset(ep, path, &ids, len);
     return NULL;
+}
+
+struct quic_conn *quic_conn_for(const struct quic_endpoint *ep, const uint8_t *data, size_t len)
+{
+    ngtcp2_version_cid ids;
+    uint64_t token;
+
+    if (len > 0 && data[0] == DEMUX_PROBE)
+        return probe_token(data, len, &token) == 0 ? quic_table_find_token(ep, token) : NULL;
+    if (len == 0 || !(data[0] & DEMUX_QUIC_BIT) ||
+        ngtcp2_pkt_decode_version_cid(&ids, data, len, QUIC_CID_LEN) != 0)
+        return NULL;
+    return quic_table_find_id(ep, ids.dcid, ids.dcidlen);
 }
 
 static void input(struct quic_endpoint *ep, struct reading *r, const uint8_t *data, size_t len)

@@ -92,6 +92,21 @@ static void nobody_makes_the_path_of_another_peer_look_relayed(void **state)
     assert_int_equal(believed(s), 0);
 }
 
+/* Mallory's gateway is silent for now, and has told nobody where it is. */
+static void who_names_the_address_of_another_does_not_keep_it_from_being_reached(void **state)
+{
+    struct sim_story *s = *state;
+    begin(s);
+    bob_says(s, "203.0.113.3:4433");
+    assert_int_equal(believed(s), 1);
+    sim_gateway_start(&s->mallory);
+    sim_gateway_knows(&s->mallory, &s->alice, "alice", NULL);
+    sim_gateway_knows(&s->alice, &s->mallory, "carol", "203.0.113.3:4433");
+    sim_gateway_must_connect(&s->alice, &s->mallory, SEC(5));
+    sim_story_wait(s, SEC(1));
+    assert_int_equal(sim_gateway_view(&s->alice, &s->mallory).state, PEER_DIRECT);
+}
+
 static void what_a_peer_said_ends_with_its_session(void **state)
 {
     struct sim_story *s = *state;
@@ -118,6 +133,7 @@ int main(void)
         SIM_STORY(a_peer_may_name_two),
         SIM_STORY(where_nobody_is_sent_is_not_believed),
         SIM_STORY(nobody_makes_the_path_of_another_peer_look_relayed),
+        SIM_STORY(who_names_the_address_of_another_does_not_keep_it_from_being_reached),
         SIM_STORY(what_a_peer_said_ends_with_its_session),
         SIM_STORY(who_may_not_connect_is_not_heard),
     };

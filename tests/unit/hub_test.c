@@ -251,9 +251,10 @@ struct claim {
     size_t bytes;
 };
 
-static void on_claimed(struct hub_claim *claim, const struct udp_rx *rx)
+static bool on_claimed(struct hub_claim *claim, const struct udp_rx *rx)
 {
     container_of(claim, struct claim, claim)->bytes += rx->len;
+    return rx->segment < 60;
 }
 
 static void a_claimed_address_is_not_looked_into(void **state)
@@ -267,6 +268,10 @@ static void a_claimed_address_is_not_looked_into(void **state)
     arrives(h, data, sizeof(data), 40);
     assert_int_equal(c.bytes, 80);
     assert_int_equal(quic.inputs, 0);
+    arrives(h, data, sizeof(data), 60); /* not wanted */
+    assert_int_equal(c.bytes, 160);
+    assert_int_equal(quic.inputs, 1);
+    quic.inputs = 0;
     hub_remove_claim(&c.claim);
     arrives(h, data, sizeof(data), 40);
     assert_int_equal(quic.inputs, 1);
