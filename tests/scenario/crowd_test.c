@@ -81,11 +81,40 @@ static void keeps_places_for_peers_with_a_name(void **state)
         sim_gateway_deinit(&strangers[i]);
 }
 
+/* Alice relays for anybody, and one caller comes as a crowd. */
+static void a_crowd_of_one_place_makes_room_for_others(void **state)
+{
+    struct sim_story *s = *state;
+    struct sim_gateway relay, other, crowd[8];
+    sim_gateway_init(&relay, &s->world, "relay", 50, INTERNET, "2001:db8:1::1/64");
+    relay.options.max_peers = 8;
+    relay.options.relay_serve = RELAY_SERVE_OPEN;
+    sim_gateway_start(&relay);
+    for (unsigned i = 0; i < 9; i++) {
+        struct sim_gateway *g = i < 8 ? &crowd[i] : &other;
+        char address[40];
+        snprintf(address, sizeof(address), "2001:db8:%u::%u/64", i < 8 ? 7 : 9, 10 + i);
+        sim_gateway_init(g, &s->world, "stranger", (uint8_t)(100 + i), INTERNET, address);
+        sim_gateway_start(g);
+        sim_gateway_knows(g, &relay, "relay", "[2001:db8:1::1]:4433");
+        sim_gateway_connect(g, &relay);
+        assert_true(sim_world_run(&s->world, SEC(11), sim_gateway_connected, g));
+        assert_int_equal(g->wait_err, i < 6 || i == 8 ? 0 : -EACCES);
+    }
+    sim_story_wait(s, SEC(60));
+    assert_int_equal(sim_gateway_view(&relay, &other).state, PEER_DIRECT);
+    for (unsigned i = 0; i < 8; i++)
+        sim_gateway_deinit(&crowd[i]);
+    sim_gateway_deinit(&other);
+    sim_gateway_deinit(&relay);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SIM_STORY(serves_sixty_peers_at_once),
         SIM_STORY(keeps_places_for_peers_with_a_name),
+        SIM_STORY(a_crowd_of_one_place_makes_room_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

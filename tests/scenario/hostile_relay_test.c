@@ -1,0 +1,399 @@
+/* A relay lies, and so do peers about relays: what they say in any order, at any rate, costs those
+ * who hear it little, and the call goes on by another relay. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gateway/node/members.h"
+#include "tests/sim/sim_gateway.h"
+#include "tests/sim/sim_program.h"
+#include "tests/support/random.h"
+
+#define VICTIM "203.0.113.77"
+
+/* alice shares an echo and is reached through `home` and `spare`; bob knows her and both relays;
+ * nothing passes between the two of them directly. */
+struct stage {
+    struct sim_world world;
+    struct sim_gateway alice, bob, carol, home, spare;
+    struct sim_echo echo;
+    struct sim_caller caller;
+    struct addr watched;
+    uint64_t bytes;     /* of what alice sends */
+    unsigned at_victim; /* packets to the address that is watched */
+    unsigned saves;     /* of bob's registry */
+    uint64_t chance;
+};
+
+static bool is_of(const struct sim_gateway *g, const struct addr *a)
+{
+    return sim_interface_of(&g->host, a) != NULL;
+}
+
+static bool cut(void *arg, const struct addr *from, const struct addr *to)
+{
+    const struct stage *s = arg;
+    return (is_of(&s->alice, from) && is_of(&s->bob, to)) ||
+           (is_of(&s->bob, from) && is_of(&s->alice, to));
+}
+
+static void on_passing(void *arg, const struct addr *from, const struct addr *to,
+                       const uint8_t *data, size_t len)
+{
+    struct stage *s = arg;
+    (void)data;
+    s->bytes += is_of(&s->alice, from) ? len : 0;
+    s->at_victim += addr_same_ip(to, &s->watched);
+}
+
+static void relay_text(const struct peer_id *relay, const char *host, char *out)
+{
+    char id[PEER_ID_TEXT_LEN + 1];
+    (void)snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(relay, id), host);
+}
+
+static void add(struct stage *s, struct sim_gateway *g, const char *name, uint8_t number,
+                const char *address)
+{
+    const struct sim_link line = {.delay = MSEC(5)};
+    sim_gateway_init(g, &s->world, name, number, INTERNET, address);
+    sim_host_links(&g->host, &line);
+}
+
+static void knows_alice_by_relays(struct stage *s)
+{
+    struct known_peer *p;
+    sim_gateway_knows(&s->bob, &s->alice, "alice", NULL);
+    p = registry_peer(s->bob.registry, &s->alice.keys.id);
+    relay_text(&s->home.keys.id, "203.0.113.4:4433", p->relay[0]);
+    relay_text(&s->spare.keys.id, "203.0.113.5:4433", p->relay[1]);
+}
+
+static int begin(void **state)
+{
+    static struct stage stage;
+    struct stage *s = &stage;
+    memset(s, 0, sizeof(*s));
+    sim_world_init(&s->world, 0);
+    s->chance = 11;
+    s->world.cut = cut;
+    s->world.tap = on_passing;
+    s->world.cut_arg = s->world.tap_arg = s;
+    assert_int_equal(addr_parse(&s->watched, VICTIM ":4433"), 0);
+    add(s, &s->alice, "alice", 1, "192.0.2.1/24");
+    add(s, &s->bob, "bob", 2, "198.51.100.2/24");
+    add(s, &s->carol, "carol", 3, "203.0.113.3/24");
+    add(s, &s->home, "home", 4, "203.0.113.4/24");
+    add(s, &s->spare, "spare", 5, "203.0.113.5/24");
+    s->home.options.relay_serve = s->spare.options.relay_serve = RELAY_SERVE_OPEN;
+    relay_text(&s->home.keys.id, "203.0.113.4:4433", s->alice.options.relay_use[0]);
+    relay_text(&s->spare.keys.id, "203.0.113.5:4433", s->alice.options.relay_use[1]);
+    sim_echo_init(&s->echo, &s->alice.host.env, "127.0.0.1:7000");
+    sim_gateway_start(&s->home);
+    sim_gateway_start(&s->spare);
+    sim_gateway_start(&s->alice);
+    sim_gateway_start(&s->bob);
+    sim_gateway_shares(&s->alice, "echo", SERVICE_BOTH, 7, "127.0.0.1:7000");
+    sim_gateway_knows(&s->alice, &s->bob, "bob", NULL);
+    knows_alice_by_relays(s);
+    *state = s;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct stage *s = *state;
+    sim_caller_deinit(&s->caller);
+    sim_echo_deinit(&s->echo);
+    sim_gateway_deinit(&s->carol);
+    sim_gateway_deinit(&s->bob);
+    sim_gateway_deinit(&s->alice);
+    sim_gateway_deinit(&s->home);
+    sim_gateway_deinit(&s->spare);
+    sim_world_deinit(&s->world);
+    return 0;
+}
+
+static void passes(struct stage *s, instant span)
+{
+    (void)sim_world_run(&s->world, span, NULL, NULL);
+}
+
+static void connects(struct stage *s)
+{
+    passes(s, SEC(2)); /* alice registers */
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
+    passes(s, SEC(6)); /* and the spare is ready */
+}
+
+static void a_call_ends_well(struct stage *s, instant span)
+{
+    struct addr port = sim_gateway_opens(&s->bob, &s->alice, "echo", SERVICE_TCP);
+    sim_caller_start(&s->caller, &s->bob.host.env, &port, 100000);
+    assert_true(sim_world_run(&s->world, span, sim_caller_over, &s->caller));
+    assert_true(sim_caller_is_right(&s->caller));
+    sim_caller_deinit(&s->caller);
+}
+
+static unsigned circuits(const struct sim_gateway *g)
+{
+    return (unsigned)relay_client_circuits(g->node->relay.client, NULL, NULL, NULL, 0);
+}
+
+/* ---- what is said ---- */
+
+static struct quic_conn *conn_to(const struct sim_gateway *from, const struct sim_gateway *to)
+{
+    struct peer *p = from->node ? from->node->desk.find(from->node, &to->keys.id) : NULL;
+    return p ? peer_conn(p) : NULL;
+}
+
+static void says(const struct sim_gateway *from, const struct sim_gateway *to,
+                 const struct relay_message *m)
+{
+    uint8_t out[RELAY_MESSAGE_MAX];
+    const struct message_part part = relay_message_write(m, out);
+    if (conn_to(from, to))
+        peer_tell_part(conn_to(from, to), &part);
+}
+
+static void says_called(const struct sim_gateway *from, const struct sim_gateway *to,
+                        const struct sim_gateway *caller, uint32_t circuit)
+{
+    struct relay_message m = {.type = RELAY_INCOMING, .frame.circuit = circuit};
+    memcpy(m.id, caller->keys.id.key, sizeof(m.id));
+    says(from, to, &m);
+}
+
+/* Anything of types 16 to 63, most of it about circuits and rounds that there may be. */
+static void babbles(struct stage *s, const struct sim_gateway *from, const struct sim_gateway *to)
+{
+    uint8_t body[300];
+    struct message_part part = {
+        .type = (uint8_t)(16 + random_below(&s->chance, random_below(&s->chance, 3) ? 9 : 48)),
+        .data = body,
+        .len = random_below(&s->chance, sizeof(body)),
+    };
+    random_fill(&s->chance, body, sizeof(body));
+    if (random_below(&s->chance, 2)) { /* small numbers, and names of peers */
+        memset(body, 0, 8);
+        body[3] = (uint8_t)random_below(&s->chance, 8);
+        body[random_below(&s->chance, 8)] = (uint8_t)random_below(&s->chance, 6);
+        memcpy(body + 4 + 8 * random_below(&s->chance, 2), s->bob.keys.id.key, PEER_ID_LEN);
+        part.len = 4 + 8 * random_below(&s->chance, 2) + PEER_ID_LEN;
+    }
+    if (conn_to(from, to))
+        peer_tell_part(conn_to(from, to), &part);
+}
+
+/* ---- the sentences ---- */
+
+static void a_peer_that_is_no_relay_of_ours_does_not_say_who_calls(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    unsigned before = circuits(&s->alice);
+    for (uint32_t i = 0; i < 2000; i++) {
+        says_called(&s->bob, &s->alice, &s->bob, 1000 + i);
+        if (i % 20 == 0)
+            passes(s, MSEC(20));
+    }
+    passes(s, SEC(1));
+    assert_int_equal(circuits(&s->alice), before);
+    a_call_ends_well(s, SEC(20));
+}
+
+static void callers_by_the_thousand_leave_room_for_other_relays(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    for (uint32_t i = 0; i < 3000; i++) {
+        says_called(&s->home, &s->alice, &s->bob, 1000 + i);
+        if (i % 20 == 0)
+            passes(s, MSEC(20));
+    }
+    assert_in_range(circuits(&s->alice), 1, RELAY_CLIENT_CIRCUITS_OF + 16);
+    sim_gateway_crash(&s->home);
+    a_call_ends_well(s, SEC(60));
+}
+
+static void a_relay_that_repeats_itself_is_heard_once(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    passes(s, SEC(10));
+    s->bytes = 0;
+    for (unsigned i = 0; i < 2000; i++) {
+        const struct relay_message m = {.type = RELAY_REGISTERED,
+                                        .status = i % 2 ? RELAY_OK : RELAY_DENIED};
+        says(&s->home, &s->alice, &m);
+        if (i % 50 == 0)
+            passes(s, MSEC(20));
+    }
+    passes(s, SEC(1));
+    assert_in_range(s->bytes, 1, 20000); /* acknowledgements, and no word to bob */
+    a_call_ends_well(s, SEC(20));
+}
+
+static void a_relay_that_ends_every_circuit_is_left_for_the_other(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    for (unsigned i = 0; i < 1000; i++) {
+        for (uint32_t number = 1; number < 8; number++) {
+            const struct relay_message m = {
+                .type = RELAY_CLOSE, .frame.circuit = number + i / 8, .status = RELAY_GONE};
+            says(&s->home, &s->bob, &m);
+            says(&s->home, &s->alice, &m);
+        }
+        passes(s, MSEC(20));
+    }
+    a_call_ends_well(s, SEC(60));
+}
+
+static void a_relay_that_gives_wrong_tags_is_left_for_the_other(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    for (unsigned i = 0; i < 20; i++) {
+        struct relay_message m = {.type = RELAY_RETAG, .frame.circuit = 1 + i};
+        random_fill(&s->chance, m.frame.tag, sizeof(m.frame.tag));
+        says(&s->home, &s->bob, &m);
+        says(&s->home, &s->alice, &m);
+    }
+    passes(s, MSEC(100));
+    a_call_ends_well(s, SEC(60));
+}
+
+static void whatever_a_relay_says_nobody_falls(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    for (unsigned i = 0; i < 5000; i++) {
+        babbles(s, &s->home, &s->alice);
+        babbles(s, &s->home, &s->bob);
+        if (i % 10 == 0)
+            passes(s, MSEC(20));
+    }
+    sim_gateway_stop(&s->home);
+    a_call_ends_well(s, SEC(60));
+}
+
+static void whatever_a_peer_says_nobody_falls(void **state)
+{
+    struct stage *s = *state;
+    connects(s);
+    for (unsigned i = 0; i < 5000; i++) {
+        babbles(s, &s->bob, &s->alice);
+        babbles(s, &s->bob, &s->home);
+        babbles(s, &s->alice, &s->home);
+        if (i % 10 == 0)
+            passes(s, MSEC(20));
+    }
+    passes(s, SEC(60));
+    sim_gateway_stop(&s->bob);
+    sim_gateway_start(&s->bob);
+    a_call_ends_well(s, SEC(60));
+}
+
+static void everybody_may_stop_in_the_middle_of_it(void **state)
+{
+    struct stage *s = *state;
+    struct sim_gateway *g[] = {&s->alice, &s->home, &s->bob, &s->spare};
+    connects(s);
+    for (unsigned i = 0; i < 60; i++) {
+        struct sim_gateway *one = g[random_below(&s->chance, 4)];
+        for (unsigned k = 0; k < 10; k++) {
+            babbles(s, &s->home, &s->alice);
+            babbles(s, &s->spare, &s->bob);
+            babbles(s, &s->bob, &s->alice);
+        }
+        passes(s, MSEC(random_below(&s->chance, 3000)));
+        if (random_below(&s->chance, 2))
+            sim_gateway_stop(one);
+        else
+            sim_gateway_crash(one);
+        passes(s, MSEC(random_below(&s->chance, 500)));
+        sim_gateway_start(one);
+    }
+    passes(s, SEC(90));
+    a_call_ends_well(s, SEC(60));
+}
+
+/* ---- relays that peers name ---- */
+
+static void names_a_relay(struct stage *s, const char *host)
+{
+    struct relay_message m = {.type = RELAY_RELAYS, .place_count = 1};
+    random_fill(&s->chance, m.place[0].id, sizeof(m.place[0].id));
+    (void)snprintf(m.place[0].host, sizeof(m.place[0].host), "%s", host);
+    says(&s->alice, &s->bob, &m);
+}
+
+static void who_is_said_to_be_a_relay_gets_few_packets(void **state)
+{
+    struct stage *s = *state;
+    struct sim_host host;
+    sim_host_init(&host, &s->world, "victim");
+    (void)sim_host_join(&host, INTERNET, VICTIM "/24");
+    connects(s);
+    for (unsigned i = 0; i < 240; i++) {
+        names_a_relay(s, VICTIM ":4433");
+        passes(s, SEC(5));
+    }
+    print_message("%u packets in 20 minutes\n", s->at_victim);
+    assert_in_range(s->at_victim, 1, 300);
+    sim_host_deinit(&host);
+    a_call_ends_well(s, SEC(60));
+}
+
+static struct stage *saving;
+
+static int count_save(struct env *env, const char *name, const uint8_t *data, size_t len)
+{
+    (void)env;
+    (void)data;
+    (void)len;
+    saving->saves += strcmp(name, "registry.json") == 0;
+    return 0;
+}
+
+static void a_peer_that_names_others_without_end_does_not_keep_the_disk_busy(void **state)
+{
+    struct stage *s = *state;
+    struct env_ops ops = *s->bob.host.env.ops;
+    const struct env_ops *usual = s->bob.host.env.ops;
+    connects(s);
+    saving = s;
+    ops.save = count_save;
+    s->bob.host.env.ops = &ops;
+    for (unsigned i = 0; i < 1000; i++) {
+        names_a_relay(s, "192.0.2.200:4433");
+        passes(s, MSEC(20));
+    }
+    s->bob.host.env.ops = usual;
+    assert_in_range(s->saves, 1, 4);
+}
+
+int main(void)
+{
+#define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    const struct CMUnitTest tests[] = {
+        ON_STAGE(a_peer_that_is_no_relay_of_ours_does_not_say_who_calls),
+        ON_STAGE(callers_by_the_thousand_leave_room_for_other_relays),
+        ON_STAGE(a_relay_that_repeats_itself_is_heard_once),
+        ON_STAGE(a_relay_that_ends_every_circuit_is_left_for_the_other),
+        ON_STAGE(a_relay_that_gives_wrong_tags_is_left_for_the_other),
+        ON_STAGE(whatever_a_relay_says_nobody_falls),
+        ON_STAGE(whatever_a_peer_says_nobody_falls),
+        ON_STAGE(everybody_may_stop_in_the_middle_of_it),
+        ON_STAGE(who_is_said_to_be_a_relay_gets_few_packets),
+        ON_STAGE(a_peer_that_names_others_without_end_does_not_keep_the_disk_busy),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
