@@ -86,6 +86,9 @@ static void find_nat(json_t *list, const json_t *nat)
     static const char *const TELLS_NOTHING[] = {"unknown", "udp_blocked", "-", NULL};
     const char *class = field_text(nat, "class");
 
+    if (strcmp(class, "unknown") == 0 && is_known(nat, "public"))
+        add(list, "note", "name a second relay ([relay] use) or a STUN server ([stun] servers)",
+            "what kind of NAT this is cannot be told by one address alone");
     if (is_one_of(class, TELLS_NOTHING))
         return;
     add(list, is_one_of(class, SYMMETRIC) ? "note" : "ok",

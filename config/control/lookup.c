@@ -153,8 +153,10 @@ json_t *connect_error(struct command_context *c, const char *peer, int err, cons
     if (err == -ECANCELED)
         return protocol_error(CLI_FAILED, NULL, "%s: the gateway is stopping", peer);
     if (err == -EHOSTUNREACH || err == -ETIMEDOUT || err == -ENOTCONN)
-        return protocol_error(CLI_UNREACHABLE, "overlay peer add PEER_ID --address IP:PORT",
-                              "%s cannot be reached: %s", peer, detail);
+        return protocol_error(
+            CLI_UNREACHABLE,
+            "overlay peer add PEER_ID --address IP:PORT, or --relay PEER_ID@HOST:PORT",
+            "%s cannot be reached: %s", peer, detail);
     return protocol_error(CLI_FAILED, NULL, "%s: %s", peer, detail);
 }
 

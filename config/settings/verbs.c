@@ -108,7 +108,7 @@ static const struct verb VERBS[] = {
     {"peer", VERB_PEER, "add PEER_ID", "add", VALUE_TEXT, 2, 2, false,
      "Make a peer known",
      "Adds to what is known of it already. On one network no address is needed: gateways find those "
-     "whose id they know.", PEER_ADD_OPTIONS},
+     "whose id they know. Elsewhere give an address, or a relay that the peer uses.", PEER_ADD_OPTIONS},
     {"name", VERB_NAME, "ALIAS PEER_ID", NULL, VALUE_TEXT, 2, 2, false,
      "Give a peer a name",
      "The name is ours alone: nothing from the network ever makes or changes one.", NO_OPTIONS},
@@ -130,11 +130,15 @@ static const struct verb VERBS[] = {
      "Show what the gateway is doing", "Exit code 0 means that it is ready.", STATUS_OPTIONS},
     {"doctor", VERB_DOCTOR, "", NULL, VALUE_NONE, 0, 0, false,
      "Examine the network: NAT, relays, why a peer is not direct",
-     "Looks at what the running gateway has measured, and says what can be done about it.",
+     "Says what the running gateway has measured, line by line: ok, note or problem, and what can be "
+     "done. Some of it takes ten seconds from the start of the gateway.",
      NO_OPTIONS},
     {"ping", VERB_PING, "PEER", NULL, VALUE_PEER, 1, 1, false,
      "Measure the round trip to a peer",
-     "One question a second. Exit code 0 if any was answered.", PING_OPTIONS},
+     "One question a second, each with the path that it took. With --until-direct the next one leaves as "
+     "soon as there is a direct path, and exit code 0 means that it was answered; it gives up after 30. "
+     "Otherwise exit code 0 means that any was.",
+     PING_OPTIONS},
     {"bench", VERB_BENCH, "PEER", NULL, VALUE_PEER, 1, 1, false,
      "Measure the throughput to a peer",
      "Five seconds each way. The peer must know us: `overlay peer add` there, with our id.", NO_OPTIONS},

@@ -115,6 +115,14 @@ static void a_symmetric_nat_and_a_relayed_peer_are_explained(void **state)
     finds("problem", "eve: not reached: no address is known", "overlay ping");
 }
 
+static void a_nat_that_one_server_sees_is_not_known(void **state)
+{
+    (void)state;
+    examine("{\"nat\": {\"class\": \"unknown\", \"mapping\": \"unknown\", \"public\":"
+            " \"203.0.113.7:9\", \"reachable\": null}, \"relay\": {\"home\": \"x@r:1\"}}");
+    finds("note", "what kind of NAT", "second relay");
+}
+
 static void blocked_udp_and_silent_relays_are_problems(void **state)
 {
     (void)state;
@@ -168,6 +176,7 @@ int main(void)
         SENTENCE(a_good_network_has_nothing_to_complain_of),
         SENTENCE(a_port_mapping_that_does_not_help_is_explained),
         SENTENCE(a_symmetric_nat_and_a_relayed_peer_are_explained),
+        SENTENCE(a_nat_that_one_server_sees_is_not_known),
         SENTENCE(blocked_udp_and_silent_relays_are_problems),
         SENTENCE(servers_that_lie_or_are_silent_are_named),
         SENTENCE(a_mapped_port_that_nothing_comes_through_means_a_second_router),
