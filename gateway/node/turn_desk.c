@@ -21,8 +21,9 @@
 
 /* Addresses that peers name, of all of them together: each costs the server a channel, and another
  * one its place. */
-#define NAMED_RATE  2 /* a second */
-#define NAMED_BURST 64
+#define NAMED_RATE  1 /* a second */
+#define NAMED_BURST 16
+#define NAMED_KEPT  SEC(5) /* before anything came of one */
 
 /* Credentials that follow from a secret are good for a day, and made anew after half of it. */
 #define REST_GOOD_S 86400
@@ -324,6 +325,17 @@ void turn_desk_on_conn(struct turn_desk *d, struct quic_conn *conn, bool ended)
         turn_far_forget(&d->far, conn);
 }
 
+/* Whoever names addresses without end leaves a third of the places to others. */
+static bool let_in_named(struct turn_desk *d, const struct addr *a)
+{
+    instant now = env_now(d->node->env);
+
+    if (way_of(d, a) || !bucket_take(&d->named, now, 1) || !let_in(d, a))
+        return false;
+    way_of(d, a)->used = now > IN_USE - NAMED_KEPT ? now - (IN_USE - NAMED_KEPT) : 0;
+    return true;
+}
+
 static bool may_take_part(const struct turn_desk *d, const struct peer *p)
 {
     return registry_may_connect(d->node->registry, &p->id, env_wall_us(d->node->env));
@@ -343,9 +355,7 @@ void turn_desk_on_part(struct turn_desk *d, struct peer *p, struct quic_conn *co
             continue;
         if (c->type == CANDIDATE_RELAYED)
             turn_far_add(&d->far, p, conn, &c->addr);
-        /* To name it again keeps no place. */
-        if (!way_of(d, &c->addr) && bucket_take(&d->named, env_now(d->node->env), 1))
-            let += let_in(d, &c->addr);
+        let += let_in_named(d, &c->addr);
     }
 }
 
