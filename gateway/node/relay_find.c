@@ -268,7 +268,14 @@ void relay_find_look(struct relay_desk *d)
     keep_spares(d);
 }
 
+/* Who is reached through its relays and talks to nobody need not wake up for them. */
 bool relay_find_has_work(const struct relay_desk *d)
 {
-    return !list_is_empty(&d->places) || relay_client_circuits(d->client, NULL, NULL, NULL, 0) > 0;
+    list_each(node, &d->places)
+    {
+        const struct relay_site *place = list_entry(node, struct relay_site, link);
+        if (!place->ours || !place->registered)
+            return true;
+    }
+    return relay_client_circuits(d->client, NULL, NULL, NULL, 0) > 0;
 }

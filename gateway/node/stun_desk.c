@@ -200,8 +200,11 @@ static bool is_more(const struct stun_desk *d, enum stun_family family,
 void stun_desk_on_conn(struct stun_desk *d)
 {
     struct classify_options o;
+    struct addr relay;
 
     for (int f = 0; f < STUN_FAMILIES; f++) {
+        if (d->places == 0 && d->events->relays(d->arg, &relay, 1) == 0)
+            return; /* there is nobody to ask, as for a relay with a thousand peers */
         list_all(d, (enum stun_family)f, &o);
         if (is_more(d, (enum stun_family)f, &o))
             begin_by(d, now_of(d) + GATHER_RELAYS);

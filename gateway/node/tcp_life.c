@@ -12,6 +12,8 @@
 #define IDLE_AFTER    SEC(60)
 #define SWEEP_EVERY   SEC(5)
 #define LOCALS_MAX    64
+#define CALLS_RATE    10 /* a second, of one address */
+#define CALLS_BURST   64
 #define STRANGERS_MAX 128 /* that have not proved anything yet, */
 #define STRANGERS_OF  8   /* and of one address */
 
@@ -205,11 +207,23 @@ static bool may_enter(struct tcp_roads *r, const struct addr *from)
     return true;
 }
 
+/* Connections without end, each of them short, are a lot of handshakes. */
+static bool is_too_often(struct tcp_roads *r, const struct addr *from)
+{
+    size_t len;
+    const struct addr a = addr_unmapped(*from);
+    const uint8_t *ip = addr_ip(&a, &len);
+    size_t at = map_hash(r->secret, ip, len == 4 ? 4 : 8) % TCP_STREETS;
+
+    return !bucket_take(&r->calls[at], env_now(r->node->env), 1);
+}
+
 static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {
     const struct tcp_door *door = arg;
     struct tcp_roads *r = door->roads;
-    struct road *road = may_enter(r, from) ? new_road(r, from, door->tls) : NULL;
+    bool may = !is_too_often(r, from) && may_enter(r, from);
+    struct road *road = may ? new_road(r, from, door->tls) : NULL;
 
     if (!road) {
         sock_reset(r->node->env, sock);
@@ -399,6 +413,9 @@ int tcp_roads_start(struct tcp_roads *r, const struct desk *node,
                             .timer.fire = on_timer};
     env_random(node->env, secret, sizeof(secret));
     map_init(&r->by_via, secret);
+    env_random(node->env, r->secret, sizeof(r->secret));
+    for (size_t i = 0; i < TCP_STREETS; i++)
+        r->calls[i] = bucket_of(CALLS_RATE, CALLS_BURST);
     list_init(&r->roads);
     list_init(&r->wishes);
     list_init(&r->opens);

@@ -13,10 +13,10 @@
 
 #define LASTS      SEC(8)    /* an effort, of which */
 #define LEARN_STEP MSEC(250) /* between looks for our address */
-#define AGAIN      MSEC(50)  /* after an attempt that was turned down */
+#define AGAIN      MSEC(50)  /* after an attempt that was turned down, doubled with each fourth */
 #define REST       SEC(60)   /* between two efforts for one peer */
 
-enum { OPENS_MAX = 16, TRIES_MAX = 100 };
+enum { OPENS_MAX = 16, TRIES_MAX = 20, TRIES_ALIKE = 4 };
 
 /** One effort. It stays for a while after its end, so that none follows too soon. */
 struct tcp_open {
@@ -189,7 +189,7 @@ void tcp_open_again(struct tcp_roads *r, const struct road *lost)
 {
     struct tcp_open *o = open_of(r, &lost->id);
     if (o)
-        o->due = env_now(r->node->env) + AGAIN;
+        o->due = env_now(r->node->env) + (AGAIN << o->tries / TRIES_ALIKE);
 }
 
 /* ---- time ---- */

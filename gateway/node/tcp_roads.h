@@ -16,11 +16,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "gateway/base/bucket.h"
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/base/map.h"
 #include "gateway/node/desk.h"
 
+#define TCP_STREETS   256 /* of callers: addresses share one by chance */
 #define TCP_DOORS_MAX (NODE_TLS_LISTEN_MAX + HUB_SOCKETS_MAX)
 
 /** Where a peer may answer over TCP. */
@@ -48,6 +50,8 @@ struct tcp_roads {
     struct map by_via;  /* the same */
     struct list wishes; /* of struct wish: peers to be dialled, and when */
     struct list opens;  /* of struct tcp_open: peers to be met half-way */
+    uint64_t secret[2];
+    struct bucket calls[TCP_STREETS];
     unsigned count, wish_count, open_count;
     uint16_t port[2]; /* local one of connections to relays, by IPv4 and IPv6; 0: not chosen */
     uint32_t last_via;

@@ -278,6 +278,24 @@ static void a_crowd_of_strangers_keeps_nobody_out(void **state)
     }
 }
 
+/* Each of them would be a handshake. */
+static void who_calls_again_and_again_is_answered_some_times_a_second(void **state)
+{
+    struct sim_nat_story *s = *state;
+    struct stranger x;
+    unsigned answered = 0;
+
+    for (unsigned i = 0; i < 400; i++) {
+        call(&x, &s->alice.host.env);
+        sim_nat_story_wait(s, MSEC(50));
+        answered += still_there(&x, 1);
+        sock_close(x.env, x.sock);
+    }
+    assert_in_range(answered, 64, 64 + 20 * 10 + 10);
+    meets(s); /* from elsewhere */
+    assert_over_tls(s);
+}
+
 static void connections_of_no_use_are_closed_after_a_minute(void **state)
 {
     struct sim_nat_story *s = *state;
@@ -306,6 +324,7 @@ int main(void)
         STORY(who_must_not_punch_stays_on_the_relay),
         STORY(strangers_who_say_nothing_are_few_and_go_after_10_s),
         STORY(a_crowd_of_strangers_keeps_nobody_out),
+        STORY(who_calls_again_and_again_is_answered_some_times_a_second),
         STORY(connections_of_no_use_are_closed_after_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
