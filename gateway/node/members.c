@@ -216,7 +216,7 @@ size_t member_tcp_places(void *node, const struct peer_id *id, struct tcp_place 
     struct node *n = node;
     const struct known_peer *known = registry_peer(n->registry, id);
     struct addr relay[PEER_ADDRESSES_MAX];
-    struct path at[2 * PEER_ADDRESSES_MAX];
+    struct path at[2 * PEER_ADDRESSES_MAX] = {{.kind = PATH_NONE}};
     struct candidates c = {.out = at, .max = 2 * PEER_ADDRESSES_MAX};
     const char *host = "";
     size_t count = relay_desk_tls(&n->relay, id, relay, PEER_ADDRESSES_MAX, &host), used = 0;

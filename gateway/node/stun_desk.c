@@ -199,7 +199,7 @@ static bool is_more(const struct stun_desk *d, enum stun_family family,
 
 void stun_desk_on_conn(struct stun_desk *d)
 {
-    struct classify_options o;
+    struct classify_options o = {.server_count = 0};
     struct addr relay;
 
     for (int f = 0; f < STUN_FAMILIES; f++) {
@@ -227,7 +227,7 @@ static bool is_due(const struct stun_desk *d, enum stun_family family,
 
 static void begin(struct stun_desk *d)
 {
-    struct classify_options o;
+    struct classify_options o = {.server_count = 0};
 
     d->begin = now_of(d) + (look_up(d) ? AGAIN : AGAIN_SILENT);
     for (int f = 0; f < STUN_FAMILIES; f++) {

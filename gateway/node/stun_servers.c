@@ -61,9 +61,9 @@ static void observe(void *arg, struct peer *p)
 void stun_servers_list(const struct desk *node, bool v6, const struct addr *all, size_t count,
                        struct classify_options *out)
 {
+    *out = (struct classify_options){.server_count = 0};
     struct watching w = {node, out, v6};
 
-    *out = (struct classify_options){.server_count = 0};
     list_servers(out, v6, all, count);
     /* A relay with a thousand peers and no server to ask need not look at them all. */
     if (out->server_count > 0)

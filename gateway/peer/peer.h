@@ -104,7 +104,8 @@ void peer_deinit(struct peer *p);
 
 /** Begins to connect, unless connected or connecting; on_ready or on_failed follows. */
 void peer_connect(struct peer *p);
-/** As peer_connect(), and the attempt ends after `span`: for a peer that another one is waiting for. */
+/** As peer_connect(), and the attempt ends after `span`: for a peer that another one is waiting
+ * for. */
 void peer_connect_within(struct peer *p, instant span);
 /** Keeps a session alive from now on: redials with growing pauses when it is lost. */
 void peer_want(struct peer *p, bool wanted);

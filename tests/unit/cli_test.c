@@ -278,7 +278,8 @@ static int host_browse(void *arg, const char *url)
     return s.no_browser ? -ENOENT : 0;
 }
 
-/* Every other server says the one or the other of s.stun_sees; a host called "dead" does not answer. */
+/* Every other server says the one or the other of s.stun_sees; a host called "dead" does not
+ * answer. */
 static int host_stun_ask(void *arg, struct cli_stun *list, size_t count)
 {
     (void)arg;
@@ -681,7 +682,8 @@ static void doctor_says_what_it_found(void **state)
 
     gives("doctor", 1, "", "no gateway is running");
     serve_in();
-    gives("doctor", 0, "note     nobody has told this gateway its public address\n         -> ", "");
+    gives("doctor", 0, "note     nobody has told this gateway its public address\n         -> ",
+          "");
     gives("doctor --json", 0, "{\"findings\":[{\"level\":\"note\"", "");
 }
 
