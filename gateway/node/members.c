@@ -44,7 +44,9 @@ static struct addr place_of(const struct member *m)
     struct quic_conn_info info = {0};
     if (peer_conn(&m->peer))
         quic_conn_info(peer_conn(&m->peer), &info);
-    return info.path.kind == PATH_RELAY ? (struct addr){0} : info.path.remote;
+    if (info.path.kind == PATH_RELAY)
+        info.path.remote = (struct addr){0};
+    return info.path.remote;
 }
 
 static bool is_stranger(const struct node *n, const struct member *m)
