@@ -9,7 +9,7 @@
 #include "gateway/base/log.h"
 
 #define LEAVERS_MAX   32 /* of one batch */
-#define LEAVERS_ASKED 32
+#define LEAVERS_ASKED 16
 
 struct member *member_find(struct node *n, const struct peer_id *id)
 {
@@ -70,22 +70,23 @@ static unsigned strangers_at(const struct node *n, const struct addr *from)
     return count;
 }
 
-/* A stranger of a place that has more of them than the newcomer's, even then; the oldest are asked
- * first. NULL: none. */
-static struct member *find_leaver(const struct node *n, const struct addr *from)
+/* A stranger of a place that has more of them than the newcomer's, even then, of a few picked by
+ * chance: whose place has many is likely among them. NULL: none. */
+static struct member *find_leaver(struct node *n, const struct addr *from, size_t strangers)
 {
-    unsigned here = strangers_at(n, from), asked = 0;
+    unsigned here = strangers_at(n, from);
+    size_t step = strangers / LEAVERS_ASKED + 1, at = 0;
+    uint32_t first;
 
+    env_random(n->env, &first, sizeof(first));
     list_each(node, &n->members)
     {
         struct member *m = list_entry(node, struct member, link);
-        if (!is_stranger(n, m))
+        if (!is_stranger(n, m) || at++ % step != first % step)
             continue;
-        const struct addr at = place_of(m);
-        if (strangers_at(n, &at) > here + 1)
+        const struct addr place = place_of(m);
+        if (strangers_at(n, &place) > here + 1)
             return m;
-        if (++asked == LEAVERS_ASKED)
-            return NULL;
     }
     return NULL;
 }
@@ -107,7 +108,7 @@ bool member_may_come(struct node *n, const struct peer_id *id, const struct addr
     }
     if (strangers < places - places / 4)
         return true;
-    struct member *leaver = n->leaving < LEAVERS_MAX ? find_leaver(n, from) : NULL;
+    struct member *leaver = n->leaving < LEAVERS_MAX ? find_leaver(n, from, strangers) : NULL;
     if (!leaver)
         return false;
     leaver->leaves = true;
@@ -379,7 +380,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
 {
     struct node *n = arg;
     relay_desk_on_conn(&n->relay, p, conn, ended);
-    if (!ended)
+    if (!ended && (registry_peer(n->registry, &p->id) || relay_desk_keeps(&n->relay, &p->id)))
         bootstrap_desk_on_conn(&n->bootstrap, kind_of(n, p), conn);
     outside_on_conn(&n->outside, conn, ended);
     portmap_desk_on_conn(&n->portmap);

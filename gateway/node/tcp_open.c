@@ -175,7 +175,8 @@ void tcp_roads_on_part(struct tcp_roads *r, const struct peer *p, const struct m
 
     if (r->node->options->no_punching || !tcp_open_message_is(part) ||
         tcp_open_message_read(&theirs, part) < 0 || !punch_may_probe(&theirs, NULL, 0, false) ||
-        !is_relayed(p))
+        !is_relayed(p) ||
+        !registry_may_connect(r->node->registry, &p->id, env_wall_us(r->node->env)))
         return;
     struct tcp_open *o = get_open(r, &p->id);
     if (!o || !addr_is_none(&o->theirs))
