@@ -233,7 +233,8 @@ static enum relay_status open_circuit(struct relay_server *s, instant now,
 static void take_early(struct relay_server *s, instant now, const struct relay_circuit *c,
                        const struct relay_message *m, struct relay_message *news)
 {
-    if (m->early_len == 0)
+    /* Somebody who is called by many is told of them, and may ask for the rest. */
+    if (m->early_len == 0 || bucket_level(&c->side[1].client->calls, now) < CALLS_BURST / 2)
         return;
     if (!relay_account_pay(s, c->side[1].client->account, now, m->early_len)) {
         s->counters.over_quota++;

@@ -420,6 +420,39 @@ static void nobody_takes_all_circuits_of_another(void **state)
     assert_int_equal(calls(w, &w->carol, &w->alice), RELAY_OK);
 }
 
+/* A hundred strangers call and hang up, ten times a second each. */
+static void who_is_called_by_a_crowd_hears_of_32_a_second_and_of_no_datagram(void **state)
+{
+    struct world *w = *state;
+    static struct person crowd[100];
+    static const uint8_t early[1200];
+    unsigned told = 0, bytes = 0;
+
+    registers(w, &w->alice);
+    for (unsigned i = 0; i < 100; i++)
+        crowd[i] = (struct person){.id = {{9, (uint8_t)i}}, .path = w->bob.path};
+    for (unsigned i = 0; i < 5000; i++) {
+        struct person *p = &crowd[i % 100];
+        struct relay_message m = {.type = RELAY_OPEN, .early = early, .early_len = sizeof(early)};
+        memcpy(m.id, w->alice.id.key, sizeof(m.id));
+        p->tells = w->alice.tells = 0;
+        says(w, p, m);
+        for (unsigned k = 0; k < w->alice.tells; k++) {
+            told++;
+            bytes += (unsigned)w->alice.told[k].early_len;
+        }
+        const struct relay_message bye = {.type = RELAY_HANG_UP,
+                                          .frame.circuit = last_of(p)->frame.circuit};
+        says(w, p, bye);
+        w->now += MSEC(1);
+    }
+    assert_in_range(told, 256, 256 + 5 * 32 + 1);
+    assert_true(bytes <= 160 * sizeof(early));
+    w->now += SEC(10);
+    w->bob.tells = 0;
+    assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_OK);
+}
+
 static void a_full_socket_holds_256_kib_a_receiver_and_lets_the_oldest_go(void **state)
 {
     struct world *w = *state;
@@ -473,6 +506,7 @@ int main(void)
         SENTENCE(the_called_pays_by_the_day),
         SENTENCE(who_asks_too_fast_gets_no_answer),
         SENTENCE(nobody_takes_all_circuits_of_another),
+        SENTENCE(who_is_called_by_a_crowd_hears_of_32_a_second_and_of_no_datagram),
         SENTENCE(a_full_socket_holds_256_kib_a_receiver_and_lets_the_oldest_go),
         SENTENCE(a_circuit_that_carries_nothing_for_five_minutes_ends),
     };
