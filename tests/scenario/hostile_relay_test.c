@@ -10,6 +10,9 @@
 #include <cmocka.h>
 
 #include "gateway/node/members.h"
+#include "gateway/wire/punch_message.h"
+#include "gateway/wire/reach_message.h"
+#include "gateway/wire/tcp_open_message.h"
 #include "tests/sim/sim_gateway.h"
 #include "tests/sim/sim_program.h"
 #include "tests/support/random.h"
@@ -80,7 +83,7 @@ static int begin(void **state)
     struct stage *s = &stage;
     memset(s, 0, sizeof(*s));
     sim_world_init(&s->world, 0);
-    s->chance = 11;
+    s->chance = s->world.seed;
     s->world.cut = cut;
     s->world.tap = on_passing;
     s->world.cut_arg = s->world.tap_arg = s;
@@ -191,6 +194,66 @@ static void babbles(struct stage *s, const struct sim_gateway *from, const struc
         peer_tell_part(conn_to(from, to), &part);
 }
 
+static struct addr some_address(struct stage *s)
+{
+    static const char *const ANY[] = {
+        VICTIM ":5000",      VICTIM ":53",       "192.0.2.1:4433",     "198.51.100.2:4433",
+        "203.0.113.4:4433",  "203.0.113.5:4433", "127.0.0.1:7000",     "[2001:db8::1]:5000",
+        "192.168.1.1:50000", "224.0.0.1:5000",   "203.0.113.200:9999", "203.0.113.4:3478"};
+    struct addr a;
+    size_t at = random_below(&s->chance, sizeof(ANY) / sizeof(ANY[0]));
+    assert_int_equal(addr_parse(&a, ANY[at]), 0);
+    return a;
+}
+
+/* Well-formed words about rounds that may be under way. */
+static void talks_of_rounds(struct stage *s, const struct sim_gateway *from,
+                            const struct sim_gateway *to)
+{
+    uint8_t out[PUNCH_MESSAGE_MAX];
+    struct punch_message m = {
+        .type = (enum punch_message_type)(PUNCH_PUNCH + random_below(&s->chance, 3)),
+        .round = (uint16_t)random_below(&s->chance, 6),
+        .flags = (uint8_t)random_below(&s->chance, 4),
+        .result = (enum punch_result)random_below(&s->chance, PUNCH_RESULTS),
+        .facts = {.class = (enum nat_class)random_below(&s->chance, 8),
+                  .delta = (int16_t)random_below(&s->chance, 5),
+                  .span = (uint16_t)random_below(&s->chance, 600),
+                  .last_port = (uint16_t)random_below(&s->chance, 65536)},
+        .candidates = random_below(&s->chance, CANDIDATES_MAX),
+    };
+    for (size_t i = 0; i < m.candidates; i++)
+        m.candidate[i] = (struct candidate){
+            .type = (enum candidate_type)random_below(&s->chance, 6), .addr = some_address(s)};
+    const struct message_part part = punch_message_write(&m, out);
+    if (conn_to(from, to))
+        peer_tell_part(conn_to(from, to), &part);
+}
+
+/* And about where to dial. */
+static void talks_of_doors(struct stage *s, const struct sim_gateway *from,
+                           const struct sim_gateway *to)
+{
+    uint8_t out[REACH_MESSAGE_MAX], place[TCP_OPEN_MESSAGE_MAX];
+    const struct addr a = some_address(s);
+    struct reach_message m = {
+        .type = random_below(&s->chance, 2) ? REACH_DIAL_BACK : REACH_DIALLED_BACK,
+        .port = (uint16_t)random_below(&s->chance, 65536),
+        .status = (enum reach_status)random_below(&s->chance, REACH_STATUS_COUNT),
+    };
+    const struct message_part reach = reach_message_write(&m, out);
+    const struct message_part tcp = tcp_open_message_write(&a, place);
+    if (conn_to(from, to))
+        peer_tell_part(conn_to(from, to), random_below(&s->chance, 2) ? &reach : &tcp);
+}
+
+static void talks(struct stage *s, const struct sim_gateway *from, const struct sim_gateway *to)
+{
+    babbles(s, from, to);
+    talks_of_rounds(s, from, to);
+    talks_of_doors(s, from, to);
+}
+
 /* ---- the sentences ---- */
 
 static void a_peer_that_is_no_relay_of_ours_does_not_say_who_calls(void **state)
@@ -277,8 +340,8 @@ static void whatever_a_relay_says_nobody_falls(void **state)
     struct stage *s = *state;
     connects(s);
     for (unsigned i = 0; i < 5000; i++) {
-        babbles(s, &s->home, &s->alice);
-        babbles(s, &s->home, &s->bob);
+        talks(s, &s->home, &s->alice);
+        talks(s, &s->home, &s->bob);
         if (i % 10 == 0)
             passes(s, MSEC(20));
     }
@@ -291,13 +354,15 @@ static void whatever_a_peer_says_nobody_falls(void **state)
     struct stage *s = *state;
     connects(s);
     for (unsigned i = 0; i < 5000; i++) {
-        babbles(s, &s->bob, &s->alice);
-        babbles(s, &s->bob, &s->home);
-        babbles(s, &s->alice, &s->home);
+        talks(s, &s->bob, &s->alice);
+        talks(s, &s->bob, &s->home);
+        talks(s, &s->alice, &s->home);
         if (i % 10 == 0)
             passes(s, MSEC(20));
     }
     passes(s, SEC(60));
+    print_message("%u packets to somebody who has nothing to do with it\n", s->at_victim);
+    assert_in_range(s->at_victim, 0, 3 * 20); /* of three who were told, the openers aside */
     sim_gateway_stop(&s->bob);
     sim_gateway_start(&s->bob);
     a_call_ends_well(s, SEC(60));
@@ -311,9 +376,9 @@ static void everybody_may_stop_in_the_middle_of_it(void **state)
     for (unsigned i = 0; i < 60; i++) {
         struct sim_gateway *one = g[random_below(&s->chance, 4)];
         for (unsigned k = 0; k < 10; k++) {
-            babbles(s, &s->home, &s->alice);
-            babbles(s, &s->spare, &s->bob);
-            babbles(s, &s->bob, &s->alice);
+            talks(s, &s->home, &s->alice);
+            talks(s, &s->spare, &s->bob);
+            talks(s, &s->bob, &s->alice);
         }
         passes(s, MSEC(random_below(&s->chance, 3000)));
         if (random_below(&s->chance, 2))
