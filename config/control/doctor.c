@@ -175,18 +175,28 @@ static void find_relay(json_t *list, const json_t *status)
 
 /* ---- peers ---- */
 
+/** ", 23.0 ms", or nothing before it is measured. */
+static const char *rtt_text(const json_t *path, char out[static 32])
+{
+    out[0] = '\0';
+    if (is_known(path, "rtt_ms"))
+        (void)snprintf(out, 32, ", %.1f ms", field_number(path, "rtt_ms"));
+    return out;
+}
+
 static void find_peer(json_t *list, const json_t *peer)
 {
     const char *state = field_text(peer, "state");
     const char *name = is_known(peer, "alias") ? field_text(peer, "alias") : field_text(peer, "id");
     const json_t *path = json_object_get(peer, "path");
+    char rtt[32];
 
     if (strcmp(state, "direct") == 0)
-        add(list, "ok", NULL, "%s: direct, %s %s, %.1f ms", name, field_text(path, "kind"),
-            field_text(path, "remote"), field_number(path, "rtt_ms"));
+        add(list, "ok", NULL, "%s: direct, %s %s%s", name, field_text(path, "kind"),
+            field_text(path, "remote"), rtt_text(path, rtt));
     else if (strcmp(state, "relayed") == 0)
-        add(list, "note", NULL, "%s: through %s %s, %.1f ms; not direct: %s", name,
-            field_text(path, "kind"), field_text(path, "remote"), field_number(path, "rtt_ms"),
+        add(list, "note", NULL, "%s: through %s %s%s; not direct: %s", name,
+            field_text(path, "kind"), field_text(path, "remote"), rtt_text(path, rtt),
             field_text(peer, "why_not_direct"));
     else if (strcmp(state, "unreachable") == 0)
         add(list, "problem", "overlay ping tells what is tried", "%s: not reached: %s", name,

@@ -106,12 +106,16 @@ static void a_symmetric_nat_and_a_relayed_peer_are_explained(void **state)
             " \"peers\": [{\"alias\": \"bob\", \"state\": \"relayed\", \"path\": {\"kind\":"
             " \"relay\", \"remote\": \"192.0.2.1:1\", \"rtt_ms\": 61.0},"
             " \"why_not_direct\": \"both NATs are symmetric\"},"
+            " {\"alias\": \"dan\", \"state\": \"direct\", \"path\": {\"kind\": \"tcp\","
+            " \"remote\": \"192.0.2.7:1\", \"rtt_ms\": null}},"
             " {\"alias\": \"eve\", \"state\": \"unreachable\", \"why_not_direct\":"
             " \"no address is known\"}]}");
     finds("note", "the NAT is symmetric_random", "[portmap]");
     finds("note", "not reachable from outside", "UPnP");
     finds("note", "bob: through relay 192.0.2.1:1, 61.0 ms; not direct: both NATs are symmetric",
           NULL);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(findings, 5), "what")),
+                        "dan: direct, tcp 192.0.2.7:1");
     finds("problem", "eve: not reached: no address is known", "overlay ping");
 }
 
