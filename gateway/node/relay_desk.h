@@ -31,7 +31,8 @@ struct relay_desk {
     unsigned early_count;
     struct deferred early_work;
     struct timer timer;
-    instant look; /* at what is kept, next; INSTANT_NEVER: nothing is */
+    size_t spares_from; /* relayed peers whose spares were looked after last time */
+    instant look;       /* at what is kept, next; INSTANT_NEVER: nothing is */
 };
 
 /** Begins: keeps the configured relays connected. Returns 0 or -ENOMEM. */

@@ -202,7 +202,7 @@ void relay_find_register(struct relay_desk *d, struct relay_site *place, struct 
 
 struct relayed {
     struct peer_id id[RELAYED_MAX];
-    size_t count;
+    size_t count, skip;
 };
 
 /* Finding makes new peers, and may not while they are visited. */
@@ -214,15 +214,20 @@ static void note_if_relayed(void *arg, struct peer *p)
     if (!peer_session(p) || r->count == RELAYED_MAX)
         return;
     quic_conn_info(peer_conn(p), &info);
-    if (info.path.kind == PATH_RELAY && info.dialled)
+    if (info.path.kind != PATH_RELAY || !info.dialled)
+        return;
+    if (r->skip > 0)
+        r->skip--;
+    else
         r->id[r->count++] = p->id;
 }
 
 static void keep_spares(struct relay_desk *d)
 {
-    struct relayed r = {.count = 0};
+    struct relayed r = {.skip = d->spares_from};
 
     d->node->each(d->node->node, note_if_relayed, &r);
+    d->spares_from = r.count == RELAYED_MAX ? d->spares_from + RELAYED_MAX : 0;
     for (size_t i = 0; i < r.count; i++) {
         struct peer *p = find_peer(d, &r.id[i]);
         if (p)

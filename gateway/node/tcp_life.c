@@ -190,7 +190,7 @@ static struct road *oldest_stranger(const struct tcp_roads *r)
  * too many strangers the oldest goes: an honest one has proved itself within moments. */
 static bool may_enter(struct tcp_roads *r, const struct addr *from)
 {
-    unsigned strangers = 0, neighbours = 0, proven = 0, most = r->node->options->max_peers / 4;
+    unsigned strangers = 0, neighbours = 0, proven = 0, most = r->node->options->max_peers / 8;
 
     list_each(node, &r->roads)
     {
