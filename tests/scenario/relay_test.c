@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/node/members.h"
 #include "gateway/wire/relay_frame.h"
 #include "tests/sim/sim_gateway.h"
 #include "tests/sim/sim_nat_story.h"
@@ -648,6 +649,22 @@ static void relays_and_circuits_of_no_use_are_left(void **state)
     assert_false(view.serving);
 }
 
+static void nobody_wakes_up_for_relays_that_are_there(void **state)
+{
+    struct stage *s = *state;
+    passes(s, SEC(10));
+    assert_true(s->alice.node->relay.look == INSTANT_NEVER);
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
+    passes(s, SEC(10));
+    assert_true(s->alice.node->relay.look < INSTANT_NEVER); /* for the circuits */
+    sim_gateway_stop(&s->bob);
+    passes(s, SEC(60));
+    assert_true(s->alice.node->relay.look == INSTANT_NEVER);
+    sim_gateway_crash(&s->home);
+    passes(s, SEC(60));
+    assert_true(s->alice.node->relay.look < INSTANT_NEVER);
+}
+
 static void home_and_spare_are_both_kept_for_a_day(void **state)
 {
     struct stage *s = *state;
@@ -692,6 +709,7 @@ int main(void)
         STORY(a_day_that_is_used_up_ends_what_is_relayed),
         STORY(a_flood_of_forged_frames_goes_nowhere),
         STORY(relays_and_circuits_of_no_use_are_left),
+        STORY(nobody_wakes_up_for_relays_that_are_there),
         STORY(home_and_spare_are_both_kept_for_a_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

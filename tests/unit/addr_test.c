@@ -229,6 +229,24 @@ static void knows_what_a_prefix_contains(void **state)
         assert_int_equal(addr_prefix_parse(&p, bad[i]), -EINVAL);
 }
 
+static bool one_caller(const char *a, const char *b)
+{
+    const struct addr x = ip(a), y = ip(b);
+    return addr_same_caller(&x, &y) && addr_same_caller(&y, &x);
+}
+
+static void takes_a_64_of_ipv6_for_one_caller(void **state)
+{
+    (void)state;
+    assert_true(one_caller("192.0.2.1", "192.0.2.1"));
+    assert_true(one_caller("192.0.2.1", "::ffff:192.0.2.1"));
+    assert_false(one_caller("192.0.2.1", "192.0.2.2"));
+    assert_false(one_caller("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
+    assert_true(one_caller("2001:db8::1", "2001:db8::ffff:1"));
+    assert_false(one_caller("2001:db8::1", "2001:db8:0:1::1"));
+    assert_false(one_caller("2001:db8::1", "192.0.2.1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +259,7 @@ int main(void)
         cmocka_unit_test(sees_an_ipv4_address_in_its_disguise),
         cmocka_unit_test(tells_the_classes_apart),
         cmocka_unit_test(knows_what_a_prefix_contains),
+        cmocka_unit_test(takes_a_64_of_ipv6_for_one_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
