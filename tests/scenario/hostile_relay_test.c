@@ -197,7 +197,7 @@ static void babbles(struct stage *s, const struct sim_gateway *from, const struc
 static struct addr some_address(struct stage *s)
 {
     static const char *const ANY[] = {
-        VICTIM ":5000",      VICTIM ":53",       "192.0.2.1:4433",     "198.51.100.2:4433",
+        "203.0.113.77:5000", "203.0.113.77:53",  "192.0.2.1:4433",     "198.51.100.2:4433",
         "203.0.113.4:4433",  "203.0.113.5:4433", "127.0.0.1:7000",     "[2001:db8::1]:5000",
         "192.168.1.1:50000", "224.0.0.1:5000",   "203.0.113.200:9999", "203.0.113.4:3478"};
     struct addr a;
