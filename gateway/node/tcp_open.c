@@ -13,10 +13,10 @@
 
 #define LASTS      SEC(8)    /* an effort, of which */
 #define LEARN_STEP MSEC(250) /* between looks for our address */
-#define AGAIN      MSEC(50)  /* after an attempt that was turned down, doubled with each fourth */
+#define AGAIN      MSEC(50)  /* after an attempt that was turned down, and up to as long again */
 #define REST       SEC(60)   /* between two efforts for one peer */
 
-enum { OPENS_MAX = 16, TRIES_MAX = 20, TRIES_ALIKE = 4 };
+enum { OPENS_MAX = 16, TRIES_MAX = 20 };
 
 /** One effort. It stays for a while after its end, so that none follows too soon. */
 struct tcp_open {
@@ -63,6 +63,14 @@ static struct tcp_open *get_open(struct tcp_roads *r, const struct peer_id *id)
     list_append(&r->opens, &o->link);
     r->open_count++;
     return o;
+}
+
+/* Two that wait equally long would miss one another by as much each time. */
+static instant chance(const struct tcp_roads *r, instant limit)
+{
+    uint32_t number;
+    env_random(r->node->env, &number, sizeof(number));
+    return limit * (number % 1024) / 1024;
 }
 
 /* ---- our own address ---- */
@@ -190,7 +198,7 @@ void tcp_open_again(struct tcp_roads *r, const struct road *lost)
 {
     struct tcp_open *o = open_of(r, &lost->id);
     if (o)
-        o->due = env_now(r->node->env) + (AGAIN << o->tries / TRIES_ALIKE);
+        o->due = env_now(r->node->env) + AGAIN + chance(r, AGAIN);
 }
 
 /* ---- time ---- */
