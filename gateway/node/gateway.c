@@ -158,48 +158,6 @@ static void on_other(void *arg, const struct udp_rx *rx)
 
 static const struct hub_handler HUB_HANDLER = {on_relay, on_stun, on_other, on_room};
 
-/* Newest first, each once. */
-static void remember_lan_address(struct member *m, const struct addr *a)
-{
-    size_t at = 0;
-    while (at < MEMBER_LAN_MAX - 1 && !addr_equal(&m->lan[at], a))
-        at++;
-    memmove(&m->lan[1], &m->lan[0], at * sizeof(m->lan[0]));
-    m->lan[0] = *a;
-}
-
-static const char *text_of_found(enum lan_found how)
-{
-    switch (how) {
-    case LAN_FOUND_CONTACT:
-        return "beacon of a contact";
-    case LAN_FOUND_ANSWER:
-        return "answer to our question";
-    case LAN_FOUND_SIGNED:
-        return "public beacon";
-    }
-    return "?";
-}
-
-/* Somebody was found on the LAN: of use only if it is a peer that we know. */
-static void on_found(void *arg, const struct lan_event *event)
-{
-    struct node *n = arg;
-    const struct known_peer *known = registry_peer(n->registry, &event->id);
-    const struct path path = {.kind = PATH_UDP, .remote = event->addr};
-    char id[9], text[ADDR_TEXT_MAX];
-
-    if (known && known->blocked)
-        return;
-    log_debug(LOG_LAN, "%s: %s at %s", peer_id_short(&event->id, id), text_of_found(event->how),
-              addr_print(&event->addr, text));
-    struct member *m = known ? member_get(n, &event->id) : member_find(n, &event->id);
-    if (!m)
-        return;
-    remember_lan_address(m, &event->addr);
-    peer_add_candidate(&m->peer, &path);
-}
-
 /* ---- chores ---- */
 
 static bool is_useful(struct member *m)
@@ -397,87 +355,6 @@ static int open_sockets(struct node *n, char *why, size_t why_len)
     return 0;
 }
 
-static int start_lan(struct node *n)
-{
-    struct lan_options options = {
-        .keys = n->keys,
-        .public = n->options.lan == LAN_PUBLIC,
-        .random = fill_random,
-        .arg = n,
-    };
-    if (n->options.lan == LAN_OFF)
-        return 0;
-    memcpy(options.network, n->hello.network, sizeof(options.network));
-    for (size_t i = 0; i < n->hub.sockets; i++) {
-        const struct addr *local = &n->hub.socket[i].local;
-        uint16_t *port = addr_is_v6(local) ? &options.port_v6 : &options.port_v4;
-        /* The first, as hub_socket_for() wants it: beacons leave from there. */
-        if (!addr_is_loopback(local) && *port == 0)
-            *port = addr_port(local);
-    }
-    return lan_link_start(&n->lan, n->env, &n->hub, &options, on_found, n);
-}
-
-/* ---- what desks ask for ---- */
-
-static struct peer *desk_find(void *node, const struct peer_id *id)
-{
-    struct member *m = member_find(node, id);
-    return m ? &m->peer : NULL;
-}
-
-static struct peer *desk_get(void *node, const struct peer_id *id)
-{
-    struct node *n = node;
-    struct member *m = member_get(n, id);
-
-    env_defer(n->env, &n->chores);
-    return m ? &m->peer : NULL;
-}
-
-static void desk_each(void *node, void (*visit)(void *arg, struct peer *p), void *arg)
-{
-    struct node *n = node;
-    list_each(at, &n->members)
-    {
-        visit(arg, &list_entry(at, struct member, link)->peer);
-    }
-}
-
-static void desk_save(void *node)
-{
-    struct node *n = node;
-    n->addresses_changed = true;
-    env_defer(n->env, &n->chores);
-}
-
-static void start_desk(struct node *n)
-{
-    n->desk = (struct desk){
-        .env = n->env,
-        .hub = &n->hub,
-        .registry = n->registry,
-        .self = &n->keys->id,
-        .options = &n->options,
-        .find = desk_find,
-        .get = desk_get,
-        .each = desk_each,
-        .save = desk_save,
-        .node = n,
-    };
-}
-
-/* They stop in node_free(), also those that were not started. */
-static int start_desks(struct node *n)
-{
-    start_desk(n);
-    punch_desk_start(&n->punch, &n->desk, &n->outside.stun);
-    int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
-    if (err == 0)
-        err = relay_desk_start(&n->relay, &n->desk);
-    return err < 0 ? err : ways_start(n);
-}
-
 int node_start(struct node *n, char *why, size_t why_len)
 {
     unsigned idle_s = n->options.udp_idle_s ? n->options.udp_idle_s : UDP_IDLE_DEFAULT_S;
@@ -497,12 +374,12 @@ int node_start(struct node *n, char *why, size_t why_len)
     err = open_sockets(n, why, why_len);
     if (err < 0)
         return err;
-    err = start_lan(n);
+    err = node_start_lan(n);
     if (err < 0) {
         (void)snprintf(why, why_len, "LAN discovery: %s", strerror(-err));
         return err;
     }
-    err = start_desks(n);
+    err = node_start_desks(n);
     if (err < 0) {
         (void)snprintf(why, why_len, "%s", strerror(-err));
         return err;
@@ -570,62 +447,4 @@ void node_free(struct node *n)
     env_undefer(n->env, &n->chores);
     map_deinit(&n->by_id);
     free(n);
-}
-
-/* ---- small questions ---- */
-
-struct env *node_env(struct node *n)
-{
-    return n->env;
-}
-
-struct registry *node_registry(struct node *n)
-{
-    return n->registry;
-}
-
-const struct peer_id *node_id(const struct node *n)
-{
-    return &n->keys->id;
-}
-
-size_t node_addresses(const struct node *n, struct addr *out, size_t max)
-{
-    size_t count = n->hub.sockets < max ? n->hub.sockets : max;
-    for (size_t i = 0; i < count; i++)
-        out[i] = n->hub.socket[i].local;
-    return count;
-}
-
-size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max)
-{
-    return tcp_roads_listens(&n->tcp, out, max);
-}
-
-void node_serve(struct node *n, const struct node_server *server, void *arg)
-{
-    n->server = server;
-    n->server_arg = arg;
-}
-
-void node_watch(struct node *n, struct node_watch *w)
-{
-    list_append(&n->watches, &w->link);
-}
-
-void node_unwatch(struct node_watch *w)
-{
-    list_remove(&w->link);
-}
-
-void node_tell(struct node *n, const struct peer_id *peer)
-{
-    struct list due;
-    list_take_all(&due, &n->watches);
-    for (struct list *node; (node = list_first(&due));) {
-        struct node_watch *w = list_entry(node, struct node_watch, link);
-        list_remove(node);
-        list_append(&n->watches, node);
-        w->changed(w, peer);
-    }
 }

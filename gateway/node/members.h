@@ -1,6 +1,6 @@
 /**
- * The parts of struct node, for the files that make it up (gateway.c, members.c,
- * requests.c, changes.c, serve.c, view.c).
+ * The parts of struct node, for the files that make it up (gateway.c, desks.c, lan_finds.c,
+ * members.c, requests.c, changes.c, serve.c, ways.c, view.c).
  *
  * A member is a peer that the gateway has to do with right now: one of the registry that was
  * wanted, or one that has connected. Members without entry, session or request are dropped when
@@ -105,6 +105,11 @@ void node_tell(struct node *n, const struct peer_id *peer);
 MUST_USE int ways_start(struct node *n);
 /** Asks routers, once the rest has started. */
 void ways_start_portmap(struct node *n);
+
+/** Starts the desks (desks.c); they stop in node_free(), also those that were not started. */
+MUST_USE int node_start_desks(struct node *n);
+/** Starts LAN discovery, if it is wanted (lan_finds.c). The sockets are open. */
+MUST_USE int node_start_lan(struct node *n);
 
 /** Events of peers, with a struct node as their argument (members.c). */
 extern const struct peer_events MEMBER_EVENTS;

@@ -197,3 +197,61 @@ bool node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
 {
     return portmap_desk_print(&n->portmap, out);
 }
+
+/* ---- small questions ---- */
+
+struct env *node_env(struct node *n)
+{
+    return n->env;
+}
+
+struct registry *node_registry(struct node *n)
+{
+    return n->registry;
+}
+
+const struct peer_id *node_id(const struct node *n)
+{
+    return &n->keys->id;
+}
+
+size_t node_addresses(const struct node *n, struct addr *out, size_t max)
+{
+    size_t count = n->hub.sockets < max ? n->hub.sockets : max;
+    for (size_t i = 0; i < count; i++)
+        out[i] = n->hub.socket[i].local;
+    return count;
+}
+
+size_t node_tcp_addresses(const struct node *n, struct addr *out, size_t max)
+{
+    return tcp_roads_listens(&n->tcp, out, max);
+}
+
+void node_serve(struct node *n, const struct node_server *server, void *arg)
+{
+    n->server = server;
+    n->server_arg = arg;
+}
+
+void node_watch(struct node *n, struct node_watch *w)
+{
+    list_append(&n->watches, &w->link);
+}
+
+void node_unwatch(struct node_watch *w)
+{
+    list_remove(&w->link);
+}
+
+void node_tell(struct node *n, const struct peer_id *peer)
+{
+    struct list due;
+    list_take_all(&due, &n->watches);
+    for (struct list *node; (node = list_first(&due));) {
+        struct node_watch *w = list_entry(node, struct node_watch, link);
+        list_remove(node);
+        list_append(&n->watches, node);
+        w->changed(w, peer);
+    }
+}

@@ -1,0 +1,59 @@
+/* The gateway as its desks see it, and their beginning; they stop in node_free(). */
+#include "gateway/node/members.h"
+
+static struct peer *desk_find(void *node, const struct peer_id *id)
+{
+    struct member *m = member_find(node, id);
+    return m ? &m->peer : NULL;
+}
+
+static struct peer *desk_get(void *node, const struct peer_id *id)
+{
+    struct node *n = node;
+    struct member *m = member_get(n, id);
+
+    env_defer(n->env, &n->chores);
+    return m ? &m->peer : NULL;
+}
+
+static void desk_each(void *node, void (*visit)(void *arg, struct peer *p), void *arg)
+{
+    struct node *n = node;
+    list_each(at, &n->members)
+    {
+        visit(arg, &list_entry(at, struct member, link)->peer);
+    }
+}
+
+static void desk_save(void *node)
+{
+    struct node *n = node;
+    n->addresses_changed = true;
+    env_defer(n->env, &n->chores);
+}
+
+static void start_desk(struct node *n)
+{
+    n->desk = (struct desk){
+        .env = n->env,
+        .hub = &n->hub,
+        .registry = n->registry,
+        .self = &n->keys->id,
+        .options = &n->options,
+        .find = desk_find,
+        .get = desk_get,
+        .each = desk_each,
+        .save = desk_save,
+        .node = n,
+    };
+}
+
+int node_start_desks(struct node *n)
+{
+    start_desk(n);
+    punch_desk_start(&n->punch, &n->desk, &n->outside.stun);
+    int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
+    if (err == 0)
+        err = relay_desk_start(&n->relay, &n->desk);
+    return err < 0 ? err : ways_start(n);
+}
