@@ -7,6 +7,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/map.h"
 #include "gateway/nat/classify_judge.h"
+#include "gateway/node/stun_parts.h"
 #include "gateway/node/stun_servers.h"
 #include "gateway/peer/peer.h"
 
@@ -17,8 +18,6 @@
 /* Relays that were configured together are connected within that time of one another. */
 #define GATHER_RELAYS MSEC(100)
 #define INTERFACES    64
-
-static const struct stun_schedule REFRESH = {MSEC(100), MSEC(250), 2};
 
 static instant now_of(const struct stun_desk *d)
 {
@@ -32,20 +31,15 @@ static enum stun_family family_of(const struct addr *a)
 
 /* ---- time ---- */
 
-static void set_timer(struct stun_desk *d)
+void stun_desk_set_timer(struct stun_desk *d)
 {
-    instant due = d->begin;
+    instant due = stun_refreshes_due(d);
 
+    if (d->begin < due)
+        due = d->begin;
     for (int f = 0; f < STUN_FAMILIES; f++)
         if (nat_run_deadline(&d->run[f]) < due)
             due = nat_run_deadline(&d->run[f]);
-    list_each(node, &d->refreshes)
-    {
-        const struct stun_refresh *r = list_entry(node, struct stun_refresh, link);
-        instant r_due = r->query.state == STUN_ASKING ? r->query.due : 0;
-        if (r_due < due)
-            due = r_due;
-    }
     timer_set(d->node->env, &d->timer, due);
 }
 
@@ -53,7 +47,7 @@ static void begin_by(struct stun_desk *d, instant when)
 {
     if (when < d->begin)
         d->begin = when;
-    set_timer(d);
+    stun_desk_set_timer(d);
 }
 
 /* ---- networks ---- */
@@ -299,98 +293,6 @@ static void step(struct stun_desk *d, enum stun_family family)
     }
 }
 
-/* ---- a fresh mapping ---- */
-
-static void close_refresh(struct stun_desk *d, struct stun_refresh *r)
-{
-    hub_close_extra(d->node->hub, r->via);
-    r->via = 0;
-    list_remove(&r->link);
-}
-
-static void end_refresh(struct stun_desk *d, struct stun_refresh *r)
-{
-    bool answered = r->query.state == STUN_ANSWERED;
-    uint16_t port = answered ? addr_port(&r->query.mapped) : 0;
-
-    if (answered && r->keeps)
-        list_remove(&r->link);
-    else
-        close_refresh(d, r);
-    if (answered)
-        d->result[family_of(&r->query.server)].report.last_port = port;
-    r->done(r, port);
-}
-
-static void step_refresh(struct stun_desk *d, struct stun_refresh *r)
-{
-    uint8_t out[EXCHANGE_MAX_DATAGRAM];
-    const struct path path = {.kind = PATH_UDP, .via = r->via, .remote = r->query.server};
-    size_t len = stun_query_output(&r->query, now_of(d), out);
-
-    if (len > 0)
-        hub_send_path(d->node->hub, &path, out, len, 0);
-    if (r->query.state != STUN_ASKING)
-        end_refresh(d, r);
-}
-
-static void step_refreshes(struct stun_desk *d)
-{
-    struct list now;
-
-    list_take_all(&now, &d->refreshes);
-    for (struct list *node; (node = list_first(&now));) {
-        struct stun_refresh *r = list_entry(node, struct stun_refresh, link);
-        list_remove(node);
-        list_append(&d->refreshes, node);
-        step_refresh(d, r);
-    }
-}
-
-/* A server that answered; the one that it is asked of matters little. */
-static const struct addr *helper(const struct stun_result *r)
-{
-    for (unsigned i = 0; i < r->server_count; i++)
-        if (r->report.answered & 1u << i && !(r->report.disagreeing & 1u << i))
-            return &r->server[i];
-    return NULL;
-}
-
-void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r)
-{
-    const struct addr *server = addr_is_none(&r->server) ? helper(&d->result[STUN_V4]) : &r->server;
-    const struct hub_socket *first = server ? hub_socket_for(d->node->hub, server) : NULL;
-    uint8_t id[STUN_ID_LEN];
-
-    env_random(d->node->env, id, sizeof(id));
-    r->via = 0;
-    if (first && hub_open_extra(d->node->hub, &first->local, &r->via) == 0) {
-        stun_query_init(&r->query, server, &REFRESH, id, now_of(d));
-    } else {
-        r->query = (struct stun_query){.state = STUN_SILENT};
-    }
-    list_append(&d->refreshes, &r->link);
-    set_timer(d);
-}
-
-void stun_desk_refresh_cancel(struct stun_desk *d, struct stun_refresh *r)
-{
-    if (list_is_linked(&r->link))
-        close_refresh(d, r);
-}
-
-static bool refresh_input(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
-{
-    list_each(node, &d->refreshes)
-    {
-        struct stun_refresh *r = list_entry(node, struct stun_refresh, link);
-        if (r->via != via || via == 0)
-            continue;
-        return stun_query_input(&r->query, rx->now, &rx->from, rx->data, rx->len) == 0;
-    }
-    return false;
-}
-
 /* ---- the service ---- */
 
 static void serve(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
@@ -406,8 +308,8 @@ static void serve(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
 void stun_desk_input(struct stun_desk *d, const struct udp_rx *rx, uint32_t via)
 {
     /* The classification first: among the requests are its own, turned around by the router. */
-    if (nat_run_input(&d->run[family_of(&rx->from)], rx, via) || refresh_input(d, rx, via))
-        set_timer(d);
+    if (nat_run_input(&d->run[family_of(&rx->from)], rx, via) || stun_refreshes_input(d, rx, via))
+        stun_desk_set_timer(d);
     else if (d->service)
         serve(d, rx, via);
 }
@@ -458,8 +360,8 @@ static void on_timer(struct timer *timer)
         begin(d);
     step(d, STUN_V4);
     step(d, STUN_V6);
-    step_refreshes(d);
-    set_timer(d);
+    stun_refreshes_step(d);
+    stun_desk_set_timer(d);
 }
 
 static int start_service(struct stun_desk *d)
@@ -491,7 +393,7 @@ int stun_desk_start(struct stun_desk *d, const struct desk *node,
         p->lookup.done = on_looked_up;
     }
     (void)find_network(d);
-    set_timer(d);
+    stun_desk_set_timer(d);
     return node->options->relay_serve == RELAY_SERVE_OFF ? 0 : start_service(d);
 }
 
@@ -502,8 +404,7 @@ void stun_desk_stop(struct stun_desk *d)
     timer_stop(d->node->env, &d->timer);
     for (size_t i = 0; i < d->places; i++)
         env_lookup_cancel(d->node->env, &d->place[i].lookup);
-    for (struct list *node; (node = list_first(&d->refreshes));)
-        close_refresh(d, list_entry(node, struct stun_refresh, link));
+    stun_refreshes_stop(d);
     for (int f = 0; f < STUN_FAMILIES; f++)
         nat_run_stop(&d->run[f]);
     free(d->service);
