@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/peer/peer.h"
+#include "gateway/punch/plan.h"
 
 #define ROUNDS_MAX    10        /* at a time, of all peers */
 #define ROUNDS_RETRY  SEC(1)    /* when there are that many */
@@ -194,12 +195,6 @@ static bool is_ours(const struct effort *e, const struct addr *a)
     return false;
 }
 
-/* Is it a pair of NATs that a search is for? */
-static bool is_hard(enum nat_class ours, enum nat_class theirs)
-{
-    return ours == NAT_BLOCK || ours == NAT_RANDOM || theirs == NAT_BLOCK || theirs == NAT_RANDOM;
-}
-
 static void remember(struct effort *e, const struct candidate *c)
 {
     for (size_t i = 0; i < e->named_count; i++)
@@ -268,7 +263,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         return;
     }
     e->means->running++;
-    bool hard = is_hard(options.ours.class, options.theirs.class);
+    bool hard = punch_plan_guesses(punch_plan_of(&options.ours, &options.theirs));
     if (hard && options.guessing)
         e->means->searching = e;
     e->plain = hard && !options.guessing && e->searched > 0;
@@ -310,7 +305,8 @@ static void on_refreshed(struct stun_refresh *refresh, uint16_t port)
  * it is now. */
 static void look(struct effort *e, instant now)
 {
-    enum nat_class class = gather_facts(e->means->gather).class;
+    const struct nat_facts facts = gather_facts(e->means->gather);
+    enum nat_class class = punch_taken_for(&facts);
 
     if (gather_is_out_of_date(e->means->gather))
         stun_desk_doubt(e->means->stun);

@@ -70,9 +70,6 @@ void punch_free(struct punch *p);
 
 /** One more candidate of the peer; those beyond CANDIDATES_MAX, and known ones, are ignored. */
 void punch_add(struct punch *p, instant now, const struct candidate *candidate);
-/** What the other side, or our own measurement, newly knows of a NAT. */
-void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
-                 const struct nat_facts *theirs);
 
 /** How many sockets beside the main one are to be open now, IPv4; never fewer than before. Ask
  * after punch_output() has returned false: a probe names no socket that was not wanted before. At

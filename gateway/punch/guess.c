@@ -3,19 +3,10 @@
 #define FIRST_PORT 1024
 #define PORTS      (65536 - FIRST_PORT)
 
-/* The mapping of a symmetric NAT is for one destination, so its port has to be guessed. */
-static bool is_symmetric(enum nat_class class)
+enum punch_role punch_role_of(const struct punch *p, enum punch_way way)
 {
-    return class == NAT_SEQUENTIAL || class == NAT_BLOCK || class == NAT_RANDOM;
-}
-
-enum punch_role punch_role_of(const struct punch *p)
-{
-    bool ours = is_symmetric(p->options.ours.class);
-    bool theirs = is_symmetric(p->options.theirs.class);
-    if (ours)
-        return theirs ? PUNCH_BOTH : PUNCH_SHOWS;
-    return theirs ? PUNCH_SEARCHES : PUNCH_IDLE;
+    const struct punch_options *o = &p->options;
+    return punch_role_in(way, o->controller, &o->ours, &o->theirs);
 }
 
 /* Best first: where a NAT's own address shows. An interface's address is not the NAT's. */

@@ -2,7 +2,9 @@
  * What is tried, in what order and for how long, between two NATs of known kinds.
  *
  * A table over both classes, the same seen from either side. A class never forbids anything: every
- * list begins with the plain punch, and goes on to what may work if the class was told wrong.
+ * list begins with the plain punch, and goes on to what may work if the class was told wrong. Where
+ * it could not be told, for want of a second server to ask, what the ports look like decides what
+ * comes after.
  */
 #pragma once
 
@@ -38,7 +40,24 @@ struct punch_plan {
 /** "birthday", ... for the log. */
 const char *punch_way_text(enum punch_way way);
 
-const struct punch_plan *punch_plan_of(enum nat_class ours, enum nat_class theirs);
+const struct punch_plan *punch_plan_of(const struct nat_facts *ours,
+                                       const struct nat_facts *theirs);
+/** Is there a search in it that both sides must have agreed to? */
+bool punch_plan_guesses(const struct punch_plan *plan);
+
+/** Which kind of symmetric NAT one of NAT_UNKNOWN would be, if it were one; else its class. */
+enum nat_class punch_taken_for(const struct nat_facts *f);
+
+enum punch_role {
+    PUNCH_IDLE,
+    PUNCH_SHOWS,    /* our NAT is the one whose ports are searched */
+    PUNCH_SEARCHES, /* we search */
+    PUNCH_BOTH,     /* both at a time, or in turns, for either NAT may be the one */
+};
+
+/** What this side does in a strategy that is about ports. */
+enum punch_role punch_role_in(enum punch_way way, bool controller, const struct nat_facts *ours,
+                              const struct nat_facts *theirs);
 
 /** Is it a search among ports, to which both sides must have agreed? */
 static inline bool punch_way_guesses(enum punch_way way)

@@ -45,8 +45,11 @@ static void begin_step(struct punch *p, const struct punch_step *step)
     p->step_end += step->lasts;
     if (!p->strategy)
         return;
-    p->run =
-        (struct punch_run){.began = p->step_began, .due = p->step_began, .role = punch_role_of(p)};
+    p->run = (struct punch_run){.began = p->step_began,
+                                .due = p->step_began,
+                                .turn = INSTANT_NEVER,
+                                .limit = PUNCH_GUESSES_MAX,
+                                .role = punch_role_of(p, p->way)};
     p->strategy->begin(p);
 }
 
@@ -83,17 +86,25 @@ static instant open_lasts(const struct punch *p)
 
 /* ---- life ---- */
 
+static void drop_bad_class(struct nat_facts *f)
+{
+    if (f->class >= NAT_CLASSES)
+        f->class = NAT_UNKNOWN;
+}
+
 int punch_new(struct punch **out, instant now, const struct punch_options *options)
 {
     struct punch *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
     p->options = *options;
+    drop_bad_class(&p->options.ours);
+    drop_bad_class(&p->options.theirs);
     p->began = now;
     p->rate = options->rate ? options->rate : &p->own_rate;
     if (p->rate->rate == 0)
         *p->rate = bucket_of(RATE, BURST);
-    p->plan = punch_plan_of(options->ours.class, options->theirs.class);
+    p->plan = punch_plan_of(&options->ours, &options->theirs);
     p->way = PUNCH_OPEN;
     p->tried = 1u << PUNCH_OPEN;
     p->step_began = punch_checks_start(p, now);
@@ -146,19 +157,6 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate)
         .late = now > p->began,
         .start = punch_checks_start(p, now),
     };
-}
-
-void punch_learn(struct punch *p, instant now, const struct nat_facts *ours,
-                 const struct nat_facts *theirs)
-{
-    if (ours->last_port != p->options.ours.last_port)
-        p->mappings = 0;
-    p->options.ours = *ours;
-    p->options.theirs = *theirs;
-    p->plan = punch_plan_of(ours->class, theirs->class);
-    if (p->way == PUNCH_OPEN && !p->proven)
-        p->step_end = p->step_began + open_lasts(p);
-    advance(p, now);
 }
 
 /* ---- probes ---- */

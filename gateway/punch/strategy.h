@@ -35,19 +35,13 @@ struct punch_target {
     instant start; /* of its checks */
 };
 
-/** What this side does in a strategy; settled when that begins, whatever is learnt meanwhile. */
-enum punch_role {
-    PUNCH_IDLE,
-    PUNCH_SHOWS,    /* our NAT is the one whose ports are searched */
-    PUNCH_SEARCHES, /* we search */
-    PUNCH_BOTH,
-};
-
 /** How far the strategy that runs now has come. Each uses these as it likes; `due` is when it has
  *  something to send. */
 struct punch_run {
     instant began, due;
-    enum punch_role role;
+    enum punch_role role;    /* settled when it begins, whatever is learnt meanwhile */
+    instant turn;            /* the roles change then, INSTANT_NEVER: they do not */
+    unsigned limit;          /* of the round's guesses, up to then */
     unsigned pass, sent;     /* `sent` of this pass */
     unsigned first, sockets; /* its own sockets */
     unsigned targets;        /* candidates that it cares for */
@@ -126,8 +120,8 @@ bool punch_send_guess(struct punch *p, const struct punch_send *probe, uint16_t 
 
 /* ---- ports: guess.c ---- */
 
-/** Which side shows its ports, and which searches; PUNCH_BOTH: either NAT is symmetric. */
-enum punch_role punch_role_of(const struct punch *p);
+/** Which side shows its ports, and which searches. */
+enum punch_role punch_role_of(const struct punch *p, enum punch_way way);
 /** Settles p->around, later the newest of that IP address. False: the peer has named none. */
 bool punch_find_around(struct punch *p);
 /** The port that their NAT gave last, as far as we know. */

@@ -6,6 +6,9 @@ struct excuse {
 
 /* What the other side's being a cone does not help against. */
 static const struct excuse EXCUSES[NAT_CLASSES] = {
+    [NAT_UNKNOWN] =
+        {"our NAT may be symmetric (one server alone cannot tell), and no port tried was open",
+         "their NAT may be symmetric (one server alone cannot tell), and no port tried was open"},
     [NAT_SEQUENTIAL] = {"our NAT is symmetric, and its next ports were not those expected",
                         "their NAT is symmetric, and its next ports were not those expected"},
     [NAT_BLOCK] = {"our NAT is symmetric, and none of the ports tried was open",
@@ -15,6 +18,9 @@ static const struct excuse EXCUSES[NAT_CLASSES] = {
     [NAT_BLOCKED] = {"UDP is blocked on our side", "UDP is blocked on their side"},
 };
 
+static const char EITHER[] =
+    "either NAT may be symmetric (one server alone cannot tell), and no port tried was open";
+
 /* The same without a search. */
 static const struct excuse UNSEARCHED = {
     "our NAT is symmetric, and a search of its ports was not agreed on",
@@ -22,6 +28,10 @@ static const struct excuse UNSEARCHED = {
 
 static const struct excuse *excuse(const struct punch *p, enum nat_class class)
 {
+    static const struct excuse NOTHING = {"nothing of theirs came through",
+                                          "nothing of theirs came through"};
+    if (class == NAT_UNKNOWN && p->guesses == 0)
+        return &NOTHING;
     return p->guesses > 0 || p->options.guessing ? &EXCUSES[class] : &UNSEARCHED;
 }
 
@@ -29,7 +39,7 @@ static const char *why_ports(const struct punch *p)
 {
     enum nat_class ours = p->options.ours.class, theirs = p->options.theirs.class;
 
-    switch (punch_role_of(p)) {
+    switch (punch_role_of(p, PUNCH_BIRTHDAY)) {
     case PUNCH_SHOWS:
         return excuse(p, ours)->ours;
     case PUNCH_SEARCHES:
@@ -37,6 +47,8 @@ static const char *why_ports(const struct punch *p)
     case PUNCH_BOTH:
         if (ours == NAT_SEQUENTIAL && theirs == NAT_SEQUENTIAL)
             return "both NATs are symmetric, and their next ports were not those expected";
+        if (ours == NAT_UNKNOWN || theirs == NAT_UNKNOWN)
+            return p->guesses > 0 ? EITHER : excuse(p, NAT_UNKNOWN)->ours;
         return "both NATs are symmetric, with ports that cannot be guessed";
     case PUNCH_IDLE:
         break;

@@ -129,11 +129,7 @@ static void event(struct fuzz *f)
         a = read_addr(r);
         punch_heard(f->punch, f->now, read_be16(r) % (PUNCH_SOCKETS_MAX + 1), &a);
         break;
-    case 3: {
-        const struct nat_facts ours = read_facts(r), theirs = read_facts(r);
-        punch_learn(f->punch, f->now, &ours, &theirs);
-        break;
-    }
+    case 3:
     case 4:
         f->now += MSEC(read_be16(r));
         break;

@@ -42,19 +42,27 @@ static struct addr at(const char *text)
     return a;
 }
 
-static struct punch *round_of(enum nat_class ours, enum nat_class theirs, bool controller)
+static struct punch *round_with(const struct nat_facts *ours, const struct nat_facts *theirs,
+                                bool controller)
 {
     struct punch *p;
     const struct punch_options o = {.controller = controller,
                                     .rtt = MSEC(80),
-                                    .ours = {.class = ours, .last_port = 30000},
-                                    .theirs = {.class = theirs, .last_port = 20000},
+                                    .ours = *ours,
+                                    .theirs = *theirs,
                                     .guessing = true,
                                     .v4 = true,
                                     .random = draw,
                                     .arg = &chance};
     assert_int_equal(punch_new(&p, SEC(1), &o), 0);
     return p;
+}
+
+static struct punch *round_of(enum nat_class ours, enum nat_class theirs, bool controller)
+{
+    const struct nat_facts a = {.class = ours, .last_port = 30000};
+    const struct nat_facts b = {.class = theirs, .last_port = 20000};
+    return round_with(&a, &b, controller);
 }
 
 static void add(struct punch *p, instant when, const char *text)
@@ -115,10 +123,9 @@ static void the_measured_hop_limit_is_used_if_it_makes_sense(void **state)
     static const uint8_t ttls[][2] = {{0, 4}, {1, 4}, {2, 2}, {7, 7}, {64, 4}};
 
     for (size_t i = 0; i < sizeof(ttls) / sizeof(ttls[0]); i++) {
-        struct punch *p = round_of(NAT_CONE, NAT_CONE, true);
         const struct nat_facts ours = {.class = NAT_CONE, .opener_ttl = ttls[i][0]};
+        struct punch *p = round_with(&ours, &(struct nat_facts){.class = NAT_CONE}, true);
         struct punch_send probe;
-        punch_learn(p, SEC(1), &ours, &(struct nat_facts){.class = NAT_CONE});
         add(p, SEC(1), "203.0.113.7:4433");
         assert_true(punch_output(p, SEC(1), &probe));
         assert_int_equal(probe.ttl, ttls[i][1]);
@@ -364,11 +371,10 @@ static void a_socket_that_the_search_finds_answers_with_the_usual_hop_limit(void
 static void a_sequential_nat_is_searched_from_the_farthest_port_on(void **state)
 {
     (void)state;
-    struct punch *p = round_of(NAT_CONE, NAT_SEQUENTIAL, true);
+    const struct nat_facts theirs = {.class = NAT_SEQUENTIAL, .last_port = 20000, .delta = 2};
+    struct punch *p = round_with(&(struct nat_facts){.class = NAT_CONE}, &theirs, true);
     size_t guesses = 0;
 
-    const struct nat_facts theirs = {.class = NAT_SEQUENTIAL, .last_port = 20000, .delta = 2};
-    punch_learn(p, SEC(1), &(struct nat_facts){.class = NAT_CONE}, &theirs);
     add(p, SEC(1), "203.0.113.7:4433");
     run_until(p, SEC(3));
     for (size_t i = 0; i < count; i++) {
@@ -384,10 +390,9 @@ static void a_sequential_nat_is_searched_from_the_farthest_port_on(void **state)
 static void predicted_ports_wrap_round(void **state)
 {
     (void)state;
-    struct punch *p = round_of(NAT_CONE, NAT_SEQUENTIAL, true);
     const struct nat_facts theirs = {.class = NAT_SEQUENTIAL, .last_port = 1030, .delta = -3};
+    struct punch *p = round_with(&(struct nat_facts){.class = NAT_CONE}, &theirs, true);
 
-    punch_learn(p, SEC(1), &(struct nat_facts){.class = NAT_CONE}, &theirs);
     add(p, SEC(1), "203.0.113.7:4433");
     run_until(p, SEC(3));
     for (size_t i = 0; i < count; i++)
@@ -397,18 +402,62 @@ static void predicted_ports_wrap_round(void **state)
     punch_free(p);
 }
 
-static void what_is_learnt_changes_what_is_tried_next(void **state)
+static void a_nat_that_changes_ports_is_searched_when_the_plain_punch_is_in_vain(void **state)
+{
+    (void)state;
+    struct punch *p = round_of(NAT_CONE, NAT_UNKNOWN, true);
+
+    add(p, SEC(1), "203.0.113.7:4433");
+    run_until(p, SEC(3));
+    assert_int_equal(guesses_of(p), 0);
+    run_until(p, SEC(8));
+    assert_string_equal(punch_trying(p), "a birthday search");
+    assert_true(guesses_of(p) > 100);
+    run_until(p, SEC(60));
+    assert_string_equal(
+        punch_why(p),
+        "their NAT may be symmetric (one server alone cannot tell), and no port tried was open");
+    punch_free(p);
+}
+
+static unsigned guesses_beyond(size_t from)
+{
+    unsigned n = 0;
+    for (size_t i = from; i < count; i++)
+        n += sent[i].probe.ttl == 0 && addr_port(&sent[i].probe.to) != 4433;
+    return n;
+}
+
+static void of_two_nats_that_change_ports_each_is_searched_in_its_turn(void **state)
 {
     (void)state;
     struct punch *p = round_of(NAT_UNKNOWN, NAT_UNKNOWN, true);
-    const struct nat_facts ours = {.class = NAT_CONE};
-    const struct nat_facts theirs = {.class = NAT_RANDOM};
 
     add(p, SEC(1), "203.0.113.7:4433");
-    run_until(p, SEC(2));
-    punch_learn(p, SEC(2), &ours, &theirs);
+    run_until(p, SEC(8)); /* ours is shown */
+    assert_int_equal(punch_sockets(p), PUNCH_SOCKETS_MAX);
+    assert_int_equal(guesses_beyond(0), 0);
+    size_t shown = count;
+    run_until(p, SEC(13));
+    assert_true(guesses_beyond(shown) >= PUNCH_GUESSES_MAX / 2 - 10);
+    run_until(p, SEC(60));
+    assert_string_equal(
+        punch_why(p),
+        "either NAT may be symmetric (one server alone cannot tell), and no port tried was open");
+    punch_free(p);
+}
+
+static void of_whom_nothing_is_known_is_a_cone_first(void **state)
+{
+    (void)state;
+    const struct nat_facts nothing = {0};
+    struct punch *p = round_with(&nothing, &nothing, false);
+
+    add(p, SEC(1), "203.0.113.7:4433");
     run_until(p, SEC(6));
-    assert_true(guesses_of(p) > 100);
+    assert_string_equal(punch_trying(p), "fresh sockets");
+    run_until(p, SEC(10));
+    assert_string_equal(punch_trying(p), "a birthday search");
     punch_free(p);
 }
 
@@ -532,7 +581,10 @@ int main(void)
                                start),
         cmocka_unit_test_setup(a_sequential_nat_is_searched_from_the_farthest_port_on, start),
         cmocka_unit_test_setup(predicted_ports_wrap_round, start),
-        cmocka_unit_test_setup(what_is_learnt_changes_what_is_tried_next, start),
+        cmocka_unit_test_setup(a_nat_that_changes_ports_is_searched_when_the_plain_punch_is_in_vain,
+                               start),
+        cmocka_unit_test_setup(of_two_nats_that_change_ports_each_is_searched_in_its_turn, start),
+        cmocka_unit_test_setup(of_whom_nothing_is_known_is_a_cone_first, start),
         cmocka_unit_test_setup(a_lost_plain_punch_is_tried_from_a_fresh_socket, start),
         cmocka_unit_test_setup(a_probe_names_no_socket_that_was_not_wanted_before, start),
         cmocka_unit_test_setup(a_round_that_slept_is_over_without_a_burst, start),
