@@ -1,33 +1,12 @@
 #include "config/settings/option.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/settings/stun_server.h"
+#include "config/settings/option_list.h"
 #include "config/settings/target.h"
 #include "gateway/base/text.h"
-
-struct complaint {
-    char *text;
-    size_t len;
-};
-
-static int bad(struct complaint *why, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static int bad(struct complaint *why, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(why->text, why->len, format, args);
-    va_end(args);
-    return -EBADMSG;
-}
 
 static bool is_label_char(char c)
 {
@@ -86,133 +65,15 @@ static int size_parse(uint64_t *bytes, const char *text)
     return scaled_parse(bytes, text, "KMGkmg", factor);
 }
 
-/* ---- words of a list ---- */
-
-/** Copies the next word of a comma separated list. Returns false at its end. */
-static bool next_word(const char **at, char *word, size_t size, bool *too_long)
-{
-    const char *start = *at + strspn(*at, " \t");
-    const char *end = start + strcspn(start, ",");
-
-    *at = *end ? end + 1 : end;
-    while (end > start && isspace((unsigned char)end[-1]))
-        end--;
-    size_t len = (size_t)(end - start);
-    *too_long = len >= size;
-    if (*too_long)
-        len = size - 1;
-    memcpy(word, start, len);
-    word[len] = '\0';
-    return len > 0;
-}
-
-typedef int add_word(void *field, const char *word, struct complaint *why);
-
-static int each_word(void *field, const char *text, add_word *add, struct complaint *why)
-{
-    char word[160];
-    bool too_long;
-    int err = 0;
-
-    if (!*text)
-        return 0;
-    do {
-        if (!next_word(&text, word, sizeof(word), &too_long))
-            return bad(why, "an empty place in the list");
-        if (too_long)
-            return bad(why, "'%.20s...' is too long", word);
-        err = add(field, word, why);
-    } while (err == 0 && *text);
-    return err;
-}
-
-static int add_addr(void *field, const char *word, struct complaint *why)
-{
-    struct addr_list *list = field;
-
-    if (list->count == OPTION_ADDRS_MAX)
-        return bad(why, "more than %d addresses", OPTION_ADDRS_MAX);
-    if (addr_parse(&list->at[list->count], word) < 0)
-        return bad(why, "'%s' is not an address; write IP:PORT or [IPv6]:PORT", word);
-    list->count++;
-    return 0;
-}
-
-static int add_name(void *field, const char *word, struct complaint *why)
-{
-    struct name_list *list = field;
-
-    if (list->count == OPTION_NAMES_MAX)
-        return bad(why, "more than %d names", OPTION_NAMES_MAX);
-    if (strlen(word) > OPTION_NAME_MAX || strpbrk(word, " \t"))
-        return bad(why, "'%.70s' is not a name; put commas between names", word);
-    char **at = realloc(list->at, (list->count + 1) * sizeof(*at));
-    if (!at)
-        return -ENOMEM;
-    list->at = at;
-    at[list->count] = strdup(word);
-    if (!at[list->count])
-        return -ENOMEM;
-    list->count++;
-    return 0;
-}
-
-/* ":PORT", or ":PORT/TLS_PORT". */
-static bool ports_ok(const char *colon)
-{
-    char first[8] = "";
-    size_t len = strcspn(colon + 1, "/");
-    const char *behind = colon + 1 + len;
-    uint64_t port;
-
-    if (len >= sizeof(first))
-        return false;
-    memcpy(first, colon + 1, len);
-    return number_parse(&port, first, 1, 65535) == 0 &&
-           (*behind == '\0' || number_parse(&port, behind + 1, 1, 65535) == 0);
-}
-
-static int add_relay(void *field, const char *word, struct complaint *why)
-{
-    struct relay_list *list = field;
-    const char *sign = strchr(word, '@');
-    const char *colon = strrchr(word, ':');
-
-    if (list->count == OPTION_RELAYS_MAX)
-        return bad(why, "more than %d relays", OPTION_RELAYS_MAX);
-    if (!sign || sign - word != OPTION_PEER_ID_LEN || !colon || colon < sign + 2 ||
-        strlen(word) >= sizeof(list->at[0]) || !ports_ok(colon))
-        return bad(why, "'%s' is not a relay; write PEER_ID@HOST:PORT", word);
-    memcpy(list->at[list->count], word, strlen(word) + 1);
-    list->count++;
-    return 0;
-}
-
-static int add_server(void *field, const char *word, struct complaint *why)
-{
-    struct server_list *list = field;
-    struct stun_server server;
-
-    if (list->count == OPTION_SERVERS_MAX)
-        return bad(why, "more than %d servers", OPTION_SERVERS_MAX);
-    if (stun_server_parse(&server, word) < 0)
-        return bad(why, "'%.70s' is not a STUN server; write HOST:PORT", word);
-    memcpy(list->at[list->count], word, strlen(word) + 1);
-    list->count++;
-    return 0;
-}
-
-/* ---- single values ---- */
-
 static int set_text(char *field, size_t size, const char *text, struct complaint *why)
 {
     size_t len = strlen(text);
 
     if (len >= size)
-        return bad(why, "longer than %zu characters", size - 1);
+        return option_complain(why, "longer than %zu characters", size - 1);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            return bad(why, "control characters in the value");
+            return option_complain(why, "control characters in the value");
     memcpy(field, text, len + 1);
     return 0;
 }
@@ -220,8 +81,8 @@ static int set_text(char *field, size_t size, const char *text, struct complaint
 static int set_label(char *field, const char *text, struct complaint *why)
 {
     if (*text && !label_ok(text))
-        return bad(why, "'%.40s' is not a name; use a-z, 0-9 and '-', at most %d", text,
-                   OPTION_LABEL_MAX);
+        return option_complain(why, "'%.40s' is not a name; use a-z, 0-9 and '-', at most %d", text,
+                               OPTION_LABEL_MAX);
     return set_text(field, OPTION_LABEL_MAX + 1, text, why);
 }
 
@@ -247,7 +108,7 @@ static bool domain_ok(const char *text)
 static int set_domain(char *field, const char *text, struct complaint *why)
 {
     if (!domain_ok(text))
-        return bad(why, "'%.70s' is not a domain name in lower case", text);
+        return option_complain(why, "'%.70s' is not a domain name in lower case", text);
     return set_text(field, OPTION_NAME_MAX + 1, text, why);
 }
 
@@ -256,7 +117,7 @@ static int set_target(char *field, const char *text, struct complaint *why)
     struct share_target target;
 
     if (*text && share_target_parse(&target, text) < 0)
-        return bad(why, "'%.70s' is not a target; write %s", text, SHARE_TARGET_FORMS);
+        return option_complain(why, "'%.70s' is not a target; write %s", text, SHARE_TARGET_FORMS);
     return set_text(field, OPTION_TARGET_MAX + 1, text, why);
 }
 
@@ -266,7 +127,8 @@ static int set_peer_id(char *field, const char *text, struct complaint *why)
 
     if (*text &&
         (strlen(text) != OPTION_PEER_ID_LEN || strspn(text, ALPHABET) != OPTION_PEER_ID_LEN))
-        return bad(why, "'%.60s' is not a peer id (52 characters, see `overlay id`)", text);
+        return option_complain(why, "'%.60s' is not a peer id (52 characters, see `overlay id`)",
+                               text);
     return set_text(field, OPTION_PEER_ID_LEN + 1, text, why);
 }
 
@@ -280,7 +142,7 @@ static int set_bool(bool *field, const char *text, struct complaint *why)
             return 0;
         }
     }
-    return bad(why, "'%.40s' is neither on nor off", text);
+    return option_complain(why, "'%.40s' is neither on nor off", text);
 }
 
 static int set_choice(unsigned *field, const char *rule, const char *text, struct complaint *why)
@@ -295,7 +157,7 @@ static int set_choice(unsigned *field, const char *rule, const char *text, struc
             return 0;
         }
         if (!at[n])
-            return bad(why, "'%.40s' is none of %s", text, rule);
+            return option_complain(why, "'%.40s' is none of %s", text, rule);
         at += n + 1;
     }
 }
@@ -315,9 +177,9 @@ static int set_number(uint64_t *field, const char *rule, const char *text,
         return 0;
     }
     if (parse(&n, text) < 0)
-        return bad(why, "'%.40s' is not a number", text);
+        return option_complain(why, "'%.40s' is not a number", text);
     if (n < min || n > max)
-        return bad(why, "%.40s is not within %s", text, rule);
+        return option_complain(why, "%.40s is not within %s", text, rule);
     *field = n;
     return 0;
 }
@@ -334,13 +196,10 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
 
     switch (o->type) {
     case OPTION_ADDRS:
-        return each_word(field, text, add_addr, &c);
     case OPTION_NAMES:
-        return each_word(field, text, add_name, &c);
     case OPTION_RELAYS:
-        return each_word(field, text, add_relay, &c);
     case OPTION_SERVERS:
-        return each_word(field, text, add_server, &c);
+        return option_list_add(o->type, field, text, &c);
     case OPTION_TEXT:
         return set_text(field, OPTION_NAME_MAX + 1, text, &c);
     case OPTION_SECRET:
@@ -367,63 +226,16 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
     return -EINVAL;
 }
 
+bool option_is_list(const struct option *o)
+{
+    return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_RELAYS ||
+           o->type == OPTION_SERVERS;
+}
+
 void option_clear(const struct option *o, void *base)
 {
-    void *field = (char *)base + o->offset;
-
-    if (o->type == OPTION_NAMES) {
-        struct name_list *names = field;
-        while (names->count > 0)
-            free(names->at[--names->count]);
-        free(names->at);
-        names->at = NULL;
-    } else if (o->type == OPTION_ADDRS) {
-        ((struct addr_list *)field)->count = 0;
-    } else if (o->type == OPTION_RELAYS) {
-        ((struct relay_list *)field)->count = 0;
-    } else if (o->type == OPTION_SERVERS) {
-        ((struct server_list *)field)->count = 0;
-    }
-}
-
-static bool addrs_equal(const struct addr_list *a, const struct addr_list *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (!addr_equal(&a->at[i], &b->at[i]))
-            return false;
-    return true;
-}
-
-static bool names_equal(const struct name_list *a, const struct name_list *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->at[i], b->at[i]) != 0)
-            return false;
-    return true;
-}
-
-static bool relays_equal(const struct relay_list *a, const struct relay_list *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->at[i], b->at[i]) != 0)
-            return false;
-    return true;
-}
-
-static bool servers_equal(const struct server_list *a, const struct server_list *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->at[i], b->at[i]) != 0)
-            return false;
-    return true;
+    if (option_is_list(o))
+        option_list_clear(o->type, (char *)base + o->offset);
 }
 
 bool option_equal(const struct option *o, const void *a, const void *b)
@@ -432,13 +244,10 @@ bool option_equal(const struct option *o, const void *a, const void *b)
 
     switch (o->type) {
     case OPTION_ADDRS:
-        return addrs_equal(x, y);
     case OPTION_NAMES:
-        return names_equal(x, y);
     case OPTION_RELAYS:
-        return relays_equal(x, y);
     case OPTION_SERVERS:
-        return servers_equal(x, y);
+        return option_list_equal(o->type, x, y);
     case OPTION_TEXT:
     case OPTION_SECRET:
     case OPTION_LABEL:
@@ -456,12 +265,6 @@ bool option_equal(const struct option *o, const void *a, const void *b)
         return *(const uint64_t *)x == *(const uint64_t *)y;
     }
     return false;
-}
-
-bool option_is_list(const struct option *o)
-{
-    return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_RELAYS ||
-           o->type == OPTION_SERVERS;
 }
 
 const char *option_form(const struct option *o)

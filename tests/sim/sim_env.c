@@ -167,6 +167,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
     };
     sim_udp_ops(&ops);
     sim_sock_ops(&ops);
+    sim_listen_ops(&ops);
 
     *h = (struct sim_host){
         .env.ops = &ops,

@@ -1,51 +1,13 @@
-/* TCP and unix sockets of a simulated host, to programs of its own or others', as the kernel does
- * them: a close with unread data is a reset, an error is told once, then the end of data. */
-#include "tests/sim/sim_env.h"
+#include "tests/sim/sim_sock.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#include "tests/sim/sim_tcp.h"
-#include "tests/support/bytebuf.h"
-
-#define FIRST_FREE_PORT 1024 /* lower ones are root's */
 #define WRITER_WAKES_AT (SIM_SOCK_BUFFER / 3 * 2)
-
-struct sock_listener {
-    struct list link; /* in host->listeners */
-    struct sim_host *host;
-    struct addr local; /* none: a unix socket */
-    char path[256];
-    const struct listen_handler *handler;
-    void *arg;
-    struct list backlog; /* of struct sock */
-    struct deferred accept;
-};
-
-struct sock {
-    struct list link; /* in host->socks or listener->backlog */
-    struct sim_host *host;
-    struct sock *peer;   /* NULL: gone, or not there yet */
-    struct sim_tcp *far; /* instead, of another host */
-    struct addr local, remote;
-    bool is_unix, connecting;
-    uint32_t uid;
-    const struct sock_handler *handler;
-    void *arg;
-    struct deferred tell, report;
-    int result; /* of connecting */
-    struct bytebuf in;
-    bool ended;     /* nothing comes after `in` */
-    bool finished;  /* we said so */
-    bool broken;    /* an error was told */
-    bool want_room; /* a write was short */
-    int error;      /* to be told */
-};
 
 static void wake(struct sock *s)
 {
@@ -86,135 +48,6 @@ static void free_sock(struct sock *s)
     free(s);
 }
 
-/* ---- listening ---- */
-
-static struct sock_listener *listener_for(struct sim_host *h, const struct addr *a)
-{
-    struct sock_listener *any = NULL;
-    list_each(node, &h->listeners)
-    {
-        struct sock_listener *l = list_entry(node, struct sock_listener, link);
-        if (addr_is_none(&l->local) || addr_is_v6(&l->local) != addr_is_v6(a) ||
-            addr_port(&l->local) != addr_port(a))
-            continue;
-        if (addr_same_ip(&l->local, a))
-            return l;
-        if (addr_is_unspecified(&l->local))
-            any = l;
-    }
-    return any;
-}
-
-static struct sock_listener *listener_at(struct sim_host *h, const char *path)
-{
-    list_each(node, &h->listeners)
-    {
-        struct sock_listener *l = list_entry(node, struct sock_listener, link);
-        if (addr_is_none(&l->local) && strcmp(l->path, path) == 0)
-            return l;
-    }
-    return NULL;
-}
-
-/* One caller at a time, because the handler may close the listener. */
-static void on_accept(struct deferred *work)
-{
-    struct sock_listener *l = container_of(work, struct sock_listener, accept);
-    struct list *node = list_first(&l->backlog);
-    if (!node || sim_take_socket(l->host) < 0)
-        return; /* a socket that closes tries again */
-    struct sock *s = list_entry(node, struct sock, link);
-    list_remove(&s->link);
-    list_append(&l->host->socks, &s->link);
-    if (!list_is_empty(&l->backlog))
-        sim_defer(l->host->world, &l->accept);
-    l->handler->on_accept(l->arg, s, &s->remote);
-}
-
-static void give_back_socket(struct sim_host *h)
-{
-    h->sockets--;
-    list_each(node, &h->listeners)
-    {
-        struct sock_listener *l = list_entry(node, struct sock_listener, link);
-        if (!list_is_empty(&l->backlog))
-            sim_defer(h->world, &l->accept);
-    }
-}
-
-static struct sock_listener *new_listener(struct sim_host *h, const struct listen_handler *handler,
-                                          void *arg)
-{
-    struct sock_listener *l = calloc(1, sizeof(*l));
-    assert_non_null(l);
-    l->host = h;
-    l->handler = handler;
-    l->arg = arg;
-    l->accept.run = on_accept;
-    list_init(&l->backlog);
-    list_append(&h->listeners, &l->link);
-    return l;
-}
-
-static bool is_taken(struct sim_host *h, const struct addr *local)
-{
-    list_each(node, &h->listeners)
-    {
-        const struct sock_listener *l = list_entry(node, struct sock_listener, link);
-        if (addr_is_none(&l->local) || addr_is_v6(&l->local) != addr_is_v6(local) ||
-            addr_port(&l->local) != addr_port(local))
-            continue;
-        if (addr_same_ip(&l->local, local) || addr_is_unspecified(&l->local) ||
-            addr_is_unspecified(local))
-            return true;
-    }
-    return false;
-}
-
-static int listen_op(struct env *env, struct sock_listener **out, const struct addr *local,
-                     const struct listen_handler *handler, void *arg)
-{
-    struct sim_host *h = sim_host_of(env);
-    struct addr bound = *local;
-    if (!addr_is_unspecified(local) && !sim_interface_of(h, local))
-        return -EADDRNOTAVAIL;
-    if (addr_port(local) != 0 && addr_port(local) < FIRST_FREE_PORT && h->uid != 0)
-        return -EACCES;
-    if (addr_port(local) == 0)
-        do
-            addr_set_port(&bound, sim_next_port(h));
-        while (is_taken(h, &bound));
-    if (is_taken(h, &bound))
-        return -EADDRINUSE;
-    int err = sim_take_socket(h);
-    if (err < 0)
-        return err;
-    *out = new_listener(h, handler, arg);
-    (*out)->local = bound;
-    return 0;
-}
-
-static int listen_unix_op(struct env *env, struct sock_listener **out, const char *path,
-                          const struct listen_handler *handler, void *arg)
-{
-    struct sim_host *h = sim_host_of(env);
-    if (strlen(path) >= sizeof((*out)->path))
-        return -ENAMETOOLONG;
-    if (listener_at(h, path))
-        return -EADDRINUSE;
-    int err = sim_take_socket(h);
-    if (err < 0)
-        return err;
-    *out = new_listener(h, handler, arg);
-    strcpy((*out)->path, path);
-    return 0;
-}
-
-static struct addr listener_local_op(const struct sock_listener *l)
-{
-    return l->local;
-}
-
 /* ---- other hosts ---- */
 
 static void on_far_open(void *arg, int err)
@@ -237,13 +70,13 @@ static const struct sim_tcp_user far_user = {on_far_open, on_far_change};
 
 bool sim_sock_listens(struct sim_host *h, const struct addr *local)
 {
-    return listener_for(h, local) != NULL;
+    return sim_listener_for(h, local) != NULL;
 }
 
 bool sim_sock_called(struct sim_host *h, struct sim_tcp *t)
 {
     const struct addr local = sim_tcp_local(t);
-    struct sock_listener *l = listener_for(h, &local);
+    struct sock_listener *l = sim_listener_for(h, &local);
     if (!l)
         return false;
     struct sock *s = new_sock(h);
@@ -280,7 +113,7 @@ static void close_op(struct sock *s)
     struct sim_host *h = s->host;
     leave(s, s->in.len > 0 ? -ECONNRESET : 0);
     free_sock(s);
-    give_back_socket(h);
+    sim_give_back_socket(h);
 }
 
 static void reset_op(struct sock *s)
@@ -288,21 +121,13 @@ static void reset_op(struct sock *s)
     struct sim_host *h = s->host;
     leave(s, s->is_unix ? 0 : -ECONNRESET);
     free_sock(s);
-    give_back_socket(h);
+    sim_give_back_socket(h);
 }
 
-static void listener_close_op(struct sock_listener *l)
+void sim_sock_turn_away(struct sock *s)
 {
-    struct sim_host *h = l->host;
-    for (struct list *node; (node = list_first(&l->backlog));) {
-        struct sock *s = list_entry(node, struct sock, link);
-        leave(s, -ECONNRESET);
-        free_sock(s);
-    }
-    sim_undefer(h->world, &l->accept);
-    list_remove(&l->link);
-    free(l);
-    give_back_socket(h);
+    leave(s, -ECONNRESET);
+    free_sock(s);
 }
 
 /* ---- connecting ---- */
@@ -358,7 +183,7 @@ static int connect_from_op(struct env *env, struct sock **out, const struct addr
     }
     s->remote = s->local = *remote;
     addr_set_port(&s->local, sim_next_port(h));
-    call(s, here ? listener_for(h, remote) : NULL, here ? -ECONNREFUSED : -EHOSTUNREACH);
+    call(s, here ? sim_listener_for(h, remote) : NULL, here ? -ECONNREFUSED : -EHOSTUNREACH);
     return 0;
 }
 
@@ -376,7 +201,7 @@ static int connect_unix_op(struct env *env, struct sock **out, const char *path,
     if (err < 0)
         return err;
     (*out)->is_unix = true;
-    call(*out, listener_at(h, path), -ENOENT);
+    call(*out, sim_listener_at(h, path), -ENOENT);
     return 0;
 }
 
@@ -514,10 +339,6 @@ static void keep_short_op(struct sock *s, size_t unsent)
 
 void sim_sock_ops(struct env_ops *ops)
 {
-    ops->sock_listen = listen_op;
-    ops->sock_listen_unix = listen_unix_op;
-    ops->listener_local = listener_local_op;
-    ops->listener_close = listener_close_op;
     ops->sock_connect = connect_op;
     ops->sock_connect_from = connect_from_op;
     ops->sock_connect_unix = connect_unix_op;

@@ -553,15 +553,23 @@ static void ping_asks_once_a_second_and_sums_up(void **state)
     stage_leave(caller);
 }
 
-static void ping_tells_when_the_way_changes_and_does_not_wait_then(void **state)
+/* A caller that pings until the way is direct; its first question is under way, by a relay. */
+static struct sock *ping_a_relayed_alice(void)
 {
-    (void)state;
     struct sock *caller = stage_call(&stage);
 
     stage_alice_offers(&stage, OFFERS, 3);
     stage.node.view.state = PEER_RELAYED;
     stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"until_direct\":true}");
     fake_node_connected(&stage.node, 0, "");
+    return caller;
+}
+
+static void ping_tells_when_the_way_changes_and_does_not_wait_then(void **state)
+{
+    (void)state;
+    struct sock *caller = ping_a_relayed_alice();
+
     fake_node_pong(&stage.node, 0, MSEC(61));
     const char *first = stage_heard(&stage, caller);
     assert_non_null(strstr(first, "\"path\":\"relay\""));
@@ -582,12 +590,8 @@ static void ping_tells_when_the_way_changes_and_does_not_wait_then(void **state)
 static void an_answer_counts_for_the_way_its_question_took(void **state)
 {
     (void)state;
-    struct sock *caller = stage_call(&stage);
+    struct sock *caller = ping_a_relayed_alice();
 
-    stage_alice_offers(&stage, OFFERS, 3);
-    stage.node.view.state = PEER_RELAYED;
-    stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"until_direct\":true}");
-    fake_node_connected(&stage.node, 0, "");
     stage.node.view.state = PEER_DIRECT;
     fake_node_pong(&stage.node, 0, MSEC(61));
     const char *answer = stage_heard(&stage, caller);

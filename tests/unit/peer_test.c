@@ -836,9 +836,9 @@ static void dials_beside_a_session_that_is_silent(void **state)
     assert_true(old->closed);
 }
 
-static void a_session_that_speaks_again_needs_none_beside_it(void **state)
+/* A session that has been silent for so long that others are dialled beside it: conns[1] on. */
+static struct quic_conn *doubt_an_old_one(struct world *w)
 {
-    struct world *w = *state;
     struct quic_conn *old;
     struct session *old_session;
 
@@ -846,6 +846,14 @@ static void a_session_that_speaks_again_needs_none_beside_it(void **state)
     old->info.in_doubt = true;
     link_on_doubt(old->app);
     fake_env_advance(&w->fake, MSEC(1500));
+    return old;
+}
+
+static void a_session_that_speaks_again_needs_none_beside_it(void **state)
+{
+    struct world *w = *state;
+    struct quic_conn *old = doubt_an_old_one(w);
+
     unsigned dialled = conn_count;
     assert_true(dialled > 1);
     old->info.in_doubt = false;
@@ -858,13 +866,8 @@ static void a_session_that_speaks_again_needs_none_beside_it(void **state)
 static void who_turns_us_down_has_lost_what_is_silent(void **state)
 {
     struct world *w = *state;
-    struct quic_conn *old;
-    struct session *old_session;
+    struct quic_conn *old = doubt_an_old_one(w);
 
-    with_an_old_one(w, &old, &old_session);
-    old->info.in_doubt = true;
-    link_on_doubt(old->app);
-    fake_env_advance(&w->fake, MSEC(1500));
     ended(&conns[1], QUIC_END_REFUSED); /* by who knows whom */
     assert_false(old->closed);
     fake_env_advance(&w->fake, SEC(2));
