@@ -125,7 +125,7 @@ static int add_server(void *field, const char *word, struct complaint *why)
     if (list->count == OPTION_SERVERS_MAX)
         return option_complain(why, "more than %d servers", OPTION_SERVERS_MAX);
     if (stun_server_parse(&server, word) < 0)
-        return option_complain(why, "'%.70s' is not a STUN server; write HOST:PORT", word);
+        return option_complain(why, "'%.70s' is not a STUN or TURN server; write HOST:PORT", word);
     memcpy(list->at[list->count], word, strlen(word) + 1);
     list->count++;
     return 0;

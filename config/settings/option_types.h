@@ -37,7 +37,7 @@ struct relay_list {
     size_t count;
 };
 
-/** STUN servers, each as config/settings/stun_server.h reads it. */
+/** STUN or TURN servers, each as config/settings/stun_server.h reads it. */
 struct server_list {
     option_place at[OPTION_SERVERS_MAX];
     size_t count;

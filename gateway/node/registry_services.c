@@ -331,11 +331,13 @@ static bool service_ok(const struct service *s)
            s->expires_us >= 0;
 }
 
-/* When that is by the monotonic clock. */
+/* That by the monotonic clock, which a registry without a home does not have. */
 static instant end_of(struct registry *r, int64_t expires_us)
 {
+    if (expires_us == 0)
+        return INSTANT_NEVER;
     int64_t left_us = expires_us - env_wall_us(r->env);
-    if (expires_us == 0 || left_us > INT64_MAX / 2000)
+    if (left_us > INT64_MAX / 2000)
         return INSTANT_NEVER;
     return env_now(r->env) + (left_us > 0 ? (instant)left_us * 1000 : 0);
 }

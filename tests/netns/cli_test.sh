@@ -70,6 +70,8 @@ check "the file at --config is read instead" exits 1 "$T/bad.conf:1" -- \
   eval 'echo x >"$T/bad.conf"; a config check --config "$T/bad.conf"'
 check "standard input is called so" exits 1 'standard input:2: ' -- eval 'printf "[lan]\nmode = loud\n" | a config check --config -'
 check "a file that was named must be there" exits 1 'No such file' -- a config check --config "$T/none"
+check "a service is checked where there is no home yet" exits 0 '1 service' -- \
+  eval 'printf "[service web]\ntarget = 3000\n" | overlay --home "$T/new" config check --config - && [ ! -e "$T/new" ]'
 check "with a bad file nothing starts" exits 1 'overlay.conf:4' -- a share 80
 check "and no home is made" eval '! a --home "$T/new" id && [ ! -e "$T/new" ]' 2>/dev/null
 check "nor with a bad file at --config" eval '! overlay --home "$T/new" --config "$T/bad.conf" id && [ ! -e "$T/new" ]'

@@ -791,7 +791,7 @@ static void stun_test_takes_the_configured_servers(void **state)
     gives("stun-test --default --print-servers", CLI_OK,
           "one 203.0.113.5:4000\ntcp:two:99 203.0.113.5:4000\n", "");
     s.config = "[stun]\nservers = a b\n";
-    gives("stun-test --default", CLI_FAILED, "", "is not a STUN server");
+    gives("stun-test --default", CLI_FAILED, "", "'a b' is not a STUN or TURN server");
 }
 
 int main(void)

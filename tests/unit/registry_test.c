@@ -631,6 +631,21 @@ static void lets_nobody_in_whom_only_the_old_configuration_knew(void **state)
     assert_true(addr_equal(&registry_peer(h->r, &h->alice)->last_good[0], &good));
 }
 
+static void tries_a_configuration_without_a_home(void **state)
+{
+    struct home *h = *state;
+    struct registry *r;
+    struct service s = web();
+
+    s.from_config = true;
+    assert_int_equal(registry_open(&r, NULL, h->why, sizeof(h->why)), 0);
+    assert_int_equal(registry_service_put(r, &s), 0);
+    assert_int_equal(registry_allow(r, "web", &h->alice), 0);
+    assert_true(registry_may_use(r, registry_service(r, "web"), &h->alice, NOW));
+    assert_false(registry_may_connect(r, &h->bob, NOW));
+    registry_free(r);
+}
+
 static void refuses_a_configured_alias_of_another_peer(void **state)
 {
     struct home *h = *state;
@@ -856,6 +871,7 @@ int main(void)
         IN_A_HOME(gives_an_alias_away_that_the_configuration_file_hides),
         IN_A_HOME(gives_an_alias_back_that_the_configuration_file_gave_to_another),
         IN_A_HOME(lets_nobody_in_whom_only_the_old_configuration_knew),
+        IN_A_HOME(tries_a_configuration_without_a_home),
         IN_A_HOME(refuses_a_configured_alias_of_another_peer),
         IN_A_HOME(remembers_the_newest_good_addresses_of_known_peers),
         IN_A_HOME(has_one_port_for_a_service_of_a_peer),
