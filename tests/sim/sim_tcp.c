@@ -33,6 +33,7 @@ struct sim_tcp {
     void *arg;
     enum state state;
     bool called, finish, fin_acked, ended;
+    bool went_first; /* it ended before the other did */
     int error;
     struct bytebuf out, in;
     uint64_t una, nxt; /* of what we send: acknowledged up to, sent up to; FIN counts as one */
@@ -212,6 +213,16 @@ static void on_timer(struct timer *timer)
     pump(t);
 }
 
+/* Given back: who ended first waits, for the other's end or to answer for it once more (TIME-WAIT,
+ * RFC 9293 §3.6). */
+static void leave(struct sim_tcp *t)
+{
+    if (t->fin_acked && t->ended && !t->went_first)
+        free_tcp(t);
+    else if (t->fin_acked)
+        arm(t, LINGER);
+}
+
 /* ---- hearing ---- */
 
 static void on_open(struct sim_tcp *t, const struct sim_packet *p)
@@ -253,8 +264,7 @@ static void take_ack(struct sim_tcp *t, const struct sim_packet *p)
     }
     if (ack + p->tcp.window > t->limit)
         t->limit = ack + p->tcp.window;
-    if (had_fin)
-        t->limit = 0; /* says fin_is_acked(): nothing is sent any more */
+    t->fin_acked |= had_fin;
 }
 
 /* Returns true when there is something to tell. */
@@ -300,11 +310,9 @@ static void hear(struct sim_tcp *t, const struct sim_packet *p)
         take_ack(t, p);
         bool news = take_data(t, p) || (!had_room && t->out.len < SIM_SOCK_BUFFER);
         pump(t);
-        if (!t->user && t->fin_acked && t->ended)
-            free_tcp(t);
-        else if (!t->user && t->fin_acked)
-            arm(t, LINGER);
-        else if (t->user && news)
+        if (!t->user)
+            leave(t);
+        else if (news)
             t->user->changed(t->arg);
     }
 }
@@ -401,6 +409,7 @@ int sim_tcp_error(const struct sim_tcp *t)
 
 void sim_tcp_finish(struct sim_tcp *t)
 {
+    t->went_first |= !t->finish && !t->ended;
     t->finish = true;
     if (t->state == OPEN)
         pump(t);
@@ -414,10 +423,7 @@ void sim_tcp_close(struct sim_tcp *t)
     }
     t->user = NULL;
     sim_tcp_finish(t);
-    if (t->fin_acked && t->ended)
-        free_tcp(t);
-    else if (t->fin_acked)
-        arm(t, LINGER);
+    leave(t);
 }
 
 void sim_tcp_reset(struct sim_tcp *t)

@@ -234,6 +234,50 @@ static void one_side_may_end_while_the_other_talks(void **state)
     end(&s);
 }
 
+static void an_end_is_acknowledged_and_the_other_may_talk_as_late_as_it_likes(void **state)
+{
+    struct stage s;
+    (void)state;
+    begin(&s, "public", 0);
+    call(&s.a, SERVER);
+    run(&s, SEC(1));
+    sock_finish(&s.a.host.env, s.a.sock);
+    run(&s, SEC(1));
+    uint64_t trace = sim_world_trace(&s.world);
+    run(&s, SEC(600));
+    assert_true(trace == sim_world_trace(&s.world)); /* nothing is sent again */
+    assert_int_equal(s.a.err, 0);
+    s.b.talks = true;
+    write_some(&s.b);
+    run(&s, SEC(10));
+    assert_int_equal(s.a.heard, BYTES);
+    end(&s);
+}
+
+static void who_ends_first_hears_the_other_end_though_its_answer_gets_lost(void **state)
+{
+    struct stage s;
+    (void)state;
+    begin(&s, "public", 0);
+    call(&s.a, SERVER);
+    run(&s, SEC(1));
+    drop(&s.a);
+    run(&s, SEC(1));
+    assert_true(s.b.ended);
+    sock_finish(&s.b.host.env, s.b.sock);
+    run(&s, MSEC(15)); /* it is on its way */
+    s.a.host.up.down = true;
+    run(&s, MSEC(50));
+    s.a.host.up.down = false;
+    run(&s, SEC(30));
+    assert_int_equal(s.b.err, 0);
+    drop(&s.b);
+    run(&s, SEC(90));
+    assert_true(list_is_empty(&s.a.host.tcp));
+    assert_true(list_is_empty(&s.b.host.tcp));
+    end(&s);
+}
+
 static void a_reset_is_told_as_an_error(void **state)
 {
     struct stage s;
@@ -319,6 +363,8 @@ int main(void)
         cmocka_unit_test(a_reader_that_stops_stops_the_writer_and_goes_on),
         cmocka_unit_test(what_was_written_arrives_before_the_end),
         cmocka_unit_test(one_side_may_end_while_the_other_talks),
+        cmocka_unit_test(an_end_is_acknowledged_and_the_other_may_talk_as_late_as_it_likes),
+        cmocka_unit_test(who_ends_first_hears_the_other_end_though_its_answer_gets_lost),
         cmocka_unit_test(a_reset_is_told_as_an_error),
         cmocka_unit_test(a_port_where_nobody_listens_refuses),
         cmocka_unit_test(from_outside_a_router_refuses_or_says_nothing),
