@@ -328,8 +328,10 @@ static void close_extra(struct hub_socket *s)
 void hub_close_extra(struct hub *h, uint32_t via)
 {
     struct hub_socket *s = extra_of(h, via);
-    if (s)
-        close_extra(s);
+    if (!s)
+        return;
+    close_extra(s);
+    hub_wake(h); /* what it was too full for is lost, and all others have waited behind that */
 }
 
 void hub_close(struct hub *h)

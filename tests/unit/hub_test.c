@@ -441,6 +441,26 @@ static void holds_what_a_full_socket_does_not_take(void **state)
     assert_int_equal(addr_port(&h->fake.sent[0].to), 1);
 }
 
+static void a_full_socket_that_is_closed_holds_nobody_up(void **state)
+{
+    struct harness *h = *state;
+    const struct addr any = address("0.0.0.0:0");
+    uint32_t via = 0;
+
+    assert_int_equal(hub_open_extra(&h->hub, &any, &via), 0);
+    queue(h, "192.0.2.7:1", NULL);
+    quic.tx[0].path.via = via;
+    queue(h, "192.0.2.7:2", NULL);
+    h->fake.udp_send_error = -EAGAIN;
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    h->fake.udp_send_error = 0;
+    hub_close_extra(&h->hub, via);
+    fake_env_settle(&h->fake);
+    assert_int_equal(h->fake.sent_count, 1);
+    assert_int_equal(addr_port(&h->fake.sent[0].to), 2);
+}
+
 static int pass_on(struct harness *h, const char *to)
 {
     const struct quic_tx tx = {.path = {.kind = PATH_UDP, .remote = address(to)},
@@ -518,6 +538,7 @@ int main(void)
         SENTENCE(dials_from_no_loopback_address_to_the_outside),
         SENTENCE(answers_from_the_address_that_was_dialled_while_it_is_ours),
         SENTENCE(holds_what_a_full_socket_does_not_take),
+        SENTENCE(a_full_socket_that_is_closed_holds_nobody_up),
         SENTENCE(what_is_not_ours_goes_last),
         SENTENCE(does_not_spin_while_a_socket_is_full),
         SENTENCE(wakes_at_the_endpoints_deadline),
