@@ -7,7 +7,6 @@
 #include "gateway/base/log.h"
 
 #define EARLY_MAX 64
-#define ASK_AGAIN SEC(60)
 
 /* A datagram that came along with a circuit. */
 struct early {
@@ -97,7 +96,7 @@ static void on_registered(void *arg, void *conn, enum relay_status status)
     if (status != RELAY_OK && !p->told)
         log_warn(LOG_RELAY, "relay %s: %s", p->host, relay_status_text(status));
     p->told = status != RELAY_OK;
-    p->ask_again = status != RELAY_OK ? env_now(d->node->env) + ASK_AGAIN : INSTANT_NEVER;
+    p->ask_again = status != RELAY_OK ? env_now(d->node->env) + RELAY_ASK_AGAIN : INSTANT_NEVER;
     p->registered = status == RELAY_OK ? conn : NULL;
     if (!p->registered)
         return;

@@ -195,7 +195,7 @@ void relay_find_register(struct relay_desk *d, struct relay_site *place, struct 
     if (!place->ours || (place->asked == conn && !again) || !is_fit(conn, &path))
         return;
     place->asked = conn;
-    place->ask_again = INSTANT_NEVER;
+    place->ask_again = env_now(d->node->env) + RELAY_ASK_AGAIN;
     place->answered = false;
     relay_client_register(d->client, conn);
 }

@@ -22,8 +22,10 @@ void relay_find_await(struct relay_desk *d, struct peer *p);
 void relay_find_look(struct relay_desk *d);
 /** Is there anything to look at? */
 bool relay_find_has_work(const struct relay_desk *d);
-/** Asks a relay of ours to let others reach us: once on each connection, and after a refusal each
- *  minute, as whoever runs it may have come to know us. */
+#define RELAY_ASK_AGAIN SEC(60)
+
+/** Asks a relay of ours to let others reach us: once on each connection, and while it refuses or
+ *  says nothing each minute, as whoever runs it may have come to know us. */
 void relay_find_register(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn);
 
 /** For the cores, with a struct relay_desk as their argument. */

@@ -37,8 +37,8 @@ struct relay_site {
     bool named;                    /* a person has named it, for us or for a peer */
     bool told;                     /* of the refusal, in the log */
     struct quic_conn *asked;       /* we have asked it to let others reach us */
-    instant ask_again;             /* after a refusal; INSTANT_NEVER: there was none */
     bool answered;                 /* ... and it has answered */
+    instant ask_again;             /* unless it lets them; INSTANT_NEVER: no need */
     struct quic_conn *registered;  /* where it lets others reach us, or NULL */
     struct lookup lookup;
     struct addr found[RELAY_ADDRS_MAX];

@@ -424,11 +424,14 @@ static struct circuit *overdue(const struct relay_client *c, instant now)
 
 void relay_client_tick(struct relay_client *c, instant now)
 {
-    for (struct circuit *k; (k = overdue(c, now));)
-        if (k->asked)
+    for (struct circuit *k; (k = overdue(c, now));) {
+        if (k->asked) {
             end(c, k, -1);
-        else
-            ask(c, k, NULL, 0);
+            continue;
+        }
+        k->until = now; /* who slept in between waits for the answer all the same */
+        ask(c, k, NULL, 0);
+    }
 }
 
 void relay_client_sweep(struct relay_client *c)

@@ -274,18 +274,29 @@ static void on_hang_up(struct relay_server *s, struct relay_client *asks,
     free_circuit(s, c);
 }
 
+/* Whoever is told that there is no room asks again when there may be. */
+static void turn_away(const struct relay_server *s, void *conn, const struct relay_message *m)
+{
+    const struct relay_message answer = {
+        .type = m->type == RELAY_OPEN ? RELAY_OPENED : RELAY_REGISTERED,
+        .request = m->request,
+        .status = RELAY_TOO_MANY,
+    };
+    s->options.events->tell(s->options.arg, conn, &answer);
+}
+
 void relay_server_message(struct relay_server *s, instant now, void *conn, const struct peer_id *id,
                           const struct path *path, const struct relay_message *m)
 {
     struct relay_client *c = relay_client_of(s, conn);
 
-    if (!relay_message_to_relay(m))
+    if (!relay_message_to_relay(m) || (!c && m->type == RELAY_HANG_UP))
         return;
     if (!c)
         c = add_client(s, conn, id, path);
     if (!c)
-        return;
-    if (m->type == RELAY_HANG_UP)
+        turn_away(s, conn, m);
+    else if (m->type == RELAY_HANG_UP)
         on_hang_up(s, c, m);
     else if (!bucket_take(&c->asks, now, 1))
         s->counters.hasty++;

@@ -372,6 +372,18 @@ static void a_relay_that_does_not_answer_is_waited_for_5_s(void **state)
     assert_true(relay_client_deadline(w->bob.client) == INSTANT_NEVER);
 }
 
+static void who_slept_before_it_asked_waits_for_the_answer(void **state)
+{
+    struct world *w = *state;
+
+    w->silent = true;
+    assert_int_equal(begins(w), 0);
+    w->now += SEC(60);
+    relay_client_tick(w->bob.client, w->now);
+    assert_int_equal(w->bob.refused, 0);
+    assert_true(relay_client_deadline(w->bob.client) == w->now + SEC(5));
+}
+
 static void whom_we_do_not_want_gets_no_circuit(void **state)
 {
     struct world *w = *state;
@@ -503,6 +515,7 @@ int main(void)
         SENTENCE(one_circuit_to_a_peer_is_enough),
         SENTENCE(a_refusal_says_why),
         SENTENCE(a_relay_that_does_not_answer_is_waited_for_5_s),
+        SENTENCE(who_slept_before_it_asked_waits_for_the_answer),
         SENTENCE(whom_we_do_not_want_gets_no_circuit),
         SENTENCE(frames_from_elsewhere_are_not_ours),
         SENTENCE(a_move_of_ours_changes_the_tag_and_nothing_else),

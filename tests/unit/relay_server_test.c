@@ -306,7 +306,7 @@ static void either_side_may_close_a_circuit_and_nobody_else(void **state)
     assert_int_equal(last_of(&w->bob)->type, RELAY_CLOSE);
     assert_int_equal(last_of(&w->bob)->frame.circuit, number);
     says(w, &w->bob, bye);
-    assert_int_equal(counters(w).clients, 3);
+    assert_int_equal(counters(w).clients, 2); /* carol wants nothing of it */
 }
 
 static void a_newer_session_of_a_peer_takes_over_its_registration(void **state)
@@ -347,6 +347,20 @@ static void clients_and_circuits_are_limited(void **state)
     assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_OK);
     assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_TOO_MANY);
     says(w, &w->carol, (struct relay_message){.type = RELAY_REGISTER});
+    assert_int_equal(last_of(&w->carol)->type, RELAY_REGISTERED);
+    assert_int_equal(last_of(&w->carol)->status, RELAY_TOO_MANY);
+    assert_int_equal(calls(w, &w->carol, &w->alice), RELAY_TOO_MANY);
+    assert_int_equal(counters(w).registered, 1);
+    relay_server_left(w->server, &w->bob);
+    registers(w, &w->carol);
+}
+
+static void who_only_hangs_up_takes_no_place(void **state)
+{
+    struct world *w = *state;
+
+    says(w, &w->carol, (struct relay_message){.type = RELAY_HANG_UP});
+    assert_int_equal(counters(w).clients, 0);
     assert_int_equal(w->carol.tells, 0);
 }
 
@@ -502,6 +516,7 @@ int main(void)
         SENTENCE(a_newer_session_of_a_peer_takes_over_its_registration),
         SENTENCE(nobody_calls_itself),
         SENTENCE(clients_and_circuits_are_limited),
+        SENTENCE(who_only_hangs_up_takes_no_place),
         SENTENCE(the_called_pays_by_the_second),
         SENTENCE(the_called_pays_by_the_day),
         SENTENCE(who_asks_too_fast_gets_no_answer),
