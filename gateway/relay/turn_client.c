@@ -66,6 +66,7 @@ void turn_allocate(struct turn_client *c, instant now)
     c->refresh_at = INSTANT_NEVER;
     c->ask.stale = 0;
     turn_ask_start(c, &c->ask, now);
+    memset(c->lapse, 0, sizeof(c->lapse)); /* the new one has no channels */
     for (unsigned i = 0; i < TURN_PEERS_MAX; i++) {
         struct turn_peer *p = &c->peer[i];
         if (p->state == TURN_PEER_NONE)
@@ -175,7 +176,7 @@ static size_t own_output(struct turn_client *c, instant now, uint8_t out[static 
 static size_t peer_output(struct turn_client *c, struct turn_peer *p, instant now,
                           uint8_t out[static STUN_MAX])
 {
-    bool silent, silent_too;
+    bool silent;
 
     if (now >= p->bind_at) {
         p->bind_at = INSTANT_NEVER;
@@ -187,11 +188,13 @@ static size_t peer_output(struct turn_client *c, struct turn_peer *p, instant no
         p->permit.stale = 0;
         turn_ask_start(c, &p->permit, now);
     }
-    if (ask_is_due(c, &p->bind, now, &silent))
+    if (ask_is_due(c, &p->bind, now, &silent)) {
+        c->lapse[p->channel - TURN_CHANNEL_FIRST] = now + TURN_CHANNEL_LAPSE;
         return write_request(c, STUN_CHANNEL_BIND, &p->bind, p, out);
-    if (ask_is_due(c, &p->permit, now, &silent_too))
+    }
+    if (!silent && ask_is_due(c, &p->permit, now, &silent))
         return write_request(c, STUN_CREATE_PERMISSION, &p->permit, p, out);
-    if (silent || silent_too) {
+    if (silent) {
         p->state = TURN_PEER_REFUSED;
         p->code = 0;
         p->bind.active = p->permit.active = false;
@@ -282,6 +285,27 @@ static struct turn_peer *find_place(struct turn_client *c, const struct addr *pe
     return unused ? unused : left;
 }
 
+static bool is_held(const struct turn_client *c, uint16_t channel)
+{
+    for (unsigned i = 0; i < TURN_PEERS_MAX; i++)
+        if (c->peer[i].channel == channel)
+            return true;
+    return false;
+}
+
+/* The next number that the server no longer knows a peer of; 0: none. */
+static uint16_t take_channel(struct turn_client *c, instant now)
+{
+    for (unsigned i = 0; i < TURN_CHANNELS; i++) {
+        uint16_t channel = c->next_channel;
+        c->next_channel =
+            (uint16_t)(channel < TURN_CHANNEL_LAST ? channel + 1 : TURN_CHANNEL_FIRST);
+        if (now >= c->lapse[channel - TURN_CHANNEL_FIRST] && !is_held(c, channel))
+            return channel;
+    }
+    return 0;
+}
+
 int turn_client_open(struct turn_client *c, instant now, const struct addr *peer)
 {
     struct turn_peer *p = turn_find_peer(c, peer);
@@ -295,10 +319,10 @@ int turn_client_open(struct turn_client *c, instant now, const struct addr *peer
     if (!p)
         return -ENOSPC;
     if (p->channel == 0 || !addr_equal(&p->addr, peer)) {
-        /* Numbers are not used again: a channel may not get another peer for minutes (§12). */
-        if (c->next_channel > TURN_CHANNEL_LAST)
+        uint16_t channel = take_channel(c, now);
+        if (channel == 0)
             return -ENOSPC;
-        *p = (struct turn_peer){.addr = *peer, .channel = c->next_channel++};
+        *p = (struct turn_peer){.addr = *peer, .channel = channel};
     }
     p->state = TURN_PEER_OPENING;
     p->bind_at = now;

@@ -7,7 +7,8 @@
 #include "gateway/relay/turn_types.h"
 
 #define TURN_PERMISSION_HALF SEC(150) /* RFC 8656 §9: permissions last 300 s */
-#define TURN_CHANNEL_HALF    SEC(300) /* RFC 8656 §12: channels last 600 s */
+#define TURN_CHANNEL_HALF    SEC(300) /* RFC 8656 §12: channels last 600 s ... */
+#define TURN_CHANNEL_LAPSE   SEC(900) /* ... and get no other peer for 300 s more */
 
 /** Starts a request anew, with a fresh id, due at `now`. */
 void turn_ask_start(struct turn_client *c, struct turn_ask *ask, instant now);

@@ -9,6 +9,7 @@
 #include "gateway/wire/turn.h"
 
 #define TURN_PEERS_MAX    32
+#define TURN_CHANNELS     (TURN_CHANNEL_LAST - TURN_CHANNEL_FIRST + 1)
 #define TURN_SEED_LEN     32
 #define TURN_LIFETIME     600 /* seconds that we ask for, RFC 8656 §3.2 */
 #define TURN_LIFETIME_MIN 30  /* a shorter one is taken for this, a longer one than the next ... */
@@ -84,5 +85,6 @@ struct turn_client {
     struct turn_ask ask; /* Allocate or Refresh */
     instant refresh_at;
     uint16_t next_channel;
+    instant lapse[TURN_CHANNELS]; /* of each number: until then the server may know its peer */
     struct turn_peer peer[TURN_PEERS_MAX];
 };

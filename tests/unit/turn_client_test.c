@@ -540,6 +540,51 @@ static void has_room_for_so_many_peers(void **state)
     assert_int_equal(w->channel, TURN_CHANNEL_FIRST + TURN_PEERS_MAX);
 }
 
+/* Opens the way to one of 65536 peers and lets it lapse. Returns its channel, 0: there is none. */
+static uint16_t visit(struct world *w, unsigned number)
+{
+    struct addr peer = at("198.51.100.20:1");
+    addr_set_port(&peer, (uint16_t)(1 + number));
+    if (turn_client_open(&w->c, w->now, &peer) < 0)
+        return 0;
+    settle(w);
+    turn_client_shut(&w->c, &peer);
+    return w->channel;
+}
+
+static void a_channel_gets_another_peer_when_the_server_has_forgotten_the_first(void **state)
+{
+    (void)state;
+    struct world *w = start(false);
+    const unsigned all = TURN_CHANNEL_LAST - TURN_CHANNEL_FIRST + 1;
+    settle(w);
+    open_peer(w, "198.51.100.20:60000"); /* stays, and keeps the first */
+    for (unsigned i = 1; i < all; i++)
+        assert_int_equal(visit(w, i), TURN_CHANNEL_FIRST + i);
+    assert_int_equal(visit(w, all), 0);
+    run_until(w, w->now + SEC(899));
+    assert_int_equal(visit(w, all), 0);
+    run_until(w, w->now + SEC(1));
+    for (unsigned i = 0; i < 100; i++)
+        assert_in_range(visit(w, all + i), TURN_CHANNEL_FIRST + 1, TURN_CHANNEL_LAST);
+}
+
+static void a_permission_that_is_given_does_not_hide_a_silent_channel(void **state)
+{
+    (void)state;
+    struct world *w = start(false);
+    struct addr peer = at("198.51.100.20:5000");
+    settle(w);
+    open_peer(w, "198.51.100.20:5000");
+    w->dead = true;
+    w->c.peer[0].permit_at = INSTANT_NEVER;
+    w->c.refresh_at = INSTANT_NEVER;
+    w->c.peer[0].bind_at = w->now;
+    w->c.peer[0].permit_at = w->now + MSEC(500 + 1000 + 2000 + 4000 + 2000);
+    run_until(w, w->c.peer[0].permit_at);
+    assert_int_equal(turn_client_peer(&w->c, &peer), TURN_PEER_REFUSED);
+}
+
 static void gives_the_address_back_at_the_end(void **state)
 {
     (void)state;
@@ -643,6 +688,8 @@ int main(void)
         cmocka_unit_test(a_server_that_restarted_gets_everything_anew),
         cmocka_unit_test(a_peer_that_is_refused_says_so_and_may_be_tried_again),
         cmocka_unit_test(has_room_for_so_many_peers),
+        cmocka_unit_test(a_channel_gets_another_peer_when_the_server_has_forgotten_the_first),
+        cmocka_unit_test(a_permission_that_is_given_does_not_hide_a_silent_channel),
         cmocka_unit_test(gives_the_address_back_at_the_end),
         cmocka_unit_test(believes_no_answer_without_its_mac),
         cmocka_unit_test(believes_only_its_server),
