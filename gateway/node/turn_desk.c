@@ -19,6 +19,9 @@
 /* Addresses that one message of a peer may have let in: there are few places, for all peers. */
 #define LET_IN_MAX 8
 
+/* Ways to one IP address that somebody writes from unasked, by as many ports as it likes. */
+#define CROWD_MAX 8
+
 /* Addresses that peers name, of all of them together: each costs the server a channel, and another
  * one its place. */
 #define NAMED_RATE  1 /* a second */
@@ -146,6 +149,18 @@ static bool let_in(struct turn_desk *d, const struct addr *a)
         return true;
     w->addr = (struct addr){0};
     return false;
+}
+
+/* Who wrote from a port that was not told is answered once its channel is open. */
+static void let_in_unasked(struct turn_desk *d, const struct addr *a)
+{
+    instant now = env_now(d->node->env);
+    unsigned crowd = 0;
+
+    for (size_t i = 0; i < TURN_PEERS_MAX; i++)
+        crowd += addr_same_ip(&d->way[i].addr, a) && now < d->way[i].used + IN_USE;
+    if (crowd < CROWD_MAX || way_of(d, a))
+        (void)let_in(d, a);
 }
 
 static void dial_by_it(void *arg, struct peer *p)
@@ -301,10 +316,9 @@ static int carry(struct hub_carrier *carrier, const struct quic_tx *tx)
     }
     if (!d->link || tx->path.via != d->via)
         return 0;
-    /* Who wrote from a port that was not told is answered once its channel is open. */
     touch(d, &tx->path.remote);
     if (turn_link_send(d->link, &tx->path.remote, tx->data, tx->len, tx->segment) == -ENOTCONN)
-        (void)let_in(d, &tx->path.remote);
+        let_in_unasked(d, &tx->path.remote);
     return 0;
 }
 
