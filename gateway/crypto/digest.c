@@ -5,6 +5,7 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <sodium.h>
 
 #include "gateway/crypto/secret.h"
 
@@ -34,10 +35,11 @@ static void hash_after(enum digest_kind kind, uint8_t *out, const uint8_t *pad,
     gnutls_hash_hd_t hash;
 
     /* These fail for want of memory only, or where a system policy forbids the algorithm (MD5 under
-     * FIPS). Then a wrong digest is the safe outcome: nobody's MAC matches it. */
-    memset(out, 0, digest_len(kind));
-    if (gnutls_hash_init(&hash, algorithm(kind)) < 0)
+     * FIPS). Then a digest that nobody can know is the safe outcome: no MAC matches it. */
+    if (gnutls_hash_init(&hash, algorithm(kind)) < 0) {
+        randombytes_buf(out, digest_len(kind));
         return;
+    }
     if (pad)
         (void)gnutls_hash(hash, pad, BLOCK_LEN);
     for (size_t i = 0; i < count; i++)
