@@ -76,18 +76,23 @@ static bool is_answered(const struct classify_ask *a)
 
 /* ---- phase 2: details ---- */
 
-/* A server may name any address as its other one; what would harm somebody else is not asked. */
+/* A server may name any address as its other one or as ours; what would harm somebody else is not
+ * asked. */
+static bool is_harmless(const struct addr *named, const struct addr *server)
+{
+    if (addr_is_none(named) || named->sa.sa_family != server->sa.sa_family ||
+        addr_port(named) < 1024)
+        return false;
+    if (addr_is_unspecified(named) || addr_is_multicast(named) || addr_is_link_local(named))
+        return false;
+    return addr_is_loopback(named) == addr_is_loopback(server) &&
+           addr_is_private(named) == addr_is_private(server);
+}
+
 static bool is_usable_other(const struct addr *other, const struct addr *server)
 {
-    if (addr_is_none(other) || other->sa.sa_family != server->sa.sa_family)
-        return false;
-    if (addr_same_ip(other, server) || addr_port(other) == addr_port(server) ||
-        addr_port(other) < 1024)
-        return false;
-    if (addr_is_unspecified(other) || addr_is_multicast(other) || addr_is_link_local(other))
-        return false;
-    return addr_is_loopback(other) == addr_is_loopback(server) &&
-           addr_is_private(other) == addr_is_private(server);
+    return is_harmless(other, server) && !addr_same_ip(other, server) &&
+           addr_port(other) != addr_port(server);
 }
 
 /* Index of the ask to whose server the details go: one with two addresses, or else the first that
@@ -135,10 +140,10 @@ static void start_details(struct classify *c, instant now)
         (void)add(c, CLASSIFY_FRESH, i, &server, &DETAIL, now);
     if (c->helper >= 0)
         ask_for_filtering(c, &server, now);
-    if (!addr_equal(&mapped, &c->options.local[SOCKET_MAIN]))
-        (void)add(c, CLASSIFY_HAIRPIN, SOCKET_HAIRPIN, &mapped, &DETAIL, now);
-    else
+    if (addr_equal(&mapped, &c->options.local[SOCKET_MAIN]))
         c->report.hairpin = NAT_YES; /* it is our own address: nothing to go through */
+    else if (is_harmless(&mapped, &server))
+        (void)add(c, CLASSIFY_HAIRPIN, SOCKET_HAIRPIN, &mapped, &DETAIL, now);
 }
 
 /* ---- what was found ---- */

@@ -10,7 +10,7 @@
  *
  * Servers may lie. What a majority says is kept and the rest is named in the report. It owns no
  * memory. It takes at most some six seconds and 150 datagrams, to the servers given, to the other
- * address that one of them names, and to our own.
+ * address that one of them names, and to what it says is our own, unless others would be harmed.
  */
 #pragma once
 

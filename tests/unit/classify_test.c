@@ -442,32 +442,48 @@ static void two_servers_that_contradict_one_another_are_both_named(void **state)
     assert_true(addr_is_none(&r->public));
 }
 
+/* All servers say so; nothing may go to `bad`. */
+static void nothing_goes_where_servers_say(const char *bad, const char *mapped_text,
+                                           const char *other_text)
+{
+    struct world *w = behind(NAT_RULE_EI, NAT_RULE_APD, KEEP);
+    struct classify_datagram d;
+    struct stun_writer out;
+    struct addr mapped = at(mapped_text), other = at(other_text), never = at(bad);
+    uint8_t answer[256];
+
+    classify_init(&w->c, &w->options, 0);
+    for (unsigned s = 0; s < 3; s++) {
+        assert_true(classify_output(&w->c, 0, &d));
+        stun_begin(&out, answer, sizeof(answer), STUN_SUCCESS, STUN_BINDING, d.data + 8);
+        stun_put_address(&out, STUN_XOR_MAPPED_ADDRESS, &mapped);
+        stun_put_address(&out, STUN_OTHER_ADDRESS, &other);
+        assert_int_equal(classify_input(&w->c, 0, 0, &d.to, answer, stun_end(&out)), 0);
+    }
+    for (instant now = 0; now < SEC(10); now += MSEC(50))
+        while (classify_output(&w->c, now, &d))
+            assert_false(addr_equal(&d.to, &never));
+    assert_int_equal(classify_deadline(&w->c), INSTANT_NEVER);
+}
+
 static void a_server_cannot_make_us_ask_just_anybody(void **state)
 {
     (void)state;
     static const char *const BAD[] = {"127.0.0.1:3479",    "10.0.0.1:3479",     "224.0.0.1:3479",
                                       "169.254.0.1:3479",  "0.0.0.0:3479",      "198.51.100.9:53",
                                       "198.51.100.9:3478", "[2001:db8::1]:3479"};
-    for (unsigned i = 0; i < sizeof(BAD) / sizeof(*BAD); i++) {
-        struct world *w = behind(NAT_RULE_EI, NAT_RULE_APD, KEEP);
-        struct classify_datagram d;
-        struct stun_writer out;
-        struct addr mapped = at("203.0.113.5:4000"), other = at(BAD[i]);
-        uint8_t answer[256];
+    for (unsigned i = 0; i < sizeof(BAD) / sizeof(*BAD); i++)
+        nothing_goes_where_servers_say(BAD[i], "203.0.113.5:4000", BAD[i]);
+}
 
-        classify_init(&w->c, &w->options, 0);
-        for (unsigned s = 0; s < 3; s++) {
-            assert_true(classify_output(&w->c, 0, &d));
-            stun_begin(&out, answer, sizeof(answer), STUN_SUCCESS, STUN_BINDING, d.data + 8);
-            stun_put_address(&out, STUN_XOR_MAPPED_ADDRESS, &mapped);
-            stun_put_address(&out, STUN_OTHER_ADDRESS, &other);
-            assert_int_equal(classify_input(&w->c, 0, 0, &d.to, answer, stun_end(&out)), 0);
-        }
-        for (instant now = 0; now < SEC(10); now += MSEC(50))
-            while (classify_output(&w->c, now, &d))
-                assert_false(addr_equal(&d.to, &other));
-        assert_int_equal(classify_deadline(&w->c), INSTANT_NEVER);
-    }
+static void nor_by_saying_that_it_sees_us_there(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = {"127.0.0.1:3479",    "192.168.1.1:5000", "224.0.0.1:3479",
+                                      "169.254.0.1:3479",  "0.0.0.0:3479",     "198.51.100.9:53",
+                                      "[2001:db8::1]:3479"};
+    for (unsigned i = 0; i < sizeof(BAD) / sizeof(*BAD); i++)
+        nothing_goes_where_servers_say(BAD[i], BAD[i], "198.51.100.99:3479");
 }
 
 static void strangers_are_ignored(void **state)
@@ -512,6 +528,7 @@ int main(void)
         cmocka_unit_test(a_liar_is_named_and_the_majority_kept),
         cmocka_unit_test(two_servers_that_contradict_one_another_are_both_named),
         cmocka_unit_test(a_server_cannot_make_us_ask_just_anybody),
+        cmocka_unit_test(nor_by_saying_that_it_sees_us_there),
         cmocka_unit_test(strangers_are_ignored),
         cmocka_unit_test(without_servers_nothing_is_done),
     };
