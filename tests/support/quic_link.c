@@ -8,23 +8,14 @@
 #include <cmocka.h>
 
 #include "gateway/crypto/secret.h"
+#include "tests/support/random.h"
 
 /* ---- chance and pattern ---- */
-
-static uint64_t draw(uint64_t *state) /* splitmix64 */
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
 
 void link_random(void *arg, void *out, size_t len)
 {
     struct link_side *side = arg;
-    uint8_t *bytes = out;
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)draw(&side->link->chance);
+    random_fill(&side->link->chance, out, len);
 }
 
 static uint8_t pattern(uint64_t at)
@@ -300,7 +291,7 @@ static void travel(struct quic_link *link, int from, const struct path *path, co
     p->to = path->remote;
     p->len = len;
     memcpy(p->data, data, len);
-    bool lost = link->loss > 0 && draw(&link->chance) % 1000 < link->loss;
+    bool lost = link->loss > 0 && random_below(&link->chance, 1000) < link->loss;
     lost = lost || addr_equal(&p->from, &link->dead) || addr_equal(&p->to, &link->dead);
     if (lost || (link->filter && !link->filter(link, from, p->data, &p->len))) {
         free(p);

@@ -8,20 +8,12 @@
 #include <cmocka.h>
 
 #include "gateway/crypto/secret.h"
-
-static uint64_t draw(struct two_ways *w) /* splitmix64 */
-{
-    uint64_t z = w->chance += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
+#include "tests/support/random.h"
 
 static void fill_random(void *arg, void *out, size_t len)
 {
     const struct ways_side *s = arg;
-    for (size_t i = 0; i < len; i++)
-        ((uint8_t *)out)[i] = (uint8_t)draw(s->world);
+    random_fill(&s->world->chance, out, len);
 }
 
 /* ---- the stream ---- */
@@ -179,7 +171,8 @@ static void travel(struct two_ways *w, int from, const struct path *path, const 
 {
     struct ways_way *way = way_of(w, path, from);
     w->sent++;
-    if (!way || way->cut || draw(w) % 1000 < way->loss || (way->mtu > 0 && len > way->mtu))
+    if (!way || way->cut || random_below(&w->chance, 1000) < way->loss ||
+        (way->mtu > 0 && len > way->mtu))
         return;
     struct ways_lane *lane = &way->to[!from];
     instant start = lane->free_at > w->now ? lane->free_at : w->now;
