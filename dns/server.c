@@ -171,11 +171,11 @@ static int open_doors(struct dns_server *s, unsigned shift, struct addr *at)
 static void explain(int err, const struct addr *at, char *why, size_t why_len)
 {
     char text[ADDR_TEXT_MAX];
-    const char *reason = err == -EADDRINUSE ? "another program has this address"
-                         : err == -EACCES   ? "this port needs a privilege"
-                                            : "cannot be opened";
-    (void)snprintf(why, why_len, "DNS server: %s: %s (error %d)", addr_print(at, text), reason,
-                   -err);
+    const char *reason = err == -EADDRINUSE ? "another program holds this port"
+                         : err == -EACCES
+                             ? "this port needs a privilege that the gateway does not have"
+                             : strerror(-err);
+    (void)snprintf(why, why_len, "DNS server: %s: %s", addr_print(at, text), reason);
 }
 
 static int open_somewhere(struct dns_server *s, char *why, size_t why_len)

@@ -185,7 +185,8 @@ static int run_daemon(void *arg, const struct cli_daemon *options, char *why, si
 
 static int spawn_daemon(void *arg, const struct cli_spawn *spawn, char *why, size_t why_len)
 {
-    (void)arg;
+    const struct program *p = arg;
+    pid_t holder;
     const struct process_daemon options = {
         .home = spawn->home,
         .config = spawn->config,
@@ -193,7 +194,10 @@ static int spawn_daemon(void *arg, const struct cli_spawn *spawn, char *why, siz
         .input_len = spawn->input_len,
         .verbosity = spawn->verbosity,
     };
-    return process_spawn_daemon(&options, why, why_len);
+    int err = process_spawn_daemon(&options, why, why_len);
+    if (err == -ESRCH && home_probe(machine_home(p->machine), &holder) == -EBUSY)
+        return -EBUSY;
+    return err;
 }
 
 static int join_stdio(void *arg, struct sock *sock, const uint8_t *early, size_t len)
@@ -257,6 +261,7 @@ int main(int argc, char **argv)
         .stun_ask = stun_ask,
         .browse = browse,
     };
+    terminal_open_missing();
     if (crypto_start() < 0) {
         (void)fprintf(stderr, "overlay: no randomness from this system\n");
         return CLI_FAILED;

@@ -91,7 +91,8 @@ struct cli_host {
     /**
      * Starts a gateway in the background (this program: `overlay --home HOME [--config FILE]
      * daemon`, its own session, its log to HOME/overlay.log) and waits until it listens or has
-     * ended. 0, or -errno and the last line it wrote in `why`.
+     * ended. 0; -EBUSY when somebody else has started one meanwhile, which may not listen yet; or
+     * -errno and the last line it wrote in `why`.
      */
     int (*spawn)(void *arg, const struct cli_spawn *spawn, char *why, size_t why_len);
 

@@ -10,6 +10,10 @@
 #include "gateway/base/env.h"
 #include "gateway/io/loop.h"
 
+/** Call first of all. Where the caller closed descriptor 0, 1 or 2 something else would get that
+ *  number: gives it to a file from which an end is read and to which nothing can be written. */
+void terminal_open_missing(void);
+
 /** Writes all of it. Returns 0 or a negative errno. */
 MUST_USE int terminal_write(int fd, const char *text, size_t len);
 /** Width of the terminal in characters, 0: it is none. */

@@ -128,6 +128,18 @@ at_once() {
 }
 check "at least 32 of 40 callers at a time are answered" at_once
 
+all_at_once() {
+  local i pids='' failed=0
+  for i in $(seq 6); do
+    overlay --home "$T/many" share $((5000 + i)) &
+    pids="$pids $!"
+  done
+  for i in $pids; do wait "$i" || failed=$((failed + 1)); done
+  [ $failed -eq 0 ] && [ "$(overlay --home "$T/many" ls | wc -l)" = 6 ]
+}
+check "six that would each start one at the same moment share one gateway" all_at_once
+overlay --home "$T/many" stop 2>/dev/null
+
 # ---- reading the configuration again ----
 config '[service files]\ntarget = 127.0.0.1:8000\nallow = *\n'
 check "reload takes over services of the file" eval 'a config reload && a ls | grep -q "files.*everybody"'
@@ -146,6 +158,8 @@ check "again and again" shows 'restart the gateway for: .lan. mode$' a config re
 rm "$T/a/overlay.conf"
 check "until it is as it was" lacks restart a config reload
 check "output that cannot be written is exit 1" exits 1 'standard output: No space' -- eval 'a id >/dev/full'
+check "so is a standard output that was closed" exits 1 'standard output: Bad file' -- eval 'a id >&-'
+check "what needs neither input nor a place for errors goes without" prints "$(a id)" eval 'a id <&- 2>&-'
 
 # ---- on a terminal ----
 on_terminal() { on a env TERM=xterm script -qec "timeout -s INT 2 $*" /dev/null | tr -d '\r'; }
