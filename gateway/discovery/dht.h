@@ -1,0 +1,182 @@
+/**
+ * A node of the BitTorrent Mainline DHT: BEP 5, 32, 42, 43, 44 and 51, over IPv4, IPv6 or both.
+ *
+ * A sans-I/O machine. Its owner has one UDP socket per family and
+ *
+ *     dht_add_node()    hands in the addresses of bootstrap nodes as they are known; dht_load()
+ *                       the nodes of last time
+ *     dht_input()       whatever comes to the sockets
+ *     dht_output()      until false, after every dht_input() and every request: a reply waits in
+ * one place, and the next packet takes it dht_next_event()  until false, after that dht_deadline()
+ * when to call dht_output() again
+ *
+ * A request is asked by one of the functions below and lives until its DHT_DONE (or dht_cancel());
+ * `arg` comes back with each event, so that a callback or an object can hang on it. Values are
+ * verified before anybody sees them: SHA1(key, salt) is the target, the signature is the key's, an
+ * immutable one has its hash. The first comes at once (DHT_VALUE), newer ones after it, and with
+ * DHT_DONE the newest of all that the nodes close to the target have.
+ *
+ * Modes: a client only asks (it says so, BEP 43). A server answers too and keeps other people's
+ * items and announcements, within bounds. Adaptive is a client until it is known that strangers
+ * reach us: because some asked us whom we never asked, or by dht_set_reachable().
+ *
+ * Bounded: see enum dht_bounds and struct dht_options. To one address go at most five messages in
+ * any second, replies too.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/clock.h"
+#include "gateway/discovery/dht_id.h"
+#include "gateway/discovery/dht_item.h"
+#include "gateway/wire/krpc.h"
+
+enum dht_bounds {
+    DHT_REQUESTS_MAX = 64, /* at a time, our own upkeep among them */
+    DHT_PEERS_MAX = 256,   /* peers that one request tells of */
+    DHT_SAVE_MAX = 8192,   /* bytes that dht_save() writes at most */
+    DHT_BOOTSTRAP_MAX = 32,
+};
+
+struct dht;
+struct dht_request;
+
+enum dht_mode { DHT_CLIENT, DHT_SERVER, DHT_ADAPTIVE };
+
+/** Zeroes mean what stands behind them. */
+struct dht_options {
+    enum dht_mode mode;
+    bool v4, v6;                                      /* the families that there are sockets for */
+    void (*random)(void *arg, void *out, size_t len); /* unpredictable bytes */
+    /** Asked before a query costs anything more: false drops it without an answer. May be NULL. */
+    bool (*filter)(void *arg, instant now, const struct addr *from, const struct krpc *query);
+    void *arg;
+    unsigned per_address; /* messages a second to one address: 5; UINT_MAX: no limit */
+    unsigned per_prefix;  /* queries a second answered to one /24 or /48: 50; UINT_MAX: no limit */
+    unsigned callers_max; /* addresses counted at a time, 32 bytes each: 16384 */
+    unsigned items_max;   /* 1000 */
+    size_t bytes_max;     /* of all items: 2 MiB */
+    unsigned topics_max;  /* infohashes: 1000 */
+    unsigned peers_max;   /* of all infohashes: 20000; of one: 200 */
+};
+
+/** Returns 0 or -ENOMEM. */
+MUST_USE int dht_new(struct dht **out, const struct dht_options *options, instant now);
+/** Requests end with it, without an event. */
+void dht_free(struct dht *d);
+
+/** A node to start from, by address alone: asked when we know few others. */
+void dht_add_node(struct dht *d, instant now, const struct addr *addr);
+/** Our id and the nodes that we know, the best first, to be kept on disk. Returns the length. */
+size_t dht_save(const struct dht *d, uint8_t out[static DHT_SAVE_MAX]);
+/** Takes what dht_save() wrote, before anything else. Returns 0, or -EBADMSG and nothing changed.
+ */
+MUST_USE int dht_load(struct dht *d, instant now, const uint8_t *data, size_t len);
+
+/** The sockets changed: families may come and go. */
+void dht_set_families(struct dht *d, instant now, bool v4, bool v6);
+/** Somebody else found out whether strangers reach our socket (adaptive mode). */
+void dht_set_reachable(struct dht *d, instant now, bool reachable);
+
+/** A datagram to send, by the socket of `to`'s family. Its data is valid until the next call. */
+struct dht_tx {
+    struct addr to;
+    const uint8_t *data;
+    size_t len;
+};
+
+/** Anything may be handed in; what is no message of ours changes nothing. */
+void dht_input(struct dht *d, instant now, const struct addr *from, const uint8_t *data,
+               size_t len);
+MUST_USE bool dht_output(struct dht *d, instant now, struct dht_tx *tx);
+instant dht_deadline(const struct dht *d);
+
+/* ---- requests: NULL when DHT_REQUESTS_MAX are under way, or for want of memory ---- */
+
+/** The newest item of a key. Items with a seq below `min_seq` (0: any) are as if they were not
+ *  there: who remembers the highest seq it saw is not taken back by a node that is behind. */
+MUST_USE struct dht_request *dht_get_mutable(struct dht *d, instant now,
+                                             const uint8_t key[static KRPC_KEY_LEN],
+                                             struct krpc_bytes salt, int64_t min_seq, void *arg);
+MUST_USE struct dht_request *dht_get_immutable(struct dht *d, instant now,
+                                               const struct dht_id *target, void *arg);
+/** Stores an item, mutable (signed by anybody: see dht_item_sign()) or not, at the 20 or more nodes
+ *  that are closest. `cas`: nodes that have another seq than this refuse; NULL: none do for that.
+ *  A newer item met on the way ends it with -ESTALE, before anything is stored. */
+MUST_USE struct dht_request *dht_put(struct dht *d, instant now, const struct dht_item *item,
+                                     const int64_t *cas, void *arg);
+/** Says that we have `infohash` at `port`, 0: at the port that this socket is seen at
+ *  (implied_port). Tells of the peers that it meets, as dht_peers() does. */
+MUST_USE struct dht_request *dht_announce(struct dht *d, instant now, const struct dht_id *infohash,
+                                          uint16_t port, void *arg);
+MUST_USE struct dht_request *dht_peers(struct dht *d, instant now, const struct dht_id *infohash,
+                                       void *arg);
+/** Asks one node whether it is there. */
+MUST_USE struct dht_request *dht_ping(struct dht *d, instant now, const struct addr *node,
+                                      void *arg);
+/** Ends a request without an event. */
+void dht_cancel(struct dht *d, struct dht_request *request);
+
+enum dht_event_kind {
+    DHT_VALUE, /* `item`: verified, newer than any told before */
+    DHT_PEERS, /* `peers`: none told before */
+    DHT_DONE,  /* the last one: the request is gone */
+};
+
+/** Pointers are valid until the next call of any function here. */
+struct dht_event {
+    enum dht_event_kind kind;
+    const struct dht_request *request; /* to compare, not to use, once DHT_DONE */
+    void *arg;
+    const struct dht_item *item; /* VALUE; DONE: the newest that was found, or NULL */
+    const struct addr *peers;
+    size_t peer_count; /* DONE: of all that were told */
+
+    /* DONE */
+    int result;        /* 0, or see below */
+    unsigned asked;    /* nodes */
+    unsigned answered; /* of them */
+    unsigned stored;   /* nodes that keep what we put or announced */
+    int refused;       /* the last KRPC error that a put got, or 0 */
+    unsigned copies;   /* nodes that had the newest item */
+    instant took;
+    instant first;      /* until the first verified value or peer; 0: none */
+    struct addr node;   /* ping: who answered, */
+    struct dht_id id;   /* its id, */
+    uint8_t version[4]; /* and what it says it is, or zeroes */
+};
+
+/* Results: -ENOENT nobody has it; -EHOSTUNREACH nobody answered (and nobody stored); -ETIMEDOUT a
+ * ping without answer; -ESTALE a put met a newer item, in `item`; -EEXIST all nodes refused: `cas`
+ * does not match; -EPERM all nodes refused, `refused` says why. */
+MUST_USE bool dht_next_event(struct dht *d, struct dht_event *out);
+
+/* ---- what it knows ---- */
+
+struct dht_counters {
+    uint64_t rx, tx, queries, replies, timeouts;
+    uint64_t malformed; /* no messages at all */
+    uint64_t dropped;   /* queries beyond a limit, or that the filter did not want */
+    uint64_t refused;   /* queries answered by an error */
+    uint64_t forged;    /* values that were not what their target says */
+};
+
+struct dht_status {
+    enum dht_mode mode;
+    bool serving;                    /* answers queries and stores */
+    struct dht_id id, id6;           /* on IPv4, on IPv6 */
+    unsigned nodes, nodes6;          /* that we know */
+    unsigned good, good6;            /* that answered in the last 15 minutes */
+    struct addr external, external6; /* what others say our address is, or none */
+    unsigned items, topics, peers;   /* kept for others */
+    struct dht_counters count;
+};
+
+void dht_get_status(const struct dht *d, instant now, struct dht_status *out);
+/** About how many nodes the network has; 0: not known yet. */
+uint64_t dht_network_size(const struct dht *d);
