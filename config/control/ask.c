@@ -8,6 +8,7 @@
 struct asking {
     const struct front *front;
     struct asked asked;
+    struct timer patience;
     bool over;
 };
 
@@ -30,9 +31,16 @@ static void on_done(void *arg, int err, const json_t *answer)
 
 static const struct client_handler HANDLER = {on_event, on_done};
 
-struct asked ask_gateway(const struct front *f, const json_t *request, bool raw)
+static void on_silence(struct timer *timer)
 {
-    struct asking a = {.front = f};
+    struct asking *a = container_of(timer, struct asking, patience);
+    if (!a->over)
+        on_done(a, -ETIMEDOUT, NULL);
+}
+
+static struct asked ask(const struct front *f, const json_t *request, bool raw, instant patience)
+{
+    struct asking a = {.front = f, .patience = {.fire = on_silence}};
     struct client client;
 
     int err = client_start(&client, f->env, f->home, request, &HANDLER, &a);
@@ -40,12 +48,25 @@ struct asked ask_gateway(const struct front *f, const json_t *request, bool raw)
         a.asked.err = err;
         return a.asked;
     }
+    if (patience != INSTANT_NEVER)
+        timer_set(f->env, &a.patience, env_now(f->env) + patience);
     while (!a.over)
         f->host->loop_run(f->host->arg);
+    timer_stop(f->env, &a.patience);
     if (raw && a.asked.err == 0 && json_is_true(json_object_get(a.asked.answer, "ok")))
         a.asked.sock = client_take(&client, &a.asked.early, &a.asked.early_len);
     client_stop(&client);
     return a.asked;
+}
+
+struct asked ask_gateway(const struct front *f, const json_t *request, bool raw)
+{
+    return ask(f, request, raw, INSTANT_NEVER);
+}
+
+struct asked ask_at_once(const struct front *f, const json_t *request)
+{
+    return ask(f, request, false, ASK_PATIENCE);
 }
 
 bool asked_nobody(const struct asked *a)

@@ -7,6 +7,8 @@
 
 #include "config/control/front.h"
 
+#define ASK_PATIENCE SEC(20)
+
 /** What came of it. */
 struct asked {
     int err;        /* 0, or as client_handler.on_done has it */
@@ -17,9 +19,12 @@ struct asked {
     size_t early_len;
 };
 
-/** Events are rendered as they come. */
+/** Events are rendered as they come. Waits as long as it takes. */
 struct asked ask_gateway(const struct front *f, const json_t *request, bool raw);
-/** True for what ask_gateway() says when no gateway listens. */
+/** For what a gateway answers out of its memory: -ETIMEDOUT when it does not within ASK_PATIENCE.
+ */
+struct asked ask_at_once(const struct front *f, const json_t *request);
+/** True for what these say when no gateway listens. */
 bool asked_nobody(const struct asked *a);
 /** Lets time pass. */
 void ask_wait(const struct front *f, instant span);

@@ -120,7 +120,7 @@ static int run_with_gateway(struct front *f, const json_t *request)
 
     if (code != CLI_OK)
         return code == CLI_UNKNOWN ? tell_no_gateway(f) : code;
-    struct asked asked = ask_gateway(f, request, false);
+    struct asked asked = ask_at_once(f, request);
     if (asked_nobody(&asked))
         return tell_no_gateway(f);
     return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
@@ -137,7 +137,7 @@ static int run_anyhow(struct front *f, const json_t *request)
     if (code != CLI_OK)
         return completion ? CLI_OK : code;
     instant until = env_now(f->env) + START_WITHIN;
-    struct asked asked = ask_gateway(f, request, false);
+    struct asked asked = ask_at_once(f, request);
     while (asked_nobody(&asked)) {
         json_t *answer = offline_run(f, request, &code, &pid);
         if (answer)
@@ -148,7 +148,7 @@ static int run_anyhow(struct front *f, const json_t *request)
             return front_fail(f, CLI_FAILED, "overlay status",
                               "the gateway with process id %d does not answer", pid);
         ask_wait(f, START_TICK);
-        asked = ask_gateway(f, request, false);
+        asked = ask_at_once(f, request);
     }
     return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
 }
@@ -183,7 +183,7 @@ static int start_gateway(struct front *f)
 static int ask_pipe_end(const struct front *f, json_int_t id)
 {
     json_t *request = json_pack("{s:s, s:I}", "cmd", "pipe_end", "pipe", id);
-    struct asked asked = ask_gateway(f, request, false);
+    struct asked asked = ask_at_once(f, request);
     const json_t *whole = json_object_get(json_object_get(asked.answer, "result"), "whole");
     bool broken = asked.err < 0 || json_is_false(whole);
 
@@ -260,7 +260,7 @@ static int find_proxy(struct front *f, struct addr *proxy, char *suffix, size_t 
     int code = front_open_home(f, false);
 
     if (code == CLI_OK) {
-        struct asked asked = ask_gateway(f, request, false);
+        struct asked asked = ask_at_once(f, request);
         json_t *status = json_object_get(asked.answer, "result");
         const char *listen = json_string_value(
             json_array_get(json_object_get(json_object_get(status, "proxy"), "listen"), 0));

@@ -1,6 +1,7 @@
 #include "config/control/tell.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/control/render.h"
@@ -19,10 +20,25 @@ int tell_answer(const struct front *f, json_t *answer)
     return code;
 }
 
+/** Its process id is in the lock that it holds. */
+static int tell_silent(const struct front *f)
+{
+    char hint[64];
+    int pid = 0;
+
+    if (f->host->edit_begin(f->host->arg, &pid) == 0)
+        f->host->edit_end(f->host->arg);
+    (void)snprintf(hint, sizeof(hint), "if that lasts: kill -KILL %d", pid);
+    return front_fail(f, CLI_FAILED, pid > 0 ? hint : NULL,
+                      "the gateway with process id %d does not answer", pid);
+}
+
 int tell_lost(const struct front *f, int err)
 {
     if (err == -ECONNRESET)
         return front_fail(f, CLI_FAILED, "overlay status", "the gateway ended before it answered");
+    if (err == -ETIMEDOUT)
+        return tell_silent(f);
     if (err == -EACCES)
         return front_fail(f, CLI_FAILED, NULL, "%s: the gateway belongs to another user", f->home);
     return front_fail(f, CLI_FAILED, "overlay status", "cannot ask the gateway: %s",

@@ -31,7 +31,7 @@ static int show(struct watch *w, const struct front *f, json_t *answer)
 static int watch(struct watch *w, const struct front *f, const json_t *request)
 {
     for (;;) {
-        struct asked asked = ask_gateway(f, request, false);
+        struct asked asked = ask_at_once(f, request);
         if (asked_nobody(&asked))
             return tell_no_gateway(f);
         if (asked.err < 0)

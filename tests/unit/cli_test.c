@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "config/control/ask.h"
 #include "config/settings/parse.h"
 #include "tests/support/control_stage.h"
 #include "tests/support/local_world.h"
@@ -19,6 +20,7 @@ static struct surroundings {
     } pairs[PAIRS_MAX];
     size_t pair_count;
     bool stop, spawn_fails, terminal, no_home, gateway_runs_elsewhere, full, no_browser;
+    bool deaf; /* the gateway reads nothing */
     unsigned spawned, daemons, browsed, turns, columns, rows;
     instant ends_at; /* when the gateway goes away, 0: never */
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
@@ -141,7 +143,7 @@ static bool bridge(void)
 {
     bool moved = bridge_connect();
 
-    for (size_t i = 0; i < s.pair_count; i++) {
+    for (size_t i = 0; i < s.pair_count && !s.deaf; i++) {
         if (s.pairs[i].server != s.stage.joined) /* that one nobody reads here any more */
             moved |= carry(s.pairs[i].client, s.pairs[i].server);
         moved |= carry(s.pairs[i].server, s.pairs[i].client);
@@ -696,6 +698,18 @@ static void a_gateway_that_does_not_answer_is_named(void **state)
     gives("daemon", 1, "", "a gateway runs on " STAGE_HOME " already, process 77");
 }
 
+static void a_gateway_that_hears_nothing_is_waited_for_a_while(void **state)
+{
+    (void)state;
+
+    serve_in();
+    s.deaf = true;
+    instant begin = env_now(&s.stage.env.env);
+    gives("status", 1, "", "the gateway with process id 77 does not answer");
+    assert_in_range(env_now(&s.stage.env.env) - begin, ASK_PATIENCE, ASK_PATIENCE + SEC(1));
+    gives("unname alice", 1, "", "kill -KILL 77");
+}
+
 static void what_the_daemon_says_at_its_start_is_passed_on(void **state)
 {
     (void)state;
@@ -820,6 +834,7 @@ int main(void)
         WITH_STAGE(status_is_for_people_and_programs),
         WITH_STAGE(doctor_says_what_it_found),
         WITH_STAGE(a_gateway_that_does_not_answer_is_named),
+        WITH_STAGE(a_gateway_that_hears_nothing_is_waited_for_a_while),
         WITH_STAGE(what_the_daemon_says_at_its_start_is_passed_on),
         WITH_STAGE(share_in_the_foreground_ends_with_the_program),
         WITH_STAGE(open_in_the_foreground_gives_its_failure_as_exit_code),
