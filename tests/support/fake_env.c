@@ -10,39 +10,42 @@
 
 #include "tests/support/random.h"
 
-static struct fake_env *self(struct env *env)
+struct addr fake_bound(struct fake_env *f, const struct addr *local)
 {
-    return (struct fake_env *)(void *)env;
+    struct addr a = *local;
+    if (addr_port(&a) == 0)
+        addr_set_port(&a, f->next_port++);
+    return a;
 }
 
 static instant now_of(struct env *env)
 {
-    return self(env)->now;
+    return fake_env_of(env)->now;
 }
 
 static int64_t wall_of(struct env *env)
 {
-    return self(env)->wall_us + (int64_t)(self(env)->now / 1000);
+    return fake_env_of(env)->wall_us + (int64_t)(fake_env_of(env)->now / 1000);
 }
 
 static void draw(struct env *env, void *out, size_t len)
 {
-    random_fill(&self(env)->seed, out, len);
+    random_fill(&fake_env_of(env)->seed, out, len);
 }
 
 static void set_timer(struct env *env, struct timer *timer, instant due)
 {
-    assert_int_equal(heap_set(&self(env)->timers, timer, due), 0);
+    assert_int_equal(heap_set(&fake_env_of(env)->timers, timer, due), 0);
 }
 
 static void stop_timer(struct env *env, struct timer *timer)
 {
-    heap_remove(&self(env)->timers, timer);
+    heap_remove(&fake_env_of(env)->timers, timer);
 }
 
 static void defer(struct env *env, struct deferred *work)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     if (work->queued)
         return;
     work->queued = true;
@@ -53,7 +56,7 @@ static void defer(struct env *env, struct deferred *work)
 
 static void undefer(struct env *env, struct deferred *work)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     struct deferred **at = &f->deferred;
     if (!work->queued)
         return;
@@ -67,7 +70,7 @@ static void undefer(struct env *env, struct deferred *work)
 
 static int interfaces(struct env *env, struct interface *out, int max)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     int count = f->interface_count < max ? f->interface_count : max;
     memcpy(out, f->interface, (size_t)count * sizeof(*out));
     return count;
@@ -76,7 +79,7 @@ static int interfaces(struct env *env, struct interface *out, int max)
 static int owner(struct env *env, const struct addr *client, const struct addr *server,
                  uint32_t *uid)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     (void)client;
     (void)server;
     if (f->owner_error == 0)
@@ -86,13 +89,13 @@ static int owner(struct env *env, const struct addr *client, const struct addr *
 
 static int load(struct env *env, const char *name, uint8_t **data, size_t *len)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     return f->load_error < 0 ? f->load_error : fake_file_load(f->file, name, data, len);
 }
 
 static int save(struct env *env, const char *name, const uint8_t *data, size_t len)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     if (f->save_error < 0)
         return f->save_error;
     fake_file_put(f->file, name, data, len);
@@ -102,7 +105,7 @@ static int save(struct env *env, const char *name, const uint8_t *data, size_t l
 
 static int routers(struct env *env, struct router *out, int max)
 {
-    const struct fake_env *h = self(env);
+    const struct fake_env *h = fake_env_of(env);
     int count = 0;
     for (int i = 0; i < h->router_count && count < max; i++)
         out[count++] = h->router[i];
@@ -111,7 +114,7 @@ static int routers(struct env *env, struct router *out, int max)
 
 static int look_up(struct env *env, struct lookup *l, const char *host, uint16_t port)
 {
-    return fake_names_lookup(&self(env)->names, env, l, host, port);
+    return fake_names_lookup(&fake_env_of(env)->names, env, l, host, port);
 }
 
 static struct interface interface_of(unsigned index, const char *name, const char *ip,
@@ -145,6 +148,7 @@ void fake_env_init(struct fake_env *f)
         .load = load,
         .save = save,
     };
+    fake_udp_ops(&ops);
     fake_net_ops(&ops);
 
     *f = (struct fake_env){
@@ -170,6 +174,7 @@ void fake_env_init(struct fake_env *f)
 
 void fake_env_deinit(struct fake_env *f)
 {
+    assert_true(list_is_empty(&f->udp_sockets));
     fake_net_deinit(f);
     assert_null(f->deferred);
     assert_int_equal(f->timers.count, 0);

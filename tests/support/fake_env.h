@@ -116,6 +116,13 @@ bool fake_sock_finished(const struct sock *s);
 bool fake_sock_closed(const struct sock *s);
 bool fake_sock_was_reset(const struct sock *s);
 
-/* tests/support/fake_net.c has the sockets; these are for fake_env.c. */
+/* tests/support/fake_udp.c and fake_net.c have the sockets; these are for them and fake_env.c. */
+static inline struct fake_env *fake_env_of(struct env *env)
+{
+    return (struct fake_env *)(void *)env;
+}
+/** What has port 0 gets one of its own. */
+struct addr fake_bound(struct fake_env *f, const struct addr *local);
+void fake_udp_ops(struct env_ops *ops);
 void fake_net_ops(struct env_ops *ops);
 void fake_net_deinit(struct fake_env *f);

@@ -10,15 +10,6 @@
 
 #include "tests/support/bytebuf.h"
 
-struct udp_socket {
-    struct list link;
-    struct fake_env *f;
-    struct addr local;
-    unsigned flags;
-    const struct udp_handler *handler;
-    void *arg;
-};
-
 struct sock_listener {
     struct list link;
     struct addr local;
@@ -43,20 +34,6 @@ struct sock {
     bool finished, closed, reset;
 };
 
-static struct fake_env *self(struct env *env)
-{
-    return (struct fake_env *)(void *)env;
-}
-
-/* What has port 0 gets one of its own. */
-static struct addr bound(struct fake_env *f, const struct addr *local)
-{
-    struct addr a = *local;
-    if (addr_port(&a) == 0)
-        addr_set_port(&a, f->next_port++);
-    return a;
-}
-
 static void *made(size_t size)
 {
     void *p = calloc(1, size);
@@ -64,128 +41,19 @@ static void *made(size_t size)
     return p;
 }
 
-/* ---- datagrams ---- */
-
-static int udp_open_op(struct env *env, struct udp_socket **out, const struct addr *local,
-                       unsigned flags, const struct udp_handler *handler, void *arg)
-{
-    struct fake_env *f = self(env);
-    if (f->udp_open_error < 0)
-        return f->udp_open_error;
-    struct udp_socket *taken = fake_udp_on(f, addr_port(local));
-    if (addr_port(local) != 0 && taken && !(flags & UDP_SHARED) &&
-        addr_is_v6(local) == addr_is_v6(&taken->local))
-        return -EADDRINUSE;
-    struct udp_socket *s = made(sizeof(*s));
-    *s = (struct udp_socket){
-        .f = f, .local = bound(f, local), .flags = flags, .handler = handler, .arg = arg};
-    list_append(&f->udp_sockets, &s->link);
-    *out = s;
-    return 0;
-}
-
-static int udp_send_op(struct udp_socket *s, const struct udp_tx *tx)
-{
-    struct fake_env *f = s->f;
-    if (f->udp_send_error < 0)
-        return f->udp_send_error;
-    size_t segment = tx->segment > 0 ? tx->segment : tx->len;
-    for (size_t at = 0; at < tx->len || at == 0; at += segment) {
-        size_t len = tx->len - at < segment ? tx->len - at : segment;
-        if (f->sent_count == FAKE_SENT_MAX)
-            return 0;
-        assert_true(len <= FAKE_DATAGRAM_MAX);
-        struct fake_sent *sent = &f->sent[f->sent_count++];
-        *sent = (struct fake_sent){
-            .socket = s, .to = *tx->to, .ifindex = tx->ifindex, .ttl = tx->ttl, .len = len};
-        if (tx->from)
-            sent->from = *tx->from;
-        memcpy(sent->data, tx->data + at, len);
-        if (segment == 0)
-            break;
-    }
-    return 0;
-}
-
-static int udp_join_op(struct udp_socket *s, const struct addr *group, unsigned ifindex)
-{
-    (void)s;
-    (void)group;
-    (void)ifindex;
-    return 0;
-}
-
-static struct addr udp_local_op(const struct udp_socket *s)
-{
-    return s->local;
-}
-
-static void udp_close_op(struct udp_socket *s)
-{
-    list_remove(&s->link);
-    free(s);
-}
-
-void fake_udp_arrives_at(struct fake_env *f, struct udp_socket *s, const struct addr *from,
-                         const struct addr *to, unsigned ifindex, const void *data, size_t len)
-{
-    /* Of the exact size, so that a sanitizer sees a read past the end. */
-    uint8_t *copy = made(len > 0 ? len : 1);
-    if (len > 0)
-        memcpy(copy, data, len);
-    struct udp_rx rx = {
-        .data = copy, .len = len, .segment = len > 0 ? len : 1, .from = *from, .now = f->now};
-    if (s->flags & UDP_PKTINFO) {
-        rx.to = to ? *to : s->local;
-        rx.ifindex = ifindex;
-    }
-    s->handler->on_datagrams(s->arg, &rx);
-    free(copy);
-    fake_env_settle(f);
-}
-
-void fake_udp_arrives(struct fake_env *f, struct udp_socket *s, const struct addr *from,
-                      const void *data, size_t len)
-{
-    fake_udp_arrives_at(f, s, from, NULL, 2, data, len);
-}
-
-struct udp_socket *fake_udp_on(struct fake_env *f, uint16_t port)
-{
-    list_each(node, &f->udp_sockets)
-    {
-        struct udp_socket *s = list_entry(node, struct udp_socket, link);
-        if (addr_port(&s->local) == port)
-            return s;
-    }
-    return NULL;
-}
-
-void fake_udp_writable(struct fake_env *f, struct udp_socket *s)
-{
-    if (s->handler->on_writable)
-        s->handler->on_writable(s->arg);
-    fake_env_settle(f);
-}
-
-void fake_env_forget_sent(struct fake_env *f)
-{
-    f->sent_count = 0;
-}
-
 /* ---- listeners ---- */
 
 static int listen_on(struct env *env, struct sock_listener **out, const struct addr *local,
                      const char *path, const struct listen_handler *handler, void *arg)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     if (f->listen_error < 0)
         return f->listen_error;
     struct sock_listener *l = made(sizeof(*l));
     l->handler = handler;
     l->arg = arg;
     if (local)
-        l->local = bound(f, local);
+        l->local = fake_bound(f, local);
     if (path)
         strncpy(l->path, path, sizeof(l->path) - 1);
     list_append(&f->listeners, &l->link);
@@ -196,7 +64,7 @@ static int listen_on(struct env *env, struct sock_listener **out, const struct a
 static int listen_op(struct env *env, struct sock_listener **out, const struct addr *local,
                      const struct listen_handler *handler, void *arg)
 {
-    list_each(node, &self(env)->listeners)
+    list_each(node, &fake_env_of(env)->listeners)
     {
         struct sock_listener *l = list_entry(node, struct sock_listener, link);
         if (addr_equal(&l->local, local))
@@ -208,7 +76,7 @@ static int listen_op(struct env *env, struct sock_listener **out, const struct a
 static int listen_unix_op(struct env *env, struct sock_listener **out, const char *path,
                           const struct listen_handler *handler, void *arg)
 {
-    if (fake_listener_on_path(self(env), path))
+    if (fake_listener_on_path(fake_env_of(env), path))
         return -EADDRINUSE;
     return listen_on(env, out, NULL, path, handler, arg);
 }
@@ -281,7 +149,7 @@ struct sock *fake_accept(struct fake_env *f, struct sock_listener *l, const stru
 static int connect_op(struct env *env, struct sock **out, const struct addr *remote,
                       const struct sock_handler *handler, void *arg)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     if (f->connect_error < 0)
         return f->connect_error;
     *out = new_sock(f, handler, arg);
@@ -302,7 +170,7 @@ static int connect_from_op(struct env *env, struct sock **out, const struct addr
 static int connect_unix_op(struct env *env, struct sock **out, const char *path,
                            const struct sock_handler *handler, void *arg)
 {
-    struct fake_env *f = self(env);
+    struct fake_env *f = fake_env_of(env);
     if (f->connect_error < 0)
         return f->connect_error;
     *out = new_sock(f, handler, arg);
@@ -475,11 +343,6 @@ static void keep_short_op(struct sock *s, size_t unsent)
 
 void fake_net_ops(struct env_ops *ops)
 {
-    ops->udp_open = udp_open_op;
-    ops->udp_send = udp_send_op;
-    ops->udp_join = udp_join_op;
-    ops->udp_local = udp_local_op;
-    ops->udp_close = udp_close_op;
     ops->sock_listen = listen_op;
     ops->sock_listen_unix = listen_unix_op;
     ops->listener_local = listener_local_op;
@@ -500,7 +363,6 @@ void fake_net_ops(struct env_ops *ops)
 
 void fake_net_deinit(struct fake_env *f)
 {
-    assert_true(list_is_empty(&f->udp_sockets));
     assert_true(list_is_empty(&f->listeners));
     for (struct list *node; (node = list_first(&f->socks));) {
         struct sock *s = list_entry(node, struct sock, link);

@@ -1,14 +1,13 @@
 /**
  * One machine's local sockets in memory, behind gateway/base/env.h, for the tests of the adapters:
  * the test plays the local programs (browsers, curl), the code under test gets the environment.
- * Also a pipe of which the test plays the far side.
  *
  * Nothing happens but in world_run(): events, deferred work and due timers, until all is quiet.
  */
 #pragma once
 
 #include "gateway/base/env.h"
-#include "gateway/base/pipe.h"
+#include "tests/support/fake_pipe.h"
 
 enum { WORLD_BUFFER = 1200 * 1024, WORLD_LISTENERS = 64, WORLD_CLIENTS = 64, WORLD_UDP = 64 };
 
@@ -93,29 +92,3 @@ bool world_is_over(const struct sock *s);
 /** A local program sends a datagram; returns the program's socket, or NULL: nobody there. */
 struct udp_socket *world_udp(struct world *w, const char *to, uint16_t from_port, const void *data,
                              size_t len);
-
-/** A pipe of which the test is the far side. */
-struct fake_pipe {
-    struct pipe pipe;
-    uint8_t sent[WORLD_BUFFER]; /* by the program */
-    size_t sent_len, window;    /* it may have so much in `sent` */
-    bool finished;
-    uint8_t coming[WORLD_BUFFER]; /* to the program */
-    size_t coming_len;
-    bool ended;
-    bool starved; /* reserve() said 0 */
-    bool closed, reset;
-    enum pipe_reset why;
-};
-
-void fake_pipe_init(struct fake_pipe *f);
-/** The far side sends. */
-void fake_pipe_send(struct fake_pipe *f, const void *data, size_t len);
-void fake_pipe_say(struct fake_pipe *f, const char *text);
-void fake_pipe_end(struct fake_pipe *f);
-void fake_pipe_break(struct fake_pipe *f, enum pipe_reset why);
-/** What the program sent and the far side has not yet taken, as a string. */
-const char *fake_pipe_heard(struct fake_pipe *f);
-/** The far side takes all of it. */
-void fake_pipe_take(struct fake_pipe *f);
-bool fake_pipe_is_over(const struct fake_pipe *f);

@@ -95,7 +95,7 @@ static void measure_swallows_and_sends_what_was_asked_for(void **state)
     for (size_t i = 0; i < sizeof(ASK); i++)
         fake_pipe_send(&h->pipe, &ASK[i], 1);
     assert_int_equal(h->pipe.sent_len, 500);
-    h->pipe.window = WORLD_BUFFER;
+    h->pipe.window = FAKE_PIPE_BUFFER;
     fake_pipe_take(&h->pipe);
     assert_int_equal(h->pipe.sent_len, 1000 - 498); /* 2 bytes were the answer */
     assert_true(h->pipe.finished);

@@ -411,7 +411,7 @@ static void keeps_what_the_control_stream_does_not_take(void **state)
     streams[0]->window = before + 3;
     assert_int_equal(session_ping(h->session, 5), 0);
     assert_int_equal(streams[0]->sent_len, before + 3);
-    streams[0]->window = WORLD_BUFFER;
+    streams[0]->window = FAKE_PIPE_BUFFER;
     fake_pipe_take(streams[0]);
     assert_int_equal(streams[0]->sent_len, MESSAGE_TOKEN_SIZE - 3);
 }
