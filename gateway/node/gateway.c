@@ -32,7 +32,7 @@ static bool on_identity(void *arg, const struct peer_id *id, const struct path *
 
     bool may = registry_may_connect(n->registry, id, env_wall_us(n->env)) ||
                relay_desk_admits(&n->relay, id);
-    if (may && member_may_come(n, id, &path->remote))
+    if (may && member_may_come(n, id, path))
         return true;
     log_info(LOG_PEER, "%s: refused, at %s%s", peer_id_short(id, short_id),
              addr_print(&path->remote, text), may ? ": too many strangers are connected" : "");

@@ -38,15 +38,18 @@ struct member *member_get(struct node *n, const struct peer_id *id)
     return m;
 }
 
-/* Where a member is seen; the same for all that come through relays. */
+/* Where somebody is seen; the same for all that come through relays. */
+static struct addr place_at(const struct path *path)
+{
+    return path->kind == PATH_RELAY ? (struct addr){0} : path->remote;
+}
+
 static struct addr place_of(const struct member *m)
 {
     struct quic_conn_info info = {0};
     if (peer_conn(&m->peer))
         quic_conn_info(peer_conn(&m->peer), &info);
-    if (info.path.kind == PATH_RELAY)
-        info.path.remote = (struct addr){0};
-    return info.path.remote;
+    return place_at(&info.path);
 }
 
 static bool is_stranger(const struct node *n, const struct member *m)
@@ -54,8 +57,7 @@ static bool is_stranger(const struct node *n, const struct member *m)
     return !m->leaves && peer_connections(&m->peer) > 0 && !registry_peer(n->registry, &m->peer.id);
 }
 
-/* How many strangers there are at this address. */
-static unsigned strangers_at(const struct node *n, const struct addr *from)
+static unsigned strangers_at(const struct node *n, const struct addr *place)
 {
     unsigned count = 0;
 
@@ -65,16 +67,16 @@ static unsigned strangers_at(const struct node *n, const struct addr *from)
         if (!is_stranger(n, m))
             continue;
         const struct addr at = place_of(m);
-        count += addr_same_caller(&at, from);
+        count += addr_same_caller(&at, place);
     }
     return count;
 }
 
 /* A stranger of a place that has more of them than the newcomer's, even then, of a few picked by
  * chance: whose place has many is likely among them. NULL: none. */
-static struct member *find_leaver(struct node *n, const struct addr *from, size_t strangers)
+static struct member *find_leaver(struct node *n, const struct addr *place, size_t strangers)
 {
-    unsigned here = strangers_at(n, from);
+    unsigned here = strangers_at(n, place);
     size_t step = strangers / LEAVERS_ASKED + 1, at = 0;
     uint32_t first;
 
@@ -84,8 +86,8 @@ static struct member *find_leaver(struct node *n, const struct addr *from, size_
         struct member *m = list_entry(node, struct member, link);
         if (!is_stranger(n, m) || at++ % step != first % step)
             continue;
-        const struct addr place = place_of(m);
-        if (strangers_at(n, &place) > here + 1)
+        const struct addr other = place_of(m);
+        if (strangers_at(n, &other) > here + 1)
             return m;
     }
     return NULL;
@@ -94,9 +96,10 @@ static struct member *find_leaver(struct node *n, const struct addr *from, size_
 /* Whoever finds us may use what is public. So that no crowd of identities made up for the purpose
  * keeps out the peers that have a name here, a quarter of the places is theirs; and so that it does
  * not keep out other strangers, those of one place make room for those of others. */
-bool member_may_come(struct node *n, const struct peer_id *id, const struct addr *from)
+bool member_may_come(struct node *n, const struct peer_id *id, const struct path *path)
 {
     size_t strangers = 0, places = n->options.max_peers;
+    const struct addr place = place_at(path);
 
     if (registry_peer(n->registry, id))
         return true;
@@ -108,7 +111,7 @@ bool member_may_come(struct node *n, const struct peer_id *id, const struct addr
     }
     if (strangers < places - places / 4)
         return true;
-    struct member *leaver = n->leaving < LEAVERS_MAX ? find_leaver(n, from, strangers) : NULL;
+    struct member *leaver = n->leaving < LEAVERS_MAX ? find_leaver(n, &place, strangers) : NULL;
     if (!leaver)
         return false;
     leaver->leaves = true;

@@ -87,9 +87,9 @@ struct node {
 struct member *member_find(struct node *n, const struct peer_id *id);
 /** The same, made if need be; NULL: no memory. */
 struct member *member_get(struct node *n, const struct peer_id *id);
-/** Is there a place for a session that this peer has opened, from this address? Others may have to
- *  go for it. */
-bool member_may_come(struct node *n, const struct peer_id *id, const struct addr *from);
+/** Is there a place for a session that this peer has opened, over this path? Others may have to go
+ *  for it. */
+bool member_may_come(struct node *n, const struct peer_id *id, const struct path *path);
 /** Ends the sessions of those who have to go. */
 void member_make_room(struct node *n);
 /** Where a peer may answer over TCP, for struct tcp_roads; `node` is a struct node. */

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "gateway/node/members.h"
 #include "tests/sim/sim_story.h"
 
 #define GUESTS 60
@@ -109,12 +111,64 @@ static void a_crowd_of_one_place_makes_room_for_others(void **state)
     sim_gateway_deinit(&relay);
 }
 
+static bool only_relay_reaches_alice(void *alice, const struct addr *from, const struct addr *to)
+{
+    const struct sim_host *host = &((const struct sim_gateway *)alice)->host;
+    const bool from_her = sim_interface_of(host, from), to_her = sim_interface_of(host, to);
+    struct addr relay;
+
+    assert_int_equal(addr_parse(&relay, "203.0.113.50:4433"), 0);
+    return from_her != to_her && !addr_same_ip(from_her ? to : from, &relay);
+}
+
+static bool may_come(const struct sim_gateway *to, enum path_kind kind)
+{
+    const struct peer_id id = {{99}};
+    struct path path = {.kind = kind, .via = 999, .remote = path_synthetic(kind, 999)};
+    return member_may_come(to->node, &id, &path);
+}
+
+static void those_who_come_through_relays_are_one_place(void **state)
+{
+    struct sim_story *s = *state;
+    struct sim_gateway relay, crowd[5];
+    char id[PEER_ID_TEXT_LEN + 1], text[PEER_RELAY_MAX + 1];
+
+    sim_gateway_stop(&s->alice);
+    sim_gateway_init(&relay, &s->world, "relay", 50, INTERNET, "203.0.113.50/24");
+    relay.options.relay_serve = RELAY_SERVE_OPEN;
+    sim_gateway_start(&relay);
+    (void)snprintf(text, sizeof(text), "%s@203.0.113.50:4433", peer_id_print(&relay.keys.id, id));
+    memcpy(s->alice.options.relay_use[0], text, sizeof(text));
+    s->alice.options.max_peers = 8;
+    s->world.cut = only_relay_reaches_alice;
+    s->world.cut_arg = &s->alice;
+    sim_gateway_start(&s->alice);
+    sim_story_wait(s, SEC(2));
+    for (unsigned i = 0; i < 5; i++) { /* with the relay there are six: no place is left */
+        char address[32];
+        snprintf(address, sizeof(address), "203.0.113.%u/24", 100 + i);
+        sim_gateway_init(&crowd[i], &s->world, "stranger", (uint8_t)(100 + i), INTERNET, address);
+        sim_gateway_start(&crowd[i]);
+        sim_gateway_knows(&crowd[i], &s->alice, "alice", NULL);
+        struct known_peer *alice = registry_peer(crowd[i].registry, &s->alice.keys.id);
+        memcpy(alice->relay[0], text, sizeof(text));
+        sim_gateway_must_connect(&crowd[i], &s->alice, SEC(10));
+    }
+    assert_false(may_come(&s->alice, PATH_RELAY));
+    assert_true(may_come(&s->alice, PATH_UDP));
+    for (unsigned i = 0; i < 5; i++)
+        sim_gateway_deinit(&crowd[i]);
+    sim_gateway_deinit(&relay);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SIM_STORY(serves_sixty_peers_at_once),
         SIM_STORY(keeps_places_for_peers_with_a_name),
         SIM_STORY(a_crowd_of_one_place_makes_room_for_others),
+        SIM_STORY(those_who_come_through_relays_are_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
