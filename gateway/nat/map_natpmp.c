@@ -21,7 +21,6 @@ void map_natpmp_init(struct map_natpmp *m, uint16_t port)
 void map_natpmp_ask(struct map_natpmp *m, instant now, uint32_t lifetime_s)
 {
     m->mapping.state = MAPPING_ASKING;
-    m->restarted = false;
     m->lifetime_s = lifetime_s;
     m->sent = 0;
     m->due = now;
@@ -86,8 +85,8 @@ static int take_address(struct map_natpmp *m, instant now, const uint8_t *pkt, s
     if (err < 0)
         return err;
     (void)read_be32(&r);
-    if (map_epoch_take(&m->epoch, MAP_EPOCH_NATPMP, read_be32(&r), now))
-        m->restarted = true;
+    /* A router that has forgotten the mapping is asked for it in a moment. */
+    (void)map_epoch_take(&m->epoch, MAP_EPOCH_NATPMP, read_be32(&r), now);
     if (m->probe.state == NATPMP_REFUSED)
         return refuse(m, m->probe.result);
     m->due = now;
@@ -111,8 +110,7 @@ static int take_port(struct map_natpmp *m, instant now, const uint8_t *pkt, size
     uint32_t lifetime_s = read_be32(&r);
     if (r.failed || internal != m->port)
         return -EBADMSG;
-    if (map_epoch_take(&m->epoch, MAP_EPOCH_NATPMP, epoch_s, now))
-        m->restarted = true;
+    (void)map_epoch_take(&m->epoch, MAP_EPOCH_NATPMP, epoch_s, now);
     if (m->lifetime_s == 0) {
         settle(m, MAPPING_DELETED);
         return 0;

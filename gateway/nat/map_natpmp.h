@@ -14,7 +14,6 @@
 struct map_natpmp {
     struct mapping mapping;
     struct map_epoch epoch;
-    bool restarted; /* the last answer told that the router had forgotten its mappings */
     struct natpmp_probe probe;
     uint16_t port;       /* inside */
     uint32_t lifetime_s; /* asked for; 0: delete */

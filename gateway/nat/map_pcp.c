@@ -32,7 +32,6 @@ void map_pcp_init(struct map_pcp *p, const struct addr *local,
 void map_pcp_ask(struct map_pcp *p, instant now, uint32_t lifetime_s)
 {
     p->mapping.state = MAPPING_ASKING;
-    p->restarted = false;
     p->lifetime_s = lifetime_s;
     p->sent = 0;
     p->due = now;
@@ -193,7 +192,8 @@ static int input(void *self, instant now, const uint8_t *pkt, size_t len)
         return refuse(p, MAP_PCP_UNSUPPORTED_VERSION);
     if (!head || !read_mapping(&r, &a) || !is_ours(p, &a))
         return -EBADMSG;
-    p->restarted = map_epoch_take(&p->epoch, MAP_EPOCH_PCP, a.epoch_s, now);
+    /* A router that has forgotten the mapping makes it anew with this very answer. */
+    (void)map_epoch_take(&p->epoch, MAP_EPOCH_PCP, a.epoch_s, now);
     return a.result != 0 ? refuse(p, a.result) : grant(p, &a);
 }
 

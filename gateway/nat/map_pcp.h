@@ -23,7 +23,6 @@ enum { MAP_PCP_UNSUPPORTED_VERSION = 1, MAP_PCP_NOT_AUTHORIZED = 2, MAP_PCP_ADDR
 struct map_pcp {
     struct mapping mapping;
     struct map_epoch epoch;
-    bool restarted;    /* the last answer told that the router had forgotten its mappings */
     struct addr local; /* where the mapping leads: our address, as the router sees it */
     uint8_t nonce[MAP_PCP_NONCE_LEN]; /* whose mapping it is: the same for its whole life */
     uint32_t lifetime_s;              /* asked for; 0: delete */

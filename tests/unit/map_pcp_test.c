@@ -214,7 +214,7 @@ static void does_not_take_what_leads_nowhere(void **state)
     assert_int_equal(p.mapping.state, MAPPING_REFUSED);
 }
 
-static void hears_of_a_restart_in_answers_and_announcements(void **state)
+static void measures_announcements_by_the_last_answer(void **state)
 {
     (void)state;
     uint8_t announcement[24] = {2, 0x80, [8] = 0, 0, 0, 3};
@@ -232,7 +232,10 @@ static void hears_of_a_restart_in_answers_and_announcements(void **state)
     memcpy(again, ANSWER, sizeof(again));
     memset(again + 8, 0, 4);
     assert_int_equal(ops->input(&p, SEC(60), again, sizeof(again)), 0);
-    assert_true(p.restarted);
+    announcement[11] = 2; /* it counts on from that answer, and then begins anew */
+    assert_false(map_pcp_announced(&p, SEC(62), announcement, sizeof(announcement)));
+    announcement[11] = 0;
+    assert_true(map_pcp_announced(&p, SEC(70), announcement, sizeof(announcement)));
 }
 
 int main(void)
@@ -250,7 +253,7 @@ int main(void)
         cmocka_unit_test(keeps_the_code_of_a_refusal),
         cmocka_unit_test(understands_a_router_that_has_another_version),
         cmocka_unit_test(does_not_take_what_leads_nowhere),
-        cmocka_unit_test(hears_of_a_restart_in_answers_and_announcements),
+        cmocka_unit_test(measures_announcements_by_the_last_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
