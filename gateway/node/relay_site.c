@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/bytes.h"
 #include "gateway/base/log.h"
 #include "gateway/base/map.h"
 #include "gateway/base/text.h"
+#include "gateway/punch/attempt.h"
 
 #define PLACES_MAX     64
 #define LOOK_UP_AGAIN  SEC(300)
@@ -63,18 +65,22 @@ static bool make_room(const struct list *places)
     return oldest != NULL;
 }
 
-static bool is_in(const struct addr *a, const char *const *prefixes)
+/* The last address of an IPv4 network is everybody in it (RFC 919 §7). */
+static bool is_everybody(const struct addr_prefix *net, const struct addr *a)
 {
-    struct addr_prefix prefix;
+    size_t len;
+    const uint8_t *ip = addr_ip(a, &len);
+    struct reader r = reader_over(ip, len);
 
-    for (; *prefixes; prefixes++)
-        if (addr_prefix_parse(&prefix, *prefixes) == 0 && addr_prefix_contains(&prefix, a))
-            return true;
-    return false;
+    if (len != 4 || net->bits >= 31 || !addr_prefix_contains(net, a))
+        return false;
+    uint32_t hosts = UINT32_MAX >> net->bits;
+    return (read_be32(&r) & hosts) == hosts;
 }
 
-/* Is this an address of a network that one of our interfaces is in, and none of our own? */
-static bool is_neighbour(struct env *env, const struct addr *a, bool *own)
+/* Is this an address of a network that one of our interfaces is in? `*not_one` is set if it is
+ * ours, or of everybody there. */
+static bool is_neighbour(struct env *env, const struct addr *a, bool *not_one)
 {
     struct interface list[INTERFACES_MAX];
     int count = env_interfaces(env, list, INTERFACES_MAX);
@@ -83,7 +89,7 @@ static bool is_neighbour(struct env *env, const struct addr *a, bool *own)
     for (int i = 0; i < count; i++) {
         const struct addr_prefix net = {.addr = list[i].addr, .bits = list[i].prefix_bits};
         near = near || (!list[i].loopback && addr_prefix_contains(&net, a));
-        *own = *own || addr_same_ip(&list[i].addr, a);
+        *not_one = *not_one || addr_same_ip(&list[i].addr, a) || is_everybody(&net, a);
     }
     return near;
 }
@@ -91,18 +97,14 @@ static bool is_neighbour(struct env *env, const struct addr *a, bool *own)
 /* What a peer has named must not make us knock at doors in this machine or somebody's network. */
 static bool is_harmless(struct env *env, const struct addr *named)
 {
-    static const char *const PRIVATE[] = {"10.0.0.0/8",    "172.16.0.0/12", "192.168.0.0/16",
-                                          "100.64.0.0/10", "fc00::/7",      NULL};
-    static const char *const NOBODY[] = {"0.0.0.0/8", "127.0.0.0/8", "240.0.0.0/4", "64:ff9b::/96",
-                                         "2002::/16", "2001::/32",   "::/96",       NULL};
-    const struct addr a = addr_unmapped(*named);
+    struct addr a = addr_unmapped(*named);
     uint16_t port = addr_port(&a);
-    bool own = false, near = is_neighbour(env, &a, &own);
+    bool not_one = false, near = is_neighbour(env, &a, &not_one);
 
-    if (own || addr_is_loopback(&a) || addr_is_unspecified(&a) || addr_is_multicast(&a) ||
-        addr_is_link_local(&a) || is_in(&a, NOBODY) || (port < 1024 && port != 443))
+    if (not_one || (port < 1024 && port != TLS_PORT))
         return false;
-    return near || !is_in(&a, PRIVATE);
+    addr_set_port(&a, UINT16_MAX); /* what is left to judge is the IP address */
+    return punch_may_probe(&a, NULL, 0, near);
 }
 
 /* What is still being dialled is not dialled anew. */

@@ -472,9 +472,9 @@ static void sees_no_relay_elsewhere(void *arg, const struct addr *from, const st
 static void a_relay_that_a_peer_names_in_somebodys_network_is_not_dialled(void **state)
 {
     static const char *const PLACES[] = {
-        "127.0.0.1:4433",  "192.168.7.1:4433",  "10.0.0.1:4433",
-        "100.64.0.9:4433", "198.51.100.2:4433", "192.0.2.66:53",
-        "[::1]:4433",      "[fd00::1]:4433",    "evil.example:4433"};
+        "127.0.0.1:4433",    "192.168.7.1:4433",    "10.0.0.1:4433",     "100.64.0.9:4433",
+        "198.51.100.2:4433", "198.51.100.255:4433", "192.0.2.66:53",     "255.255.255.255:4433",
+        "[::1]:4433",        "[fd00::1]:4433",      "[64:ff9b::1]:4433", "evil.example:4433"};
     struct stage *s = *state;
     struct known_peer *p = registry_peer(s->bob.registry, &s->alice.keys.id);
     char id[PEER_ID_TEXT_LEN + 1];
