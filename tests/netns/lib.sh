@@ -299,5 +299,22 @@ port_of() {
   shift
   ov "$host" open "$@" | cut -f 2 | head -n 1 | sed 's/.*://'
 }
+# shares_files HOST BYTES TEXT: as `web`, /page, which is TEXT, and /file of random BYTES, whose
+# SHA-256 is in $SUM; as `big`, a stream of 100 MiB.
+shares_files() {
+  serve "$1" 7401 source 104857600
+  mkdir "$T/www"
+  head -c "$2" /dev/urandom >"$T/www/file"
+  echo "$3" >"$T/www/page"
+  SUM=$(sha256sum <"$T/www/file" | cut -d ' ' -f 1)
+  server "$1" www "$PYTHON" -m http.server -b 127.0.0.1 -d "$T/www" 7402
+  within 10 listening "$1" 7402 || die "no web server"
+  ov "$1" share 7401 --as big --public >/dev/null
+  ov "$1" share 7402 --as web --public >/dev/null
+}
+# fetched HOST PORT: the SHA-256 of /file, as it comes.
+fetched() {
+  on "$1" curl -s --max-time 60 "http://127.0.0.1:$2/file" | sha256sum | cut -d ' ' -f 1
+}
 # Resident KiB of a gateway.
 rss_kib() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$(pid_of "$1")/status"; }

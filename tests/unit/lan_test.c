@@ -218,6 +218,17 @@ static void run(instant span)
     now = end_of;
 }
 
+/* 0 and 1 know each other; 0 is there for so long before 1 comes, 0: both come at once. */
+static void a_contact_comes_after(instant span)
+{
+    knows(0, 1);
+    knows(1, 0);
+    plug_in(0);
+    if (span > 0)
+        run(span);
+    plug_in(1);
+}
+
 /* How often gateway i found `other`, and that it was right about where. */
 static unsigned found(unsigned i, unsigned other, enum lan_found how)
 {
@@ -237,10 +248,7 @@ static unsigned found(unsigned i, unsigned other, enum lan_found how)
 static void two_contacts_find_each_other_at_once(void **state)
 {
     (void)state;
-    knows(0, 1);
-    knows(1, 0);
-    plug_in(0);
-    plug_in(1);
+    a_contact_comes_after(0);
     run(MSEC(1));
     assert_true(found(0, 1, LAN_FOUND_CONTACT) > 0);
     assert_true(found(1, 0, LAN_FOUND_CONTACT) > 0);
@@ -263,11 +271,7 @@ static void a_newcomer_is_answered_at_once(void **state)
 static void an_answer_is_not_answered(void **state)
 {
     (void)state;
-    knows(0, 1);
-    knows(1, 0);
-    plug_in(0);
-    run(SEC(50));
-    plug_in(1);
+    a_contact_comes_after(SEC(50));
     run(MSEC(1));
     /* The newcomer's beacon is answered, and that is the end of it. */
     assert_int_equal(g[0].sent_unicast, 1);
@@ -277,11 +281,7 @@ static void an_answer_is_not_answered(void **state)
 static void a_contact_is_answered_once_a_second_however_often_it_asks(void **state)
 {
     (void)state;
-    knows(0, 1);
-    knows(1, 0);
-    plug_in(0);
-    run(SEC(50));
-    plug_in(1);
+    a_contact_comes_after(SEC(50));
     run(SEC(10));
     unsigned before = g[0].sent_unicast;
     for (unsigned i = 0; i < 8; i++) { /* each begins a burst of beacons that want an answer */
@@ -383,10 +383,7 @@ static void a_contact_that_does_not_know_us_finds_nothing(void **state)
 static void no_byte_on_the_wire_tells_who_we_are(void **state)
 {
     (void)state;
-    knows(0, 1);
-    knows(1, 0);
-    plug_in(0);
-    plug_in(1);
+    a_contact_comes_after(0);
     plug_in(2);
     lan_ask(g[2].lan, now, &g[1].keys.id);
     run(SEC(120));
@@ -451,10 +448,7 @@ static void networks_of_another_name_are_not_heard(void **state)
     (void)state;
     lan_free(g[1].lan);
     g[1].lan = new_lan(1, false, "another");
-    knows(0, 1);
-    knows(1, 0);
-    plug_in(0);
-    plug_in(1);
+    a_contact_comes_after(0);
     lan_ask(g[0].lan, now, &g[1].keys.id);
     run(SEC(60));
     assert_int_equal(g[0].found_count + g[1].found_count, 0);
@@ -463,10 +457,7 @@ static void networks_of_another_name_are_not_heard(void **state)
 static void a_new_address_is_told_after_a_network_change(void **state)
 {
     (void)state;
-    knows(0, 1);
-    knows(1, 0);
-    plug_in(0);
-    plug_in(1);
+    a_contact_comes_after(0);
     run(SEC(40));
     g[0].iface[0] = v4_on(2, "192.168.1.77", "192.168.1.255");
     plug_in(0);
