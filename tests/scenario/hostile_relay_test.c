@@ -13,133 +13,33 @@
 #include "gateway/wire/punch_message.h"
 #include "gateway/wire/reach_message.h"
 #include "gateway/wire/tcp_open_message.h"
-#include "tests/sim/sim_gateway.h"
-#include "tests/sim/sim_program.h"
+#include "tests/sim/sim_relay_story.h"
 #include "tests/support/random.h"
 
 #define VICTIM "203.0.113.77"
 
-/* alice shares an echo and is reached through `home` and `spare`; bob knows her and both relays;
- * nothing passes between the two of them directly. */
-struct stage {
-    struct sim_world world;
-    struct sim_gateway alice, bob, carol, home, spare;
-    struct sim_echo echo;
-    struct sim_caller caller;
-    struct addr watched;
-    uint64_t bytes;     /* of what alice sends */
-    unsigned at_victim; /* packets to the address that is watched */
-    unsigned saves;     /* of bob's registry */
-    uint64_t chance;
-};
-
-static bool is_of(const struct sim_gateway *g, const struct addr *a)
-{
-    return sim_interface_of(&g->host, a) != NULL;
-}
-
-static bool cut(void *arg, const struct addr *from, const struct addr *to)
-{
-    const struct stage *s = arg;
-    return (is_of(&s->alice, from) && is_of(&s->bob, to)) ||
-           (is_of(&s->bob, from) && is_of(&s->alice, to));
-}
-
-static void on_passing(void *arg, const struct addr *from, const struct addr *to,
-                       const uint8_t *data, size_t len)
-{
-    struct stage *s = arg;
-    (void)data;
-    s->bytes += is_of(&s->alice, from) ? len : 0;
-    s->at_victim += addr_same_ip(to, &s->watched);
-}
-
-static void relay_text(const struct peer_id *relay, const char *host, char *out)
-{
-    char id[PEER_ID_TEXT_LEN + 1];
-    (void)snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(relay, id), host);
-}
-
-static void add(struct stage *s, struct sim_gateway *g, const char *name, uint8_t number,
-                const char *address)
-{
-    const struct sim_link line = {.delay = MSEC(5)};
-    sim_gateway_init(g, &s->world, name, number, INTERNET, address);
-    sim_host_links(&g->host, &line);
-}
-
-static void knows_alice_by_relays(struct stage *s)
-{
-    struct known_peer *p;
-    sim_gateway_knows(&s->bob, &s->alice, "alice", NULL);
-    p = registry_peer(s->bob.registry, &s->alice.keys.id);
-    relay_text(&s->home.keys.id, "203.0.113.4:4433", p->relay[0]);
-    relay_text(&s->spare.keys.id, "203.0.113.5:4433", p->relay[1]);
-}
+static uint64_t chance;
 
 static int begin(void **state)
 {
-    static struct stage stage;
-    struct stage *s = &stage;
-    memset(s, 0, sizeof(*s));
-    sim_world_init(&s->world, 0);
-    s->chance = s->world.seed;
-    s->world.cut = cut;
-    s->world.tap = on_passing;
-    s->world.cut_arg = s->world.tap_arg = s;
+    int err = sim_relay_story_begin(state);
+    struct sim_relay_story *s = *state;
+    chance = s->world.seed;
     assert_int_equal(addr_parse(&s->watched, VICTIM ":4433"), 0);
-    add(s, &s->alice, "alice", 1, "192.0.2.1/24");
-    add(s, &s->bob, "bob", 2, "198.51.100.2/24");
-    add(s, &s->carol, "carol", 3, "203.0.113.3/24");
-    add(s, &s->home, "home", 4, "203.0.113.4/24");
-    add(s, &s->spare, "spare", 5, "203.0.113.5/24");
-    s->home.options.relay_serve = s->spare.options.relay_serve = RELAY_SERVE_OPEN;
-    relay_text(&s->home.keys.id, "203.0.113.4:4433", s->alice.options.relay_use[0]);
-    relay_text(&s->spare.keys.id, "203.0.113.5:4433", s->alice.options.relay_use[1]);
-    sim_echo_init(&s->echo, &s->alice.host.env, "127.0.0.1:7000");
-    sim_gateway_start(&s->home);
-    sim_gateway_start(&s->spare);
-    sim_gateway_start(&s->alice);
-    sim_gateway_start(&s->bob);
-    sim_gateway_shares(&s->alice, "echo", SERVICE_BOTH, 7, "127.0.0.1:7000");
-    sim_gateway_knows(&s->alice, &s->bob, "bob", NULL);
-    knows_alice_by_relays(s);
-    *state = s;
-    return 0;
+    sim_relay_knows(&s->bob, &s->alice, 1, &s->spare, "spare.example");
+    return err;
 }
 
-static int end(void **state)
+static void connects(struct sim_relay_story *s)
 {
-    struct stage *s = *state;
-    sim_caller_deinit(&s->caller);
-    sim_echo_deinit(&s->echo);
-    sim_gateway_deinit(&s->carol);
-    sim_gateway_deinit(&s->bob);
-    sim_gateway_deinit(&s->alice);
-    sim_gateway_deinit(&s->home);
-    sim_gateway_deinit(&s->spare);
-    sim_world_deinit(&s->world);
-    return 0;
+    sim_relay_story_connect(s);
+    sim_relay_story_wait(s, SEC(6)); /* and the spare is ready */
 }
 
-static void passes(struct stage *s, instant span)
+static void a_call_ends_well(struct sim_relay_story *s, instant span)
 {
-    (void)sim_world_run(&s->world, span, NULL, NULL);
-}
-
-static void connects(struct stage *s)
-{
-    passes(s, SEC(2)); /* alice registers */
-    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
-    passes(s, SEC(6)); /* and the spare is ready */
-}
-
-static void a_call_ends_well(struct stage *s, instant span)
-{
-    struct addr port = sim_gateway_opens(&s->bob, &s->alice, "echo", SERVICE_TCP);
-    sim_caller_start(&s->caller, &s->bob.host.env, &port, 100000);
-    assert_true(sim_world_run(&s->world, span, sim_caller_over, &s->caller));
-    assert_true(sim_caller_is_right(&s->caller));
+    sim_relay_story_call(s, 100000);
+    sim_relay_story_call_ends_well(s, span);
     sim_caller_deinit(&s->caller);
 }
 
@@ -174,111 +74,111 @@ static void says_called(const struct sim_gateway *from, const struct sim_gateway
 }
 
 /* Anything of types 16 to 63, most of it about circuits and rounds that there may be. */
-static void babbles(struct stage *s, const struct sim_gateway *from, const struct sim_gateway *to)
+static void babbles(struct sim_relay_story *s, const struct sim_gateway *from,
+                    const struct sim_gateway *to)
 {
     uint8_t body[300];
     struct message_part part = {
-        .type = (uint8_t)(16 + random_below(&s->chance, random_below(&s->chance, 3) ? 9 : 48)),
+        .type = (uint8_t)(16 + random_below(&chance, random_below(&chance, 3) ? 9 : 48)),
         .data = body,
-        .len = random_below(&s->chance, sizeof(body)),
+        .len = random_below(&chance, sizeof(body)),
     };
-    random_fill(&s->chance, body, sizeof(body));
-    if (random_below(&s->chance, 2)) { /* small numbers, and names of peers */
+    random_fill(&chance, body, sizeof(body));
+    if (random_below(&chance, 2)) { /* small numbers, and names of peers */
         memset(body, 0, 8);
-        body[3] = (uint8_t)random_below(&s->chance, 8);
-        body[random_below(&s->chance, 8)] = (uint8_t)random_below(&s->chance, 6);
-        memcpy(body + 4 + 8 * random_below(&s->chance, 2), s->bob.keys.id.key, PEER_ID_LEN);
-        part.len = 4 + 8 * random_below(&s->chance, 2) + PEER_ID_LEN;
+        body[3] = (uint8_t)random_below(&chance, 8);
+        body[random_below(&chance, 8)] = (uint8_t)random_below(&chance, 6);
+        memcpy(body + 4 + 8 * random_below(&chance, 2), s->bob.keys.id.key, PEER_ID_LEN);
+        part.len = 4 + 8 * random_below(&chance, 2) + PEER_ID_LEN;
     }
     if (conn_to(from, to))
         peer_tell_part(conn_to(from, to), &part);
 }
 
-static struct addr some_address(struct stage *s)
+static struct addr some_address(void)
 {
     static const char *const ANY[] = {
         "203.0.113.77:5000", "203.0.113.77:53",  "192.0.2.1:4433",     "198.51.100.2:4433",
         "203.0.113.4:4433",  "203.0.113.5:4433", "127.0.0.1:7000",     "[2001:db8::1]:5000",
         "192.168.1.1:50000", "224.0.0.1:5000",   "203.0.113.200:9999", "203.0.113.4:3478"};
     struct addr a;
-    size_t at = random_below(&s->chance, sizeof(ANY) / sizeof(ANY[0]));
+    size_t at = random_below(&chance, sizeof(ANY) / sizeof(ANY[0]));
     assert_int_equal(addr_parse(&a, ANY[at]), 0);
     return a;
 }
 
 /* Well-formed words about rounds that may be under way. */
-static void talks_of_rounds(struct stage *s, const struct sim_gateway *from,
-                            const struct sim_gateway *to)
+static void talks_of_rounds(const struct sim_gateway *from, const struct sim_gateway *to)
 {
     uint8_t out[PUNCH_MESSAGE_MAX];
     struct punch_message m = {
-        .type = (enum punch_message_type)(PUNCH_PUNCH + random_below(&s->chance, 3)),
-        .round = (uint16_t)random_below(&s->chance, 6),
-        .flags = (uint8_t)random_below(&s->chance, 4),
-        .result = (enum punch_result)random_below(&s->chance, PUNCH_RESULTS),
-        .facts = {.class = (enum nat_class)random_below(&s->chance, 8),
-                  .delta = (int16_t)random_below(&s->chance, 5),
-                  .span = (uint16_t)random_below(&s->chance, 600),
-                  .last_port = (uint16_t)random_below(&s->chance, 65536)},
-        .candidates = random_below(&s->chance, CANDIDATES_MAX),
+        .type = (enum punch_message_type)(PUNCH_PUNCH + random_below(&chance, 3)),
+        .round = (uint16_t)random_below(&chance, 6),
+        .flags = (uint8_t)random_below(&chance, 4),
+        .result = (enum punch_result)random_below(&chance, PUNCH_RESULTS),
+        .facts = {.class = (enum nat_class)random_below(&chance, 8),
+                  .delta = (int16_t)random_below(&chance, 5),
+                  .span = (uint16_t)random_below(&chance, 600),
+                  .last_port = (uint16_t)random_below(&chance, 65536)},
+        .candidates = random_below(&chance, CANDIDATES_MAX),
     };
     for (size_t i = 0; i < m.candidates; i++)
-        m.candidate[i] = (struct candidate){
-            .type = (enum candidate_type)random_below(&s->chance, 6), .addr = some_address(s)};
+        m.candidate[i] = (struct candidate){.type = (enum candidate_type)random_below(&chance, 6),
+                                            .addr = some_address()};
     const struct message_part part = punch_message_write(&m, out);
     if (conn_to(from, to))
         peer_tell_part(conn_to(from, to), &part);
 }
 
 /* And about where to dial. */
-static void talks_of_doors(struct stage *s, const struct sim_gateway *from,
-                           const struct sim_gateway *to)
+static void talks_of_doors(const struct sim_gateway *from, const struct sim_gateway *to)
 {
     uint8_t out[REACH_MESSAGE_MAX], place[TCP_OPEN_MESSAGE_MAX];
-    const struct addr a = some_address(s);
+    const struct addr a = some_address();
     struct reach_message m = {
-        .type = random_below(&s->chance, 2) ? REACH_DIAL_BACK : REACH_DIALLED_BACK,
-        .port = (uint16_t)random_below(&s->chance, 65536),
-        .status = (enum reach_status)random_below(&s->chance, REACH_STATUS_COUNT),
+        .type = random_below(&chance, 2) ? REACH_DIAL_BACK : REACH_DIALLED_BACK,
+        .port = (uint16_t)random_below(&chance, 65536),
+        .status = (enum reach_status)random_below(&chance, REACH_STATUS_COUNT),
     };
     const struct message_part reach = reach_message_write(&m, out);
     const struct message_part tcp = tcp_open_message_write(&a, place);
     if (conn_to(from, to))
-        peer_tell_part(conn_to(from, to), random_below(&s->chance, 2) ? &reach : &tcp);
+        peer_tell_part(conn_to(from, to), random_below(&chance, 2) ? &reach : &tcp);
 }
 
-static void talks(struct stage *s, const struct sim_gateway *from, const struct sim_gateway *to)
+static void talks(struct sim_relay_story *s, const struct sim_gateway *from,
+                  const struct sim_gateway *to)
 {
     babbles(s, from, to);
-    talks_of_rounds(s, from, to);
-    talks_of_doors(s, from, to);
+    talks_of_rounds(from, to);
+    talks_of_doors(from, to);
 }
 
 /* ---- the sentences ---- */
 
 static void a_peer_that_is_no_relay_of_ours_does_not_say_who_calls(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
     unsigned before = circuits(&s->alice);
     for (uint32_t i = 0; i < 2000; i++) {
         says_called(&s->bob, &s->alice, &s->bob, 1000 + i);
         if (i % 20 == 0)
-            passes(s, MSEC(20));
+            sim_relay_story_wait(s, MSEC(20));
     }
-    passes(s, SEC(1));
+    sim_relay_story_wait(s, SEC(1));
     assert_int_equal(circuits(&s->alice), before);
     a_call_ends_well(s, SEC(20));
 }
 
 static void callers_by_the_thousand_leave_room_for_other_relays(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
     for (uint32_t i = 0; i < 3000; i++) {
         says_called(&s->home, &s->alice, &s->bob, 1000 + i);
         if (i % 20 == 0)
-            passes(s, MSEC(20));
+            sim_relay_story_wait(s, MSEC(20));
     }
     assert_in_range(circuits(&s->alice), 1, RELAY_CLIENT_CIRCUITS_OF + 16);
     sim_gateway_crash(&s->home);
@@ -287,27 +187,27 @@ static void callers_by_the_thousand_leave_room_for_other_relays(void **state)
 
 static void a_relay_that_repeats_itself_is_heard_once(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
-    passes(s, SEC(10));
-    s->bytes = 0;
+    sim_relay_story_wait(s, SEC(10));
+    s->of_alice = 0;
     for (unsigned i = 0; i < 2000; i++) {
         const struct relay_message m = {.type = RELAY_REGISTERED,
                                         .status = i % 2 ? RELAY_OK : RELAY_DENIED};
         says(&s->home, &s->alice, &m);
         if (i % 50 == 0)
-            passes(s, MSEC(20));
+            sim_relay_story_wait(s, MSEC(20));
     }
-    passes(s, SEC(1));
-    assert_in_range(s->bytes, 1, 20000); /* acknowledgements, and no word to bob */
+    sim_relay_story_wait(s, SEC(1));
+    assert_in_range(s->of_alice, 1, 20000); /* acknowledgements, and no word to bob */
     a_call_ends_well(s, SEC(20));
 }
 
 static void a_relay_that_ends_every_circuit_is_left_for_the_other(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
-    s->bytes = 0;
+    s->of_alice = 0;
     for (unsigned i = 0; i < 1000; i++) {
         for (uint32_t number = 1; number < 8; number++) {
             const struct relay_message m = {
@@ -315,35 +215,35 @@ static void a_relay_that_ends_every_circuit_is_left_for_the_other(void **state)
             says(&s->home, &s->bob, &m);
             says(&s->home, &s->alice, &m);
         }
-        passes(s, MSEC(20));
+        sim_relay_story_wait(s, MSEC(20));
     }
-    print_message("alice sent %llu bytes in 20 s\n", (unsigned long long)s->bytes);
+    print_message("alice sent %llu bytes in 20 s\n", (unsigned long long)s->of_alice);
     a_call_ends_well(s, SEC(60));
 }
 
 static void a_relay_that_gives_wrong_tags_is_left_for_the_other(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
     for (unsigned i = 0; i < 20; i++) {
         struct relay_message m = {.type = RELAY_RETAG, .frame.circuit = 1 + i};
-        random_fill(&s->chance, m.frame.tag, sizeof(m.frame.tag));
+        random_fill(&chance, m.frame.tag, sizeof(m.frame.tag));
         says(&s->home, &s->bob, &m);
         says(&s->home, &s->alice, &m);
     }
-    passes(s, MSEC(100));
+    sim_relay_story_wait(s, MSEC(100));
     a_call_ends_well(s, SEC(60));
 }
 
 static void whatever_a_relay_says_nobody_falls(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
     for (unsigned i = 0; i < 5000; i++) {
         talks(s, &s->home, &s->alice);
         talks(s, &s->home, &s->bob);
         if (i % 10 == 0)
-            passes(s, MSEC(20));
+            sim_relay_story_wait(s, MSEC(20));
     }
     sim_gateway_stop(&s->home);
     a_call_ends_well(s, SEC(60));
@@ -351,18 +251,18 @@ static void whatever_a_relay_says_nobody_falls(void **state)
 
 static void whatever_a_peer_says_nobody_falls(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     connects(s);
     for (unsigned i = 0; i < 5000; i++) {
         talks(s, &s->bob, &s->alice);
         talks(s, &s->bob, &s->home);
         talks(s, &s->alice, &s->home);
         if (i % 10 == 0)
-            passes(s, MSEC(20));
+            sim_relay_story_wait(s, MSEC(20));
     }
-    passes(s, SEC(60));
-    print_message("%u packets to somebody who has nothing to do with it\n", s->at_victim);
-    assert_in_range(s->at_victim, 0, 3 * 20); /* of three who were told, the openers aside */
+    sim_relay_story_wait(s, SEC(60));
+    print_message("%u packets to somebody who has nothing to do with it\n", s->at_watched);
+    assert_in_range(s->at_watched, 0, 3 * 20); /* of three who were told, the openers aside */
     sim_gateway_stop(&s->bob);
     sim_gateway_start(&s->bob);
     a_call_ends_well(s, SEC(60));
@@ -370,86 +270,86 @@ static void whatever_a_peer_says_nobody_falls(void **state)
 
 static void everybody_may_stop_in_the_middle_of_it(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     struct sim_gateway *g[] = {&s->alice, &s->home, &s->bob, &s->spare};
     connects(s);
     for (unsigned i = 0; i < 60; i++) {
-        struct sim_gateway *one = g[random_below(&s->chance, 4)];
+        struct sim_gateway *one = g[random_below(&chance, 4)];
         for (unsigned k = 0; k < 10; k++) {
             talks(s, &s->home, &s->alice);
             talks(s, &s->spare, &s->bob);
             talks(s, &s->bob, &s->alice);
         }
-        passes(s, MSEC(random_below(&s->chance, 3000)));
-        if (random_below(&s->chance, 2))
+        sim_relay_story_wait(s, MSEC(random_below(&chance, 3000)));
+        if (random_below(&chance, 2))
             sim_gateway_stop(one);
         else
             sim_gateway_crash(one);
-        passes(s, MSEC(random_below(&s->chance, 500)));
+        sim_relay_story_wait(s, MSEC(random_below(&chance, 500)));
         sim_gateway_start(one);
     }
-    passes(s, SEC(90));
+    sim_relay_story_wait(s, SEC(90));
     a_call_ends_well(s, SEC(60));
 }
 
 /* ---- relays that peers name ---- */
 
-static void names_a_relay(struct stage *s, const char *host)
+static void names_a_relay(struct sim_relay_story *s, const char *host)
 {
     struct relay_message m = {.type = RELAY_RELAYS, .place_count = 1};
-    random_fill(&s->chance, m.place[0].id, sizeof(m.place[0].id));
+    random_fill(&chance, m.place[0].id, sizeof(m.place[0].id));
     (void)snprintf(m.place[0].host, sizeof(m.place[0].host), "%s", host);
     says(&s->alice, &s->bob, &m);
 }
 
 static void who_is_said_to_be_a_relay_gets_few_packets(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     struct sim_host host;
     sim_host_init(&host, &s->world, "victim");
     (void)sim_host_join(&host, INTERNET, VICTIM "/24");
     connects(s);
     for (unsigned i = 0; i < 240; i++) {
         names_a_relay(s, VICTIM ":4433");
-        passes(s, SEC(5));
+        sim_relay_story_wait(s, SEC(5));
     }
-    print_message("%u packets in 20 minutes\n", s->at_victim);
-    assert_in_range(s->at_victim, 1, 150);
+    print_message("%u packets in 20 minutes\n", s->at_watched);
+    assert_in_range(s->at_watched, 1, 150);
     sim_host_deinit(&host);
     a_call_ends_well(s, SEC(60));
 }
 
-static struct stage *saving;
+static unsigned saves; /* of bob's registry */
 
 static int count_save(struct env *env, const char *name, const uint8_t *data, size_t len)
 {
     (void)env;
     (void)data;
     (void)len;
-    saving->saves += strcmp(name, "registry.json") == 0;
+    saves += strcmp(name, "registry.json") == 0;
     return 0;
 }
 
 static void a_peer_that_names_others_without_end_does_not_keep_the_disk_busy(void **state)
 {
-    struct stage *s = *state;
+    struct sim_relay_story *s = *state;
     struct env_ops ops = *s->bob.host.env.ops;
     const struct env_ops *usual = s->bob.host.env.ops;
     connects(s);
-    saving = s;
+    saves = 0;
     ops.save = count_save;
     s->bob.host.env.ops = &ops;
     for (unsigned i = 0; i < 1000; i++) {
         names_a_relay(s, "192.0.2.200:4433");
-        passes(s, MSEC(20));
+        sim_relay_story_wait(s, MSEC(20));
     }
     s->bob.host.env.ops = usual;
-    assert_in_range(s->saves, 1, 4);
+    assert_in_range(saves, 1, 4);
 }
 
 int main(void)
 {
-#define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, begin, sim_relay_story_end)
     const struct CMUnitTest tests[] = {
         ON_STAGE(a_peer_that_is_no_relay_of_ours_does_not_say_who_calls),
         ON_STAGE(callers_by_the_thousand_leave_room_for_other_relays),
