@@ -246,10 +246,15 @@ bool addr_is_link_local(const struct addr *a)
     return IN_V4(a, 16, 169, 254) || IN_V6(a, 10, 0xfe, 0x80);
 }
 
+bool addr_is_shared(const struct addr *a)
+{
+    return IN_V4(a, 10, 100, 64);
+}
+
 bool addr_is_private(const struct addr *a)
 {
     return IN_V4(a, 8, 10) || IN_V4(a, 12, 172, 16) || IN_V4(a, 16, 192, 168) ||
-           IN_V4(a, 10, 100, 64) || IN_V6(a, 7, 0xfc);
+           addr_is_shared(a) || IN_V6(a, 7, 0xfc);
 }
 
 int addr_prefix_parse(struct addr_prefix *out, const char *text)

@@ -83,6 +83,8 @@ bool addr_is_unspecified(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);
 /** 169.254/16 or fe80::/10. */
 bool addr_is_link_local(const struct addr *a);
+/** RFC 6598 (100.64/10): what providers give to customers who share a public address. */
+bool addr_is_shared(const struct addr *a);
 /** RFC 1918, RFC 6598 (100.64/10) or RFC 4193 (fc00::/7). */
 bool addr_is_private(const struct addr *a);
 

@@ -104,6 +104,18 @@ enum peer_state {
 /** The word for a state, as status, DNS and messages show it: "direct". */
 const char *peer_state_text(enum peer_state state);
 
+/** The last round of punching with a peer. The texts last. */
+struct round_view {
+    unsigned number;          /* as both sides count; 0: there was none, and all else is zero */
+    const char *result;       /* "running", "direct", "lost", "ended", "not begun" */
+    const char *strategy;     /* the last that was tried: "a birthday search"; or NULL */
+    unsigned candidates;      /* addresses that the peer named */
+    unsigned probes, guesses; /* packets sent, and those to guessed ports among them */
+    unsigned answers;         /* packets of the peer that came, authentic */
+    unsigned lost;            /* rounds in a row */
+    instant began, took;
+};
+
 /** A moment of one peer's life. `services` is borrowed until the loop runs again. */
 struct peer_view {
     struct peer_id id;
@@ -119,7 +131,8 @@ struct peer_view {
         const char *over; /* what carries the way to the relay: "udp", "tcp"; NULL: no relay */
     } path;
     const char *why_not_direct; /* NULL when direct */
-    const char *last_error;     /* of the last failed attempt, or NULL */
+    struct round_view round;
+    const char *last_error; /* of the last failed attempt, or NULL */
     uint64_t rx_bytes, tx_bytes;
     uint64_t
         dropped; /* datagrams, or pieces of them, that were too many or too late on this side */
@@ -129,10 +142,28 @@ struct peer_view {
     size_t service_count;
 };
 
+#define RELAY_VIEWS_MAX 8
+
+/** A relay that we know of. */
+struct relay_place_view {
+    struct peer_id id;
+    char host[PEER_RELAY_MAX + 1]; /* HOST:PORT as it was named */
+    bool ours;                     /* a person named it for us; else some peer is reached there */
+    /** "home" (we are reached through it first), "spare", "refused" (it does not let others reach
+     *  us), "connected", "silent", "connecting" or "none". */
+    const char *state;
+    const char *over;   /* "udp", "tcp", "tls"; NULL: no session */
+    struct addr remote; /* or none */
+    instant rtt;        /* 0: not measured */
+    const char *why;    /* it is refused or none; or NULL. Borrowed until the loop runs again */
+};
+
 /** What has to do with relays: those that we use, and the one that we are. */
 struct relay_view {
     char home[PEER_RELAY_MAX + 1]; /* through which we are reached first; empty: none answers */
     unsigned configured;           /* relays that a person named for us */
+    struct relay_place_view place[RELAY_VIEWS_MAX]; /* ours first */
+    size_t places;
     bool serving;                  /* we relay for others, and: */
     unsigned registered, circuits; /* whom, and between how many pairs */
     unsigned clients;              /* connections that have ever asked for something */
@@ -186,11 +217,32 @@ void node_serve(struct node *n, const struct node_server *server, void *arg);
 void node_watch(struct node *n, struct node_watch *w);
 void node_unwatch(struct node_watch *w);
 
+#define NODE_PORT_MAPS_MAX 2 /* IPv4 and IPv6 */
+
 /** What is known of the NAT in front of us. */
 struct node_nat {
     enum nat_class class;
     enum nat_rule mapping, filtering;
     enum nat_answer hairpin;
+    enum nat_answer preserving;     /* are ports kept, inside as outside? */
+    enum nat_answer udp_v4, udp_v6; /* does UDP come back? Not known while nobody was asked */
+    enum nat_answer layered;        /* is there another NAT behind the first router? */
+    enum nat_answer carrier;        /* is it the provider's, that many customers share (CGNAT)? */
+    int delta;                      /* of struct nat_report, as the next four */
+    unsigned span;
+    unsigned opener_ttl;
+    bool opener_measured;
+    instant measured;          /* when; 0: never */
+    struct addr router, local; /* the IPv4 way out, and our address there; or none */
+    struct node_port_map {
+        const char *method; /* "pcp", "natpmp", "upnp" */
+        struct addr router, external;
+        instant renewed;
+        instant expires; /* INSTANT_NEVER: when it is deleted */
+        const char
+            *state; /* "verified", "not verified", "behind another NAT", "does not work ..." */
+    } port_map[NODE_PORT_MAPS_MAX];
+    size_t port_maps;
     enum nat_answer reachable;     /* does what nobody asked for come in, at any public address? */
     struct addr public, public_v6; /* as STUN servers see us; none: not known */
     struct node_nat_server {

@@ -256,6 +256,26 @@ static const char *proof_text(const struct portmap *p)
     return "not verified";
 }
 
+size_t portmap_desk_list(const struct portmap_desk *d,
+                         struct node_port_map out[static NODE_PORT_MAPS_MAX])
+{
+    size_t count = 0;
+
+    for (unsigned i = 0; i < PORTMAP_DESK_MAX; i++) {
+        const struct portmap *p = &d->place[i].map;
+        if (portmap_is_held(p))
+            out[count++] = (struct node_port_map){
+                .method = portmap_method_name(p->method),
+                .router = p->options.router.addr,
+                .external = p->external,
+                .renewed = p->renewed,
+                .expires = p->expires,
+                .state = proof_text(p),
+            };
+    }
+    return count;
+}
+
 /* Returns how many characters it is, which is less than half of NODE_TEXT_MAX. */
 static size_t print_held(const struct portmap *p, instant now, char *out, size_t room)
 {

@@ -15,7 +15,7 @@
 #include "gateway/node/gather.h"
 #include "gateway/node/reach_desk.h"
 
-#define PORTMAP_DESK_MAX 2 /* IPv4 and IPv6 */
+#define PORTMAP_DESK_MAX NODE_PORT_MAPS_MAX
 
 struct portmap_desk_options {
     struct gather *gather;    /* told the addresses that lead to us */
@@ -56,6 +56,9 @@ void portmap_desk_stop(struct portmap_desk *d);
 struct addr portmap_desk_address(const struct portmap_desk *d, bool v6);
 /** Has somebody outside come in by one of them? */
 bool portmap_desk_is_reached(const struct portmap_desk *d);
+/** The ports that our routers lead to us. Returns how many. */
+size_t portmap_desk_list(const struct portmap_desk *d,
+                         struct node_port_map out[static NODE_PORT_MAPS_MAX]);
 /** For `status`: true and "pcp 203.0.113.7:4433, 3412 s left, not verified"; or false and why there
  *  is no mapping: "the router refuses (code 2)". */
 bool portmap_desk_print(const struct portmap_desk *d, char out[static NODE_TEXT_MAX]);

@@ -284,6 +284,15 @@ const char *punch_desk_why(struct punch_desk *d, const struct peer_id *id)
     return e ? effort_why(e, env_now(d->node->env)) : "no direct path has answered yet";
 }
 
+void punch_desk_round(struct punch_desk *d, const struct peer_id *id, struct round_view *out)
+{
+    const struct effort *e = effort_of(d, id);
+
+    *out = (struct round_view){0};
+    if (e)
+        effort_round(e, out);
+}
+
 /* ---- life ---- */
 
 static void on_wake(struct punch_means *means)

@@ -48,5 +48,7 @@ void punch_desk_on_probe(struct punch_desk *d, struct quic_conn *conn, const str
 /** From the endpoint's events: a session is idle no longer. */
 void punch_desk_on_wake(struct punch_desk *d);
 
+/** What the last round with this peer was like; all zero if there was none. */
+void punch_desk_round(struct punch_desk *d, const struct peer_id *id, struct round_view *out);
 /** Why a session with this peer is not direct (yet), for people. Valid until the loop runs. */
 const char *punch_desk_why(struct punch_desk *d, const struct peer_id *id);

@@ -63,6 +63,7 @@ static void end_round(struct effort *e)
         return;
     show(e, 0);
     note_search(e);
+    effort_account(e, "ended");
     punch_round_free(e->running);
     e->running = NULL;
     e->means->running--;
@@ -103,6 +104,7 @@ static void lose(struct effort *e, instant now, const char *why)
     const unsigned last = sizeof(PAUSE) / sizeof(PAUSE[0]) - 1;
     char id[9];
 
+    effort_account(e, e->running ? "lost" : "not begun");
     if (e->direct) {
         effort_rest(e);
         return;
@@ -149,6 +151,7 @@ void effort_became_direct(struct effort *e)
     bool found = e->running != NULL;
     if (found) {
         log_success(e);
+        effort_account(e, "direct");
         effort_tell_end(e->conn, e->round, PUNCH_DIRECT);
     }
     effort_rest(e);
@@ -268,6 +271,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         e->means->searching = e;
     e->plain = hard && !options.guessing && e->searched > 0;
     e->stage = EFFORT_RUNNING;
+    e->accounted = false;
     e->began = now;
     e->trickle = now + TRICKLE;
     e->due = INSTANT_NEVER;
@@ -331,6 +335,7 @@ static void ask(struct effort *e, instant now)
         return;
     }
     e->round++;
+    e->accounted = false;
     e->asked = (struct punch_message){0};
     e->began = now;
     look(e, now);
@@ -361,6 +366,7 @@ static void on_request(struct effort *e, instant now, const struct punch_message
     if (e->direct)
         quic_conn_probe(e->conn);
     e->round = m->round;
+    e->accounted = false;
     e->asked = *m;
     look(e, now);
 }

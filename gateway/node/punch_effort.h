@@ -61,7 +61,9 @@ struct effort {
     size_t told_count;
     struct candidate named[CANDIDATES_MAX]; /* by the peer, in this round */
     size_t named_count;
-    char reason[160]; /* why the last round was lost; "" while there was none */
+    struct round_view last; /* round, as far as it is over */
+    bool accounted;         /* the one that runs is in there */
+    char reason[160];       /* why the last round was lost; "" while there was none */
     char why[224];
 };
 
@@ -87,5 +89,9 @@ void effort_tell_punch(struct effort *e, bool ack);
 void effort_tell_more(struct effort *e);
 /** Tells a peer that there is no such round, or none any more. */
 void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result result);
+/** What the round came to that runs, or was asked for; each is accounted for once. */
+void effort_account(struct effort *e, const char *result);
+/** As punch_desk_round(). */
+void effort_round(const struct effort *e, struct round_view *out);
 /** As punch_desk_why(). */
 const char *effort_why(struct effort *e, instant now);

@@ -145,8 +145,10 @@ void punch_round_run(struct punch_round *r, instant now)
     open_wanted(r);
     for (unsigned i = 0; i < PROBES_PER_RUN && punch_output(r->core, now, &send); i++) {
         if (path_of(r, &send, &path) && may_send(r, now, &send) &&
-            quic_conn_guess(r->at.conn, &send.to, probe) == 0)
+            quic_conn_guess(r->at.conn, &send.to, probe) == 0) {
             hub_send_path(r->at.hub, &path, probe, sizeof(probe), send.ttl);
+            r->sent++;
+        }
         open_wanted(r);
     }
 }
@@ -162,6 +164,7 @@ void punch_round_heard(struct punch_round *r, instant now, const struct path *pa
     if (path->via != 0 && socket == r->sockets)
         return;
     socket = path->via == 0 ? 0 : socket + 1;
+    r->heard++;
     punch_budget_answered(r->at.budget, &path->remote);
     punch_heard(r->core, now, socket, &path->remote);
     if (works)

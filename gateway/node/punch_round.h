@@ -29,6 +29,7 @@ struct punch_round {
     struct punch *core;
     uint32_t via[PUNCH_SOCKETS_MAX]; /* of the core's socket n + 1; 0: it could not be opened */
     unsigned sockets;                /* opened, or tried to */
+    unsigned sent, heard;            /* probes */
 };
 
 /** A socket that was opened to punch with and carries a path of `conn`. */

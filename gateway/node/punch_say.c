@@ -95,6 +95,37 @@ void effort_tell_more(struct effort *e)
 
 /* ---- for people ---- */
 
+static void fill_round(const struct effort *e, const char *result, struct round_view *out)
+{
+    unsigned probes;
+
+    *out = (struct round_view){.number = e->round, .result = result, .began = e->began};
+    if (!e->running)
+        return;
+    out->strategy = punch_trying(e->running->core);
+    out->candidates = (unsigned)e->named_count;
+    out->probes = e->running->sent;
+    punch_counts(e->running->core, &probes, &out->guesses);
+    out->answers = e->running->heard;
+    out->took = env_now(e->means->node->env) - e->began;
+}
+
+void effort_account(struct effort *e, const char *result)
+{
+    if (e->accounted || e->round == 0)
+        return;
+    e->accounted = true;
+    fill_round(e, result, &e->last);
+}
+
+void effort_round(const struct effort *e, struct round_view *out)
+{
+    *out = e->last;
+    if (e->running && !e->accounted)
+        fill_round(e, "running", out);
+    out->lost = e->lost;
+}
+
 const char *effort_why(struct effort *e, instant now)
 {
     unsigned wait_s = e->due > now ? (unsigned)((e->due - now + SEC(1) - 1) / SEC(1)) : 0;

@@ -93,6 +93,7 @@ static void on_registered(void *arg, void *conn, enum relay_status status)
     if (!p || !p->ours || p->asked != conn || p->answered)
         return;
     p->answered = true;
+    p->status = status;
     if (status != RELAY_OK && !p->told)
         log_warn(LOG_RELAY, "relay %s: %s", p->host, relay_status_text(status));
     p->told = status != RELAY_OK;

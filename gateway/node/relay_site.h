@@ -13,6 +13,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/node/desk.h"
+#include "gateway/wire/relay_message.h"
 
 #define RELAY_QUESTS_MAX 64 /* peers that one relay is to be asked for */
 #define RELAY_ADDRS_MAX  4
@@ -36,6 +37,7 @@ struct relay_site {
     bool ours;                     /* a person configured it for us */
     bool named;                    /* a person has named it, for us or for a peer */
     bool told;                     /* of the refusal, in the log */
+    enum relay_status status;      /* its last answer */
     struct quic_conn *asked;       /* we have asked it to let others reach us */
     bool answered;                 /* ... and it has answered */
     instant ask_again;             /* unless it lets them; INSTANT_NEVER: no need */

@@ -353,6 +353,13 @@ void tcp_roads_network_changed(struct tcp_roads *r)
     }
 }
 
+bool tcp_roads_is_tls(const struct tcp_roads *r, const struct path *path)
+{
+    const struct road *road =
+        path->kind == PATH_TCP ? map_find(&r->by_via, &path->via, sizeof(path->via)) : NULL;
+    return road && road->tls;
+}
+
 size_t tcp_roads_listens(const struct tcp_roads *r, struct addr *out, size_t max)
 {
     size_t count = r->doors < max ? r->doors : max;

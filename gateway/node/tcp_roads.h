@@ -82,5 +82,7 @@ void tcp_roads_udp_blocked(struct tcp_roads *r);
 /** Addresses of ours have come or gone. */
 void tcp_roads_network_changed(struct tcp_roads *r);
 
+/** Is the connection of this path TLS? */
+bool tcp_roads_is_tls(const struct tcp_roads *r, const struct path *path);
 /** Where we listen for TCP and TLS: writes up to `max`, returns how many. */
 size_t tcp_roads_listens(const struct tcp_roads *r, struct addr *out, size_t max);

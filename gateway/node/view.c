@@ -91,6 +91,7 @@ static void view(const struct peer_id *id, const struct member *m, const struct 
     if (!m)
         return;
     view_connection(m, out);
+    punch_desk_round(&m->node->punch, id, &out->round);
     out->last_error = m->last_error[0] ? m->last_error : NULL;
     out->services_known = m->services_known;
     out->services = m->services;
@@ -106,25 +107,6 @@ bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
         return false;
     view(id, m, known, out);
     return true;
-}
-
-void node_relay(const struct node *n, struct relay_view *out)
-{
-    struct relay_server_counters c;
-
-    *out = (struct relay_view){.serving = n->relay.server != NULL};
-    relay_desk_home(&n->relay, out->home);
-    while (out->configured < RELAY_USE_MAX && n->options.relay_use[out->configured][0])
-        out->configured++;
-    if (!out->serving)
-        return;
-    relay_server_counters(n->relay.server, &c);
-    out->registered = c.registered;
-    out->circuits = c.circuits;
-    out->clients = c.clients;
-    out->bytes = c.bytes;
-    out->datagrams = c.datagrams;
-    out->dropped = c.over_quota + c.over_full;
 }
 
 size_t node_peers(struct node *n, struct peer_view *out, size_t max)
@@ -146,56 +128,6 @@ size_t node_peers(struct node *n, struct peer_view *out, size_t max)
         count++;
     }
     return count;
-}
-
-/* ---- the NAT ---- */
-
-static void view_servers(const struct stun_result *r, struct node_nat *out)
-{
-    const struct nat_report *report = &r->report;
-
-    for (unsigned i = 0; i < r->server_count; i++)
-        out->server[out->servers++] = (struct node_nat_server){
-            .at = r->server[i],
-            .seen = report->seen[i],
-            .disagrees = report->disagreeing & 1u << i,
-        };
-}
-
-void node_nat(const struct node *n, struct node_nat *out)
-{
-    const struct stun_result *v4 = stun_desk_result(&n->outside.stun, STUN_V4);
-    const struct stun_result *v6 = stun_desk_result(&n->outside.stun, STUN_V6);
-    const struct nat_report *main = v4->at > 0 || v6->at == 0 ? &v4->report : &v6->report;
-
-    *out = (struct node_nat){
-        .class = outside_facts(&n->outside).class,
-        .mapping = main->mapping,
-        .filtering = main->filtering,
-        .hairpin = main->hairpin,
-        .reachable = outside_reachable(&n->outside),
-        .public = v4->report.public,
-        .public_v6 = v6->report.public,
-        .turn = turn_desk_state(&n->turn),
-        .turn_relayed = n->turn.relayed,
-    };
-    if (portmap_desk_is_reached(&n->portmap)) {
-        out->class = NAT_PUBLIC;
-        out->reachable = NAT_YES;
-    }
-    for (size_t i = 0; i < n->outside.addresses; i++)
-        out->address[out->addresses++] = (struct node_nat_address){
-            .kind = n->outside.address[i].type == CANDIDATE_CONFIGURED ? "configured" : "reflexive",
-            .at = n->outside.address[i].addr,
-            .reachable = n->outside.address[i].reachable,
-        };
-    view_servers(v4, out);
-    view_servers(v6, out);
-}
-
-bool node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])
-{
-    return portmap_desk_print(&n->portmap, out);
 }
 
 /* ---- small questions ---- */

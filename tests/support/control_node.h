@@ -79,6 +79,22 @@ void node_relay(const struct node *n, struct relay_view *out)
 {
     (void)n;
     *out = (struct relay_view){.home = "rrr@relay.example:4433", .serving = true, .circuits = 2};
+    out->place[out->places++] = (struct relay_place_view){.host = "relay.example:4433",
+                                                          .ours = true,
+                                                          .state = "home",
+                                                          .over = "udp",
+                                                          .rtt = MSEC(43) + MSEC(1) / 2};
+}
+
+void node_nat(const struct node *n, struct node_nat *out)
+{
+    static const uint8_t OUTER[4] = {100, 64, 3, 4};
+    (void)n;
+    *out = (struct node_nat){.turn = "off"};
+    out->port_map[out->port_maps++] = (struct node_port_map){.method = "upnp",
+                                                             .external = addr_v4(OUTER, 4433),
+                                                             .expires = INSTANT_NEVER,
+                                                             .state = "behind another NAT"};
 }
 
 size_t node_peers(struct node *n, struct peer_view *out, size_t max)

@@ -198,6 +198,20 @@ static void tells_the_classes_apart(void **state)
     }
 }
 
+static void knows_the_range_that_customers_of_a_provider_share(void **state)
+{
+    (void)state;
+    const struct addr first = ip("100.64.0.0"), last = ip("100.127.255.255");
+    const struct addr before = ip("100.63.255.255"), after = ip("100.128.0.0"),
+                      home = ip("10.0.0.1");
+
+    assert_true(addr_is_shared(&first));
+    assert_true(addr_is_shared(&last));
+    assert_false(addr_is_shared(&before));
+    assert_false(addr_is_shared(&after));
+    assert_false(addr_is_shared(&home));
+}
+
 static bool within(const char *prefix, const char *text)
 {
     struct addr_prefix p;
@@ -258,6 +272,7 @@ int main(void)
         cmocka_unit_test(takes_what_the_kernel_gives),
         cmocka_unit_test(sees_an_ipv4_address_in_its_disguise),
         cmocka_unit_test(tells_the_classes_apart),
+        cmocka_unit_test(knows_the_range_that_customers_of_a_provider_share),
         cmocka_unit_test(knows_what_a_prefix_contains),
         cmocka_unit_test(takes_a_64_of_ipv6_for_one_caller),
     };

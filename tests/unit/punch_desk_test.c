@@ -906,6 +906,51 @@ static void a_lost_round_says_why_and_tells_the_peer(void **state)
     assert_int_equal(punches, 0);
 }
 
+static struct round_view round_with(size_t i)
+{
+    struct round_view v;
+    punch_desk_round(&stage->punch, &stage->peer[i].id, &v);
+    return v;
+}
+
+static void the_last_round_is_accounted_for(void **state)
+{
+    (void)state;
+    assert_int_equal(round_with(0).number, 0);
+    const struct quic_conn *c = begin_round();
+    const struct path from = {.kind = PATH_UDP, .remote = to_addr("203.0.113.9:7000")};
+    assert_string_equal(round_with(0).result, "running");
+    assert_string_equal(round_with(0).strategy, "a stand-in");
+    assert_int_equal(round_with(0).number, c->say.round);
+    punch_desk_on_probe(&stage->punch, &stage->conn[0], &from, false);
+    last_punch->guesses = 300;
+    go_on(MSEC(50));
+    last_punch->state = PUNCH_LOST;
+    go_on(MSEC(100));
+    const struct round_view v = round_with(0);
+    assert_string_equal(v.result, "lost");
+    assert_int_equal(v.guesses, 300);
+    assert_int_equal(v.answers, 1);
+    assert_int_equal(v.lost, 1);
+    assert_true(v.took >= MSEC(50));
+    go_on(SEC(20)); /* asked again, without an answer */
+    assert_string_equal(round_with(0).result, "not begun");
+    assert_null(round_with(0).strategy);
+    assert_int_equal(round_with(0).lost, 2);
+}
+
+static void a_round_that_was_won_or_broken_off_is_accounted_for_as_such(void **state)
+{
+    (void)state;
+    begin_round();
+    become_direct(0, 0);
+    assert_string_equal(round_with(0).result, "direct");
+    part(0);
+    begin_round();
+    punch_desk_network_changed(&stage->punch);
+    assert_string_equal(round_with(0).result, "ended");
+}
+
 static void a_path_that_works_but_is_not_used_in_time_is_lost(void **state)
 {
     (void)state;
@@ -1083,6 +1128,8 @@ int main(void)
         TEST(a_direct_path_ends_the_round_and_keeps_its_socket),
         TEST(sockets_go_with_their_session),
         TEST(a_lost_round_says_why_and_tells_the_peer),
+        TEST(the_last_round_is_accounted_for),
+        TEST(a_round_that_was_won_or_broken_off_is_accounted_for_as_such),
         TEST(a_path_that_works_but_is_not_used_in_time_is_lost),
         TEST(the_end_of_the_session_ends_its_round),
         TEST(candidates_found_during_a_round_are_told_once),
