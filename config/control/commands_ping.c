@@ -1,6 +1,8 @@
 /* ping: round trips to a peer, one a second. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/control/commands.h"
 #include "config/control/lookup.h"
@@ -21,6 +23,7 @@ struct pinging {
     struct peer_view then; /* and the way that it took */
     const char *was;       /* the way of the last answer: "relay", "direct" or NULL */
     double was_ms;
+    char why[160]; /* it was not direct, as was said last */
     bool connecting, asking, until_direct, got_direct;
     int64_t count, sent, received;
     double least, most, sum; /* ms */
@@ -49,13 +52,29 @@ static void finish(struct pinging *p, json_t *answer)
     call->finish(call, answer);
 }
 
+static const char *way_of(const struct peer_view *view)
+{
+    return view->state == PEER_RELAYED ? "relay" : "direct";
+}
+
+static bool look(const struct pinging *p, struct peer_view *view)
+{
+    *view = (struct peer_view){.state = PEER_IDLE};
+    (void)node_peer(p->call->context->node, &p->peer, view);
+    return view->state == PEER_DIRECT;
+}
+
 static void sum_up(struct pinging *p)
 {
+    struct peer_view view;
+
+    (void)look(p, &view);
     if (p->received == 0) {
         finish(p, protocol_error(CLI_UNREACHABLE, "overlay status", "%s did not answer", p->label));
     } else if (p->until_direct && !p->got_direct) {
-        finish(p, protocol_error(CLI_FAILED, "overlay doctor says why",
-                                 "%s answered, but never directly", p->label));
+        finish(p, protocol_error(
+                      CLI_FAILED, "overlay doctor", "%s answered, but never directly: %s", p->label,
+                      view.why_not_direct ? view.why_not_direct : "it is just becoming so"));
     } else {
         finish(p, protocol_ok(json_pack("{s:o, s:I, s:I, s:f, s:f, s:f, s:O}", "peer",
                                         protocol_text(p->label), "sent", (json_int_t)p->sent,
@@ -65,16 +84,20 @@ static void sum_up(struct pinging *p)
     }
 }
 
-static const char *way_of(const struct peer_view *view)
+/** Who waits for a direct path wants to know what it waits for, and when that changes; not each
+ *  second of a pause, which stands behind a semicolon. */
+static void add_why(struct pinging *p, json_t *event)
 {
-    return view->state == PEER_RELAYED ? "relay" : "direct";
-}
+    struct peer_view view;
 
-static bool look(struct pinging *p, struct peer_view *view)
-{
-    *view = (struct peer_view){.state = PEER_IDLE};
-    (void)node_peer(p->call->context->node, &p->peer, view);
-    return view->state == PEER_DIRECT;
+    if (!p->until_direct || look(p, &view) || view.state != PEER_RELAYED || !view.why_not_direct)
+        return;
+    size_t len = strcspn(view.why_not_direct, ";");
+    len = len < sizeof(p->why) ? len : sizeof(p->why) - 1;
+    if (strncmp(p->why, view.why_not_direct, len) == 0 && p->why[len] == '\0')
+        return;
+    (void)snprintf(p->why, sizeof(p->why), "%.*s", (int)len, view.why_not_direct);
+    (void)json_object_set_new(event, "why_not_direct", protocol_text(view.why_not_direct));
 }
 
 /** An answer or none, by the way that the question took; the first that came by another way than
@@ -87,6 +110,7 @@ static json_t *event_of(struct pinging *p, int err, double ms)
                               err < 0 ? json_null() : json_real(ms), "path", way, "remote",
                               p->then.path.present ? addr_json(&p->then.path.remote) : json_null());
 
+    add_why(p, event);
     if (err < 0)
         return event;
     if (p->was && p->was != way)

@@ -116,6 +116,8 @@ static void render_ping(const struct front *f, const json_t *event)
     else
         front_data(f, "%s: %.2f ms, %s, %s\n", field_text(event, "peer"), json_number_value(rtt),
                    field_text(event, "path"), field_text(event, "remote"));
+    if (json_is_string(json_object_get(event, "why_not_direct")))
+        front_say(f, "  not direct: %s\n", field_text(event, "why_not_direct"));
 }
 
 static void render_ping_sum(const struct front *f, const json_t *result)

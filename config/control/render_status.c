@@ -125,6 +125,8 @@ static void print_peer(const struct look *l, const json_t *peer)
     print_traffic(l, peer, "in", "rx_bytes");
     print_traffic(l, peer, "out", "tx_bytes");
     (void)fputc('\n', l->out);
+    if (strcmp(state, "relayed") == 0 && json_is_string(json_object_get(peer, "why_not_direct")))
+        (void)fprintf(l->out, "    not direct: %s\n", field_text(peer, "why_not_direct"));
     json_array_foreach(json_object_get(peer, "ports"), i, port)
     {
         print_port(l->out, port);
@@ -215,6 +217,23 @@ static void print_head(FILE *out, const json_t *status)
     print_turn(out, json_object_get(status, "turn"));
 }
 
+/** " 43.4 ms; spare 192.0.2.10:4433 44.0 ms" behind the first one's address. */
+static void print_relays(FILE *out, const json_t *relays)
+{
+    size_t i;
+    json_t *relay;
+
+    json_array_foreach(relays, i, relay)
+    {
+        bool spare = strcmp(field_text(relay, "state"), "spare") == 0;
+        if (spare)
+            (void)fprintf(out, "; spare %s", field_text(relay, "host"));
+        if ((spare || strcmp(field_text(relay, "state"), "home") == 0) &&
+            json_is_number(json_object_get(relay, "rtt_ms")))
+            (void)fprintf(out, " %.1f ms", field_number(relay, "rtt_ms"));
+    }
+}
+
 static void print_relay(FILE *out, const json_t *relay)
 {
     const char *home = field_text(relay, "home"), *at = strchr(home, '@');
@@ -223,6 +242,7 @@ static void print_relay(FILE *out, const json_t *relay)
     if (!at && !serving)
         return;
     (void)fprintf(out, "relay  %s", at ? at + 1 : "");
+    print_relays(out, json_object_get(relay, "relays"));
     if (serving) {
         double peers = field_number(relay, "registered");
         double circuits = field_number(relay, "circuits");

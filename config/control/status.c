@@ -5,7 +5,7 @@
 #include "config/control/doctor.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
-#include "gateway/wire/candidate.h"
+#include "config/control/status_network.h"
 
 #define LISTEN_MAX 16
 
@@ -30,77 +30,6 @@ static json_t *listens_json(struct command_context *c,
     return addrs_json(at, count);
 }
 
-static json_t *answer_json(enum nat_answer answer)
-{
-    return answer == NAT_NOT_KNOWN ? json_null() : json_boolean(answer == NAT_YES);
-}
-
-static json_t *seen_json(const struct addr *a)
-{
-    return addr_is_none(a) ? json_null() : addr_json(a);
-}
-
-static json_t *stun_json(const struct node_nat *nat)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < nat->servers; i++)
-        (void)json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "server",
-                                                    addr_json(&nat->server[i].at), "seen",
-                                                    seen_json(&nat->server[i].seen), "disagrees",
-                                                    nat->server[i].disagrees));
-    return list;
-}
-
-static json_t *tried_json(const struct node_nat *nat)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < nat->addresses; i++)
-        (void)json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "address",
-                                                    addr_json(&nat->address[i].at), "kind",
-                                                    nat->address[i].kind, "reachable",
-                                                    answer_json(nat->address[i].reachable)));
-    return list;
-}
-
-static json_t *nat_json(struct command_context *c)
-{
-    struct node_nat nat;
-    char mapping[NODE_TEXT_MAX];
-    bool mapped = node_port_mapping(c->node, mapping);
-
-    node_nat(c->node, &nat);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s?, s:s?, s:o, s:o, s:o}", "class",
-                     nat_class_text(nat.class), "mapping", nat_rule_name(nat.mapping), "filtering",
-                     nat_rule_name(nat.filtering), "hairpin", answer_json(nat.hairpin), "reachable",
-                     answer_json(nat.reachable), "addresses", tried_json(&nat), "port_mapping",
-                     mapped ? mapping : NULL, "no_port_mapping", mapped ? NULL : mapping, "public",
-                     seen_json(&nat.public), "public_v6", seen_json(&nat.public_v6), "stun",
-                     stun_json(&nat));
-}
-
-static json_t *turn_json(struct command_context *c)
-{
-    struct node_nat nat;
-
-    node_nat(c->node, &nat);
-    return json_pack("{s:s, s:o}", "state", nat.turn, "relayed", seen_json(&nat.turn_relayed));
-}
-
-static json_t *relay_json(struct command_context *c)
-{
-    struct relay_view view;
-
-    node_relay(c->node, &view);
-    return json_pack("{s:o, s:i, s:b, s:I, s:I, s:I, s:I, s:I}", "home",
-                     protocol_text(*view.home ? view.home : NULL), "configured",
-                     (int)view.configured, "serving", view.serving, "registered",
-                     (json_int_t)view.registered, "circuits", (json_int_t)view.circuits, "bytes",
-                     (json_int_t)view.bytes, "datagrams", (json_int_t)view.datagrams, "dropped",
-                     (json_int_t)view.dropped);
-}
-
 static json_t *service_json(const struct service *s)
 {
     return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:I, s:I, s:I}", "name", s->name, "proto",
@@ -122,19 +51,27 @@ static json_t *services_json(struct command_context *c)
 
 /* ---- peers ---- */
 
-static json_t *rtt_json(instant rtt)
-{
-    return rtt ? json_real((double)rtt / 1e6) : json_null();
-}
-
 static json_t *path_json(const struct peer_view *view)
 {
     if (!view->path.present)
         return json_null();
     return json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind", view->path.kind, "remote",
-                     addr_json(&view->path.remote), "rtt_ms", rtt_json(view->path.rtt), "mtu",
+                     addr_json(&view->path.remote), "rtt_ms", status_rtt(view->path.rtt), "mtu",
                      view->path.mtu ? json_integer(view->path.mtu) : json_null(), "over",
                      protocol_text(view->path.over));
+}
+
+/** The last round of punching, or null. */
+static json_t *punch_json(struct command_context *c, const struct round_view *r)
+{
+    if (r->number == 0 || !r->result)
+        return json_null();
+    return json_pack("{s:i, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I}", "round", (int)r->number,
+                     "result", r->result, "strategy", protocol_text(r->strategy), "candidates",
+                     (int)r->candidates, "probes", (int)r->probes, "guesses", (int)r->guesses,
+                     "answers", (int)r->answers, "lost_in_a_row", (int)r->lost, "ago_s",
+                     (json_int_t)((env_now(c->env) - r->began) / SEC(1)), "took_ms",
+                     (json_int_t)(r->took / MSEC(1)));
 }
 
 static json_t *ports_json(const struct port_list *ports, const struct peer_id *peer)
@@ -163,16 +100,18 @@ static json_t *offers_json(const struct peer_view *view)
     return list;
 }
 
-static json_t *peer_json(const struct peer_view *view, const struct port_list *ports)
+static json_t *peer_json(struct command_context *c, const struct peer_view *view,
+                         const struct port_list *ports)
 {
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
+    return json_pack("{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "id",
                      id_json(&view->id), "alias", protocol_text(*view->alias ? view->alias : NULL),
-                     "state", peer_state_text(view->state), "path", path_json(view),
-                     "why_not_direct", protocol_text(view->why_not_direct), "rx_bytes",
-                     (json_int_t)view->rx_bytes, "tx_bytes", (json_int_t)view->tx_bytes,
-                     "dropped_datagrams", (json_int_t)view->dropped, "streams",
-                     (json_int_t)view->streams, "ports", ports_json(ports, &view->id), "offers",
-                     offers_json(view), "last_error", protocol_text(view->last_error));
+                     "known", view->known, "state", peer_state_text(view->state), "path",
+                     path_json(view), "why_not_direct", protocol_text(view->why_not_direct),
+                     "punch", punch_json(c, &view->round), "rx_bytes", (json_int_t)view->rx_bytes,
+                     "tx_bytes", (json_int_t)view->tx_bytes, "dropped_datagrams",
+                     (json_int_t)view->dropped, "streams", (json_int_t)view->streams, "ports",
+                     ports_json(ports, &view->id), "offers", offers_json(view), "last_error",
+                     protocol_text(view->last_error));
 }
 
 static json_t *peers_json(struct command_context *c)
@@ -185,7 +124,7 @@ static json_t *peers_json(struct command_context *c)
     if (views)
         count = node_peers(c->node, views, count);
     for (size_t i = 0; views && i < count; i++)
-        (void)json_array_append_new(list, peer_json(&views[i], &ports));
+        (void)json_array_append_new(list, peer_json(c, &views[i], &ports));
     free(ports.at);
     return list;
 }
@@ -200,7 +139,7 @@ static json_t *status_of(struct command_context *c)
     json_t *status =
         json_pack("{s:o, s:s, s:i, s:I, s:o, s:o, s:o}", "id", id_json(c->id), "version",
                   c->version, "pid", c->pid, "uptime_s", (json_int_t)(uptime / SEC(1)), "home",
-                  protocol_text(c->home), "udp", addrs_json(udp, udp_count), "nat", nat_json(c));
+                  protocol_text(c->home), "udp", addrs_json(udp, udp_count), "nat", status_nat(c));
     (void)json_object_set_new(status, "tcp", addrs_json(tcp, tcp_count));
     (void)json_object_set_new(status, "dns",
                               json_pack("{s:o, s:s}", "listen",
@@ -210,8 +149,8 @@ static json_t *status_of(struct command_context *c)
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
     (void)json_object_set_new(status, "dht",
                               json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
-    (void)json_object_set_new(status, "relay", relay_json(c));
-    (void)json_object_set_new(status, "turn", turn_json(c));
+    (void)json_object_set_new(status, "relay", status_relay(c));
+    (void)json_object_set_new(status, "turn", status_turn(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return status;
@@ -228,7 +167,10 @@ json_t *command_doctor(struct command_context *c, const json_t *request)
     json_t *status = status_of(c), *report = json_object();
     (void)request;
 
-    (void)json_object_set_new(report, "findings", doctor_findings(status));
+    json_t *findings = doctor_findings(status);
+
+    (void)json_object_set_new(report, "worst", json_string(doctor_worst(findings)));
+    (void)json_object_set_new(report, "findings", findings);
     for (size_t i = 0; i < sizeof(EXAMINED) / sizeof(EXAMINED[0]); i++)
         (void)json_object_set(report, EXAMINED[i], json_object_get(status, EXAMINED[i]));
     json_decref(status);

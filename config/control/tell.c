@@ -4,18 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/control/fields.h"
 #include "config/control/render.h"
 
 #define HINT_START "overlay share TARGET or overlay open PEER starts one; so does overlay daemon"
 
 int tell_answer(const struct front *f, json_t *answer)
 {
+    const json_t *result = json_object_get(answer, "result");
     int code = CLI_OK;
 
     if (json_object_get(answer, "error"))
         code = front_fail_json(f, answer);
     else
-        render_result(f, json_object_get(answer, "result"));
+        render_result(f, result);
+    if (f->args.verb->id == VERB_DOCTOR && strcmp(field_text(result, "worst"), "problem") == 0)
+        code = CLI_FAILED;
     json_decref(answer);
     return code;
 }

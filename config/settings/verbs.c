@@ -130,8 +130,10 @@ static const struct verb VERBS[] = {
      "Show what the gateway is doing", "Exit code 0 means that it is ready.", STATUS_OPTIONS},
     {"doctor", VERB_DOCTOR, "", NULL, VALUE_NONE, 0, 0, false,
      "Examine the network: NAT, relays, why a peer is not direct",
-     "Says what the running gateway has measured, line by line: ok, note or problem, and what can be "
-     "done. Some of it takes ten seconds from the start of the gateway.",
+     "Says what the running gateway has measured, line by line: ok, note or problem, why, and what can "
+     "be done: UDP, the NAT, ports of the router, STUN servers, relays, and for each peer the path, why "
+     "it is not direct and what the last round of punching did. Exit code 1 means that there is a "
+     "problem. Some of it takes ten seconds from the start of the gateway.",
      NO_OPTIONS},
     {"ping", VERB_PING, "PEER", NULL, VALUE_PEER, 1, 1, false,
      "Measure the round trip to a peer",

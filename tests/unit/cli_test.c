@@ -684,9 +684,23 @@ static void doctor_says_what_it_found(void **state)
 
     gives("doctor", 1, "", "no gateway is running");
     serve_in();
-    gives("doctor", 0, "note     nobody has told this gateway its public address\n         -> ",
+    gives("doctor", 0,
+          "note     nobody has told this gateway its public address\n"
+          "         neither a relay nor a STUN server is named\n         -> name a relay",
           "");
-    gives("doctor --json", 0, "{\"findings\":[{\"level\":\"note\"", "");
+    assert_non_null(strstr(s.out, "reached through the relay relay.example:4433 (home), 43.5 ms"));
+    assert_non_null(strstr(s.out,
+                           "measured\n         UDP over IPv4 not tried, over IPv6 not tried\n"
+                           "         router - leads 100.64.3.4:4433 here by upnp, renewed "));
+    assert_non_null(strstr(s.out, " ago, for good: behind another NAT\n"));
+    gives("doctor --json", 0, "{\"worst\":\"note\",\"findings\":[{\"level\":\"note\"", "");
+    s.stage.node.view.id = s.stage.alice;
+    s.stage.node.view.state = PEER_UNREACHABLE;
+    s.stage.node.view.known = true;
+    s.stage.node.view.why_not_direct = "nobody answered";
+    gives("doctor", 1, ": not reached\n         nobody answered\n         -> is its gateway up",
+          "");
+    gives("doctor --json", 1, "{\"worst\":\"problem\"", "");
 }
 
 static void a_gateway_that_does_not_answer_is_named(void **state)

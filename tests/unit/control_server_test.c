@@ -612,10 +612,13 @@ static void ping_fails_when_nobody_answers_or_never_directly(void **state)
     assert_non_null(strstr(stage_heard(&stage, caller), "\"code\":5"));
 
     stage.node.view.state = PEER_RELAYED;
+    stage.node.view.why_not_direct = "no guess hit";
     stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"count\":1,\"until_direct\":true}");
     fake_node_connected(&stage.node, 0, "");
     fake_node_pong(&stage.node, 0, MSEC(5));
-    assert_non_null(strstr(stage_heard(&stage, caller), "never directly"));
+    const char *heard = stage_heard(&stage, caller);
+    assert_non_null(strstr(heard, "\"why_not_direct\":\"no guess hit\""));
+    assert_non_null(strstr(heard, "never directly: no guess hit"));
 
     stage.node.view.state = PEER_DIRECT;
     stage_say(caller, "{\"cmd\":\"ping\",\"peer\":\"alice\",\"until_direct\":true}");
@@ -741,7 +744,13 @@ static void status_has_every_key_of_the_contract(void **state)
                                        "relay", "services", "peers"};
     static const char *const PEER_KEYS[] = {
         "id",       "alias",   "state", "path",           "rx_bytes",
-        "tx_bytes", "streams", "ports", "why_not_direct", "dropped_datagrams"};
+        "tx_bytes", "streams", "ports", "why_not_direct", "dropped_datagrams",
+        "punch",    "known"};
+    static const char *const NAT_KEYS[] = {
+        "class",   "mapping", "filtering",  "hairpin",         "reachable", "addresses",
+        "udp_v4",  "udp_v6",  "preserving", "port_mapping",    "layered",   "no_port_mapping",
+        "carrier", "delta",   "span",       "opener_measured", "public",    "opener_ttl",
+        "router",  "local",   "measured_s", "port_maps",       "public_v6", "stun"};
 
     stage_alice_offers(&stage, OFFERS, 3);
     (void)opens("\"place\":\"web.alice\"");
@@ -758,6 +767,8 @@ static void status_has_every_key_of_the_contract(void **state)
         assert_non_null(json_object_get(peer, PEER_KEYS[i]));
     assert_string_equal(json_string_value(json_object_get(peer, "state")), "direct");
     assert_true(json_is_null(json_object_get(peer, "why_not_direct")));
+    for (size_t i = 0; i < sizeof(NAT_KEYS) / sizeof(NAT_KEYS[0]); i++)
+        assert_non_null(json_object_get(json_object_get(status, "nat"), NAT_KEYS[i]));
     json_t *relay = json_object_get(status, "relay");
     assert_string_equal(json_string_value(json_object_get(relay, "home")),
                         "rrr@relay.example:4433");
@@ -770,6 +781,57 @@ static void status_has_every_key_of_the_contract(void **state)
     assert_true(json_is_true(json_object_get(service, "public")));
     assert_string_equal(json_string_value(json_object_get(json_object_get(status, "nat"), "class")),
                         "unknown");
+    json_decref(answer);
+}
+
+static const json_t *at(const json_t *list, size_t i)
+{
+    return json_array_get(list, i);
+}
+
+static double number(const json_t *object, const char *key)
+{
+    if (!json_is_number(json_object_get(object, key)))
+        fail_msg("%s is no number", key);
+    return json_number_value(json_object_get(object, key));
+}
+
+static void doctor_shows_relays_port_maps_and_the_last_round_in_numbers(void **state)
+{
+    (void)state;
+    const struct round_view round = {.number = 3,
+                                     .result = "lost",
+                                     .strategy = "a birthday search",
+                                     .candidates = 2,
+                                     .probes = 412,
+                                     .guesses = 300,
+                                     .lost = 1,
+                                     .began = env_now(&stage.env.env),
+                                     .took = MSEC(4001)};
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    stage.node.view.state = PEER_RELAYED;
+    stage.node.view.why_not_direct = "no guess hit";
+    stage.node.view.round = round;
+    fake_env_advance(&stage.env, SEC(12));
+    json_t *answer = json_loads(stage_ask(&stage, "{\"cmd\":\"doctor\"}"), 0, NULL);
+    const json_t *report = json_object_get(answer, "result");
+    const json_t *relay = at(json_object_get(json_object_get(report, "relay"), "relays"), 0);
+    assert_string_equal(json_string_value(json_object_get(relay, "state")), "home");
+    assert_string_equal(json_string_value(json_object_get(relay, "over")), "udp");
+    assert_true(number(relay, "rtt_ms") > 43.0 && number(relay, "rtt_ms") < 44.0);
+    const json_t *map = at(json_object_get(json_object_get(report, "nat"), "port_maps"), 0);
+    assert_string_equal(json_string_value(json_object_get(map, "external")), "100.64.3.4:4433");
+    assert_true(number(map, "age_s") >= 12);
+    assert_true(json_is_null(json_object_get(map, "left_s")));
+    const json_t *punch = json_object_get(at(json_object_get(report, "peers"), 0), "punch");
+    assert_true(number(punch, "probes") == 412);
+    assert_true(number(punch, "guesses") == 300);
+    assert_true(number(punch, "candidates") == 2);
+    assert_true(number(punch, "answers") == 0);
+    assert_true(number(punch, "ago_s") == 12);
+    assert_true(number(punch, "took_ms") == 4001);
+    assert_string_equal(json_string_value(json_object_get(report, "worst")), "note");
     json_decref(answer);
 }
 
@@ -822,6 +884,7 @@ int main(void)
         WITH_STAGE(pipe_joins_the_callers_socket_and_the_stream),
         WITH_STAGE(pipe_tells_what_the_far_side_said),
         WITH_STAGE(bench_measures_both_ways),
+        WITH_STAGE(doctor_shows_relays_port_maps_and_the_last_round_in_numbers),
         WITH_STAGE(status_has_every_key_of_the_contract),
         WITH_STAGE(reload_and_stop_reach_the_program),
     };

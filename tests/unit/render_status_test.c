@@ -113,6 +113,26 @@ static void it_names_services_peers_and_ports(void **state)
     json_decref(status);
 }
 
+static void it_tells_why_a_peer_is_not_direct_and_how_far_the_relays_are(void **state)
+{
+    json_t *status = status_of(59, true, 0);
+    json_t *peer = json_array_get(json_object_get(status, "peers"), 0);
+    (void)state;
+
+    (void)json_object_set_new(peer, "state", json_string("relayed"));
+    (void)json_object_set_new(peer, "why_not_direct", json_string("no guess hit; next try in 5 s"));
+    (void)json_object_set_new(json_object_get(status, "relay"), "relays",
+                              json_pack("[{s:s, s:s, s:f}, {s:s, s:s, s:f}, {s:s, s:s, s:n}]",
+                                        "host", "relay.example:4433", "state", "home", "rtt_ms",
+                                        43.21, "host", "spare.example:1", "state", "spare",
+                                        "rtt_ms", 51.0, "host", "gone.example:1", "state", "none",
+                                        "rtt_ms"));
+    render_status(&FRONT, status);
+    shows("relay  relay.example:4433 43.2 ms; spare spare.example:1 51.0 ms; this is one for 3 ");
+    shows("  in 0 B  out 20 B\n    not direct: no guess hit; next try in 5 s\n    ssh ");
+    json_decref(status);
+}
+
 static void it_tells_what_the_nat_is_and_which_stun_server_disagrees(void **state)
 {
     json_t *status = status_of(59, true, 1500);
@@ -250,6 +270,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_names_services_peers_and_ports, set_up),
+        cmocka_unit_test_setup(it_tells_why_a_peer_is_not_direct_and_how_far_the_relays_are,
+                               set_up),
         cmocka_unit_test_setup(it_tells_what_the_nat_is_and_which_stun_server_disagrees, set_up),
         cmocka_unit_test_setup(it_says_when_no_udp_gets_through_and_counts_one_peer_as_one, set_up),
         cmocka_unit_test_setup(it_says_how_long_in_words_of_that_length, set_up),
