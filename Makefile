@@ -5,6 +5,7 @@
 # make lint           format, tidy, cppcheck, headers, layers, words make format   apply .clang-format
 # make fuzz           FUZZ_SECONDS=60 for every parser               make coverage build/cover/html
 # make grid           every pair of NATs, simulated and real: SEEDS=20
+# make doctor-tour    what doctor says behind each kind of NAT: TOUR=build/doctor-tour
 # make sim            one scenario with one seed: SCENARIO=roam SEED=7, SIM_LOG=1 for its log
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
 # make deps           install what is missing with apt               make clean, uninstall
@@ -256,6 +257,11 @@ grid:
 	$QSEEDS=$(SEEDS) build/release/tests/grid/grid
 	$Qtests/netns/grid.sh
 grid-tools: $(GRID_BIN) natlab
+# What doctor says behind each kind of NAT: TOUR= is the folder of the transcripts.
+TOUR ?= build/doctor-tour
+doctor-tour:
+	$(sub) MODE=release all natlab
+	$Qtests/netns/doctor_tour.sh $(TOUR)
 # Replays one scenario.
 SEED ?=
 SCENARIO ?=
@@ -346,7 +352,7 @@ clean:
 
 FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
-        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid sim demo bench \
+        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour sim demo bench \
         bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist clean
 .SECONDARY:
