@@ -136,6 +136,7 @@ static enum taker taker_of(const uint8_t *data, size_t len)
         return TAKE_RELAY;
     case DEMUX_KIND_STUN:
         return TAKE_STUN;
+    case DEMUX_KIND_INVITE:
     case DEMUX_KIND_UNKNOWN:
         break;
     }

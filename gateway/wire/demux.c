@@ -22,6 +22,8 @@ enum demux_kind demux(const uint8_t *data, size_t len)
         return DEMUX_KIND_QUIC;
     if (data[0] == DEMUX_PROBE)
         return DEMUX_KIND_PROBE;
+    if (data[0] == DEMUX_INVITE)
+        return DEMUX_KIND_INVITE;
     if (data[0] == DEMUX_RELAY)
         return len >= DEMUX_RELAY_HEADER ? DEMUX_KIND_RELAY : DEMUX_KIND_UNKNOWN;
     if (data[0] <= STUN_FIRST_MAX && has_stun_cookie(data, len))

@@ -31,13 +31,14 @@ static void stun_needs_its_magic_cookie(void **state)
     assert_int_equal(demux(request, sizeof(request)), DEMUX_KIND_UNKNOWN);
 }
 
-static void probes_and_relay_frames_have_first_bytes_of_their_own(void **state)
+static void all_kinds_have_first_bytes_of_their_own(void **state)
 {
     (void)state;
     const uint8_t probe[1] = {4};
-    const uint8_t relay[16] = {5};
+    const uint8_t relay[16] = {5}, invite[1] = {6};
 
     assert_int_equal(demux(probe, 1), DEMUX_KIND_PROBE);
+    assert_int_equal(demux(invite, 1), DEMUX_KIND_INVITE);
     assert_int_equal(demux(relay, sizeof(relay)), DEMUX_KIND_RELAY);
     assert_int_equal(demux(relay, sizeof(relay) - 1), DEMUX_KIND_UNKNOWN);
 }
@@ -45,7 +46,7 @@ static void probes_and_relay_frames_have_first_bytes_of_their_own(void **state)
 static void the_rest_is_unknown(void **state)
 {
     (void)state;
-    const uint8_t others[] = {6, 15, 16, 20, 63, 128, 191};
+    const uint8_t others[] = {7, 15, 16, 20, 63, 128, 191};
 
     assert_int_equal(demux(others, 0), DEMUX_KIND_UNKNOWN);
     for (size_t i = 0; i < sizeof(others); i++)
@@ -57,7 +58,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_with_bit_0x40_is_quic),
         cmocka_unit_test(stun_needs_its_magic_cookie),
-        cmocka_unit_test(probes_and_relay_frames_have_first_bytes_of_their_own),
+        cmocka_unit_test(all_kinds_have_first_bytes_of_their_own),
         cmocka_unit_test(the_rest_is_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

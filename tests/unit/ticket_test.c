@@ -22,17 +22,18 @@ static struct addr address(const char *text)
 
 static struct ticket full(void)
 {
-    struct ticket t = {.addrs = TICKET_ADDRS_MAX, .relays = TICKET_RELAYS_MAX};
+    struct ticket t = {.hints = {.addrs = HINTS_ADDRS_MAX, .relays = HINTS_RELAYS_MAX}};
 
     memset(t.id, 0xa5, sizeof(t.id));
     memset(t.secret, 0x5a, sizeof(t.secret));
-    for (size_t i = 0; i < TICKET_ADDRS_MAX; i++)
-        t.addr[i] = address(i % 2 ? "[2001:db8::7]:4433" : "192.0.2.7:4433");
-    for (size_t i = 0; i < TICKET_RELAYS_MAX; i++) {
-        memset(t.relay[i].id, (int)i, TICKET_ID_LEN);
-        memset(t.relay[i].host, 'h', TICKET_HOST_MAX);
+    for (size_t i = 0; i < HINTS_ADDRS_MAX; i++)
+        t.hints.addr[i] = address(i % 2 ? "[2001:db8::7]:4433" : "192.0.2.7:4433");
+    for (size_t i = 0; i < HINTS_RELAYS_MAX; i++) {
+        memset(t.hints.relay[i].id, (int)i, HINTS_ID_LEN);
+        memset(t.hints.relay[i].host, 'h', HINTS_HOST_MAX);
     }
-    memset(t.service, 's', TICKET_SERVICE_MAX);
+    memset(t.hints.service, 's', HINTS_SERVICE_MAX);
+    memset(t.hints.nick, 'n', HINTS_NICK_MAX);
     return t;
 }
 
@@ -40,12 +41,13 @@ static void same(const struct ticket *a, const struct ticket *b)
 {
     assert_memory_equal(a->id, b->id, sizeof(a->id));
     assert_memory_equal(a->secret, b->secret, sizeof(a->secret));
-    assert_int_equal(a->addrs, b->addrs);
-    for (size_t i = 0; i < a->addrs; i++)
-        assert_true(addr_equal(&a->addr[i], &b->addr[i]));
-    assert_int_equal(a->relays, b->relays);
-    assert_memory_equal(a->relay, b->relay, sizeof(a->relay));
-    assert_string_equal(a->service, b->service);
+    assert_int_equal(a->hints.addrs, b->hints.addrs);
+    for (size_t i = 0; i < a->hints.addrs; i++)
+        assert_true(addr_equal(&a->hints.addr[i], &b->hints.addr[i]));
+    assert_int_equal(a->hints.relays, b->hints.relays);
+    assert_memory_equal(a->hints.relay, b->hints.relay, sizeof(a->hints.relay));
+    assert_string_equal(a->hints.service, b->hints.service);
+    assert_string_equal(a->hints.nick, b->hints.nick);
 }
 
 static void reads_as_it_was_printed(void **state)
@@ -145,16 +147,16 @@ static void hints_that_are_wrong_are_left_out(void **state)
     (void)state;
 
     assert_int_equal(ticket_parse(&t, text, sealed(text, 1, HINTS, sizeof(HINTS))), 0);
-    assert_int_equal(t.addrs, 1);
-    assert_true(addr_equal(&t.addr[0], &right));
-    assert_int_equal(t.relays, 0);
-    assert_string_equal(t.service, "");
+    assert_int_equal(t.hints.addrs, 1);
+    assert_true(addr_equal(&t.hints.addr[0], &right));
+    assert_int_equal(t.hints.relays, 0);
+    assert_string_equal(t.hints.service, "");
     assert_int_equal(ticket_parse(&t, text, sealed(text, 1, HINTS, 3)), -EINVAL);
 }
 
 static void more_hints_than_room_are_left_out(void **state)
 {
-    uint8_t hints[8 * (TICKET_ADDRS_MAX + 3)];
+    uint8_t hints[8 * (HINTS_ADDRS_MAX + 3)];
     char text[TICKET_TEXT_MAX];
     struct ticket t;
     (void)state;
@@ -162,7 +164,7 @@ static void more_hints_than_room_are_left_out(void **state)
     for (size_t i = 0; i < sizeof(hints); i += 8)
         memcpy(hints + i, (uint8_t[]){1, 6, 0x11, 0x51, 192, 0, 2, 7}, 8);
     assert_int_equal(ticket_parse(&t, text, sealed(text, 1, hints, sizeof(hints))), 0);
-    assert_int_equal(t.addrs, TICKET_ADDRS_MAX);
+    assert_int_equal(t.hints.addrs, HINTS_ADDRS_MAX);
 }
 
 int main(void)
