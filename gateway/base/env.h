@@ -244,8 +244,9 @@ MUST_USE static inline int udp_open(struct env *e, struct udp_socket **out,
 }
 
 /**
- * Sends now. Returns 0 (sent, or refused by the network as if lost), or -EAGAIN: the kernel's
- * buffer is full, nothing of this call was kept, on_writable follows.
+ * Sends now. Returns 0 (sent, or refused by the network as if lost), -EMSGSIZE (lost likewise: more
+ * than the link carries), or -EAGAIN: the kernel's buffer is full, nothing of this call was kept,
+ * on_writable follows.
  */
 MUST_USE static inline int udp_send(struct env *e, struct udp_socket *s, const struct udp_tx *tx)
 {

@@ -430,6 +430,8 @@ int io_udp_send(struct udp_socket *s, const struct udp_tx *tx)
         /* In the middle, what does not fit any more is lost, as in a full queue further on. */
         if (err == -EAGAIN)
             return at == 0 ? want_write(s) : 0;
+        if (err == -EMSGSIZE)
+            return err;
         at += chunk;
     } while (at < tx->len);
     return 0;

@@ -58,8 +58,9 @@ static int send_by(struct hub_socket *s, const struct udp_tx *tx)
 {
     if (!s)
         return 0; /* lost, like everything for a family or socket that we do not have */
-    if (!s->full && udp_send(s->hub->env, s->udp, tx) == -EAGAIN)
-        s->full = true;
+    int err = s->full ? -EAGAIN : udp_send(s->hub->env, s->udp, tx);
+    s->full = err == -EAGAIN;
+    s->hub->too_large = err == -EMSGSIZE;
     return s->full ? -EAGAIN : 0;
 }
 
@@ -81,15 +82,24 @@ static int transmit(struct hub *h, const struct quic_tx *tx, int ttl)
     return carrier ? carrier->send(carrier, tx) : 0;
 }
 
+static int send_held(struct hub *h, instant now)
+{
+    h->too_large = false;
+    int err = transmit(h, &h->held, 0);
+    if (h->too_large)
+        quic_too_large(h->quic, now, &h->held.path, h->held.segment);
+    return err;
+}
+
 static void send_all(struct hub *h, instant now)
 {
-    if (h->holding && transmit(h, &h->held, 0) < 0)
+    if (h->holding && send_held(h, now) < 0)
         return;
     h->holding = false;
     for (unsigned batch = 0; batch < BATCHES_PER_TURN; batch++) {
         if (!quic_output(h->quic, now, &h->held))
             return;
-        if (transmit(h, &h->held, 0) < 0) {
+        if (send_held(h, now) < 0) {
             h->holding = true;
             return;
         }

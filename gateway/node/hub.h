@@ -82,7 +82,8 @@ struct hub {
     struct deferred work;
     struct quic_tx held; /* what a full socket did not take; goes first */
     bool holding;
-    bool room; /* on_room is due */
+    bool too_large; /* the link does not carry what was sent last */
+    bool room;      /* on_room is due */
 };
 
 /** Starts without sockets. `other` takes what is not for the endpoint. */

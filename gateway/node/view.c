@@ -48,8 +48,10 @@ static void view_path(const struct member *m, const struct quic_conn_info *info,
     static const char *const KIND[PATH_KINDS] = {
         [PATH_UDP] = "udp", [PATH_TCP] = "tcp", [PATH_RELAY] = "relay", [PATH_TURN] = "turn"};
 
-    *out = (struct path_view){
-        .present = true, .kind = KIND[info->path.kind], .rtt = info->rtt, .mtu = QUIC_PAYLOAD};
+    *out = (struct path_view){.present = true,
+                              .kind = KIND[info->path.kind],
+                              .rtt = info->rtt,
+                              .mtu = (unsigned)info->payload};
     out->remote = info->path.remote;
     if (info->path.kind != PATH_RELAY)
         return;

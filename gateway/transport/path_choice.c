@@ -35,6 +35,7 @@ static void go(struct path_set *s, struct path_slot *to, instant now, bool annou
     s->switched = true;
     s->switched_at = now;
     s->announce = announce;
+    path_table_forget_size(s);
     path_watch_lives(s, now);
     path_table_ping_by(to, now); /* shows the other side where we are */
     if (from->gone)

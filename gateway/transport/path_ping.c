@@ -128,6 +128,13 @@ void path_ping_guess(struct path_set *s, const struct addr *remote, uint8_t *out
     (void)emit(s, remote, probe, PROBE_MIN, out);
 }
 
+size_t path_ping_of_size(struct path_set *s, const struct path_slot *p, uint64_t challenge,
+                         size_t len, uint8_t *out)
+{
+    return emit(s, &p->path.remote, (struct probe){.type = PROBE_PING, .challenge = challenge}, len,
+                out);
+}
+
 static size_t write_pong(struct path_set *s, struct path_slot *p, uint8_t *out)
 {
     p->pong_due = false;
@@ -208,7 +215,7 @@ static size_t write_ping(struct path_set *s, struct path_slot *p, instant now, u
     struct probe probe = {.type = PROBE_PING, .challenge = ping.challenge};
     if (ping.use)
         probe.flags = s->announce && s->came_down ? PROBE_USE | PROBE_DOWN : PROBE_USE;
-    return emit(s, &p->path.remote, probe, ping.full_size ? PROBE_MAX : PROBE_MIN, out);
+    return emit(s, &p->path.remote, probe, ping.full_size ? PROBE_FULL : PROBE_MIN, out);
 }
 
 size_t path_ping_write(struct path_set *s, struct path_slot *p, instant now, uint8_t *out)

@@ -32,8 +32,12 @@ enum {
 instant path_ping_idle_check(struct path_set *s);
 /** Makes the paths due that are to be measured again. */
 void path_ping_explore(struct path_set *s, instant now);
-/** Writes the probe that is due on a path, up to PROBE_MAX bytes. Returns its length, or 0. */
+/** Writes the probe that is due on a path, up to PROBE_FULL bytes. Returns its length, or 0. */
 size_t path_ping_write(struct path_set *s, struct path_slot *p, instant now, uint8_t *out);
+/** Writes a ping of `len` bytes over a path that nothing but its size is to be learnt from. Returns
+ *  its length. */
+size_t path_ping_of_size(struct path_set *s, const struct path_slot *p, uint64_t challenge,
+                         size_t len, uint8_t *out);
 /** Writes a ping for a place that is no path. */
 void path_ping_guess(struct path_set *s, const struct addr *remote, uint8_t *out);
 /** A path has answered: when to ask it next. */

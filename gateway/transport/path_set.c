@@ -8,6 +8,7 @@
 #include "gateway/crypto/secret.h"
 #include "gateway/transport/path_choice.h"
 #include "gateway/transport/path_ping.h"
+#include "gateway/transport/path_size.h"
 #include "gateway/transport/path_watch.h"
 
 #define MOVED_AFTER MSEC(50) /* packets still on their way may overtake one another that long */
@@ -174,8 +175,19 @@ void path_set_waiting(struct path_set *s, instant now, bool waiting, instant pto
         s->suspect = false;
     if (!begins)
         return;
-    s->waiting_since = now;
+    s->waiting_since = s->size.since = now;
     path_choice_plan(s, now);
+}
+
+void path_set_busy(struct path_set *s, instant now)
+{
+    path_size_busy(s, now);
+}
+
+void path_set_refused(struct path_set *s, instant now, const struct path *path, size_t len)
+{
+    if (path_equal(&path_table_current(s)->path, path))
+        path_size_refused(s, now, len);
 }
 
 void path_set_traffic(struct path_set *s, instant now)
@@ -192,6 +204,7 @@ void path_set_traffic(struct path_set *s, instant now)
 void path_set_kick(struct path_set *s, instant now)
 {
     path_watch_doubt(s, now);
+    path_table_forget_size(s);
     s->announce = true;
     s->came_down = false;
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
@@ -274,6 +287,8 @@ static void on_answer(struct path_set *s, struct path_slot *p, const struct path
 
 static void on_pong(struct path_set *s, struct path_slot *p, const struct probe *pong, instant now)
 {
+    if (p == path_table_current(s) && path_size_answered(s, now, pong->challenge))
+        return;
     for (unsigned i = 0; i < sizeof(p->ping) / sizeof(p->ping[0]); i++)
         if (p->ping[i].sent > 0 && p->ping[i].challenge == pong->challenge) {
             const struct path_ping ping = p->ping[i];
@@ -331,6 +346,11 @@ size_t path_set_output(struct path_set *s, instant now, struct path *to,
 {
     path_choice_run(s, now);
     path_ping_explore(s, now);
+    size_t large = path_size_write(s, now, out);
+    if (large > 0) {
+        *to = path_table_current(s)->path;
+        return large;
+    }
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         struct path_slot *p = &s->slot[(s->current + i) % PATH_SET_MAX];
         size_t len = path_ping_write(s, p, now, out);
@@ -353,6 +373,8 @@ instant path_set_deadline(const struct path_set *s)
 
     if (s->explore_due < due)
         due = s->explore_due;
+    if (path_size_deadline(s) < due)
+        due = path_size_deadline(s);
     for (unsigned i = 0; i < PATH_SET_MAX; i++) {
         const struct path_slot *p = &s->slot[i];
         if (p->state != PATH_EMPTY && p->pong_due)
@@ -375,6 +397,18 @@ bool path_set_take_switch(struct path_set *s)
     bool switched = s->switched;
     s->switched = false;
     return switched;
+}
+
+size_t path_set_payload(const struct path_set *s)
+{
+    return path_size_now(s);
+}
+
+bool path_set_take_shrink(struct path_set *s)
+{
+    bool shrunk = s->size.shrunk;
+    s->size.shrunk = false;
+    return shrunk;
 }
 
 bool path_set_take_wake(struct path_set *s)

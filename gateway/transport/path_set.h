@@ -9,17 +9,20 @@
  *     path_set_hint()      one came over another path than the current, not yet decrypted
  *     path_set_waiting()   whether something we sent waits for an acknowledgement
  *     path_set_traffic()   data of an application went out or came in
+ *     path_set_busy()      much of it went out
+ *     path_set_refused()   the socket took a datagram for too large
  *     path_set_gone()      what carries a path has ended
  *     path_set_output()    while it returns a length: probes to send, each over its own path
  *     path_set_deadline()  when to call path_set_output() again (and then path_set_take_switch())
  *
  * After each of them path_set_take_switch() says whether the current path changed: then kick QUIC
- * (a PING at once) and tell the owner's on_path.
+ * (a PING at once) and tell the owner's on_path. path_set_payload() says how large its packets may
+ * be, and path_set_take_shrink() when what is on its way was too large.
  *
  * It switches only to a path over which a challenge of our own came back authenticated. When, and
- * to which, is told in path_choice.h, path_watch.h (dead paths) and path_ping.h (keep-alive). Round
- * trips and full-size proofs are our own measurements; so the two sides may use different paths for
- * a while, which does no harm.
+ * to which, is told in path_choice.h, path_watch.h (dead paths) and path_ping.h (keep-alive); how
+ * large packets may be, in path_size.h. Round trips and proofs of size are our own measurements; so
+ * the two sides may use different paths for a while, which does no harm.
  *
  * Everything is bounded: PATH_SET_MAX paths, at most 20 unanswered probes to a target, at most 20
  * probes/s (and a burst of 32) to paths that never answered; nothing unauthenticated is answered.
@@ -83,6 +86,10 @@ void path_set_hint(struct path_set *s, instant now, const struct path *path);
 void path_set_waiting(struct path_set *s, instant now, bool waiting, instant pto);
 /** Data of an application went out or came in. Cheap. */
 void path_set_traffic(struct path_set *s, instant now);
+/** So much went out lately that larger packets would be worth something. */
+void path_set_busy(struct path_set *s, instant now);
+/** The socket refused `len` bytes that were to go over `path`: more than the link carries. */
+void path_set_refused(struct path_set *s, instant now, const struct path *path, size_t len);
 /** Without data for a minute: how long the session may be silent before something must be sent to
  *  keep it in the memory of NATs. Else 0. */
 instant path_set_idle_check(const struct path_set *s, instant now);
@@ -108,6 +115,10 @@ void path_set_guess(struct path_set *s, const struct addr *remote, uint8_t out[s
 const struct path *path_set_current(const struct path_set *s);
 /** True once after each change of the current path. */
 MUST_USE bool path_set_take_switch(struct path_set *s);
+/** Bytes of UDP payload that pass over the current path: PROBE_FULL to PROBE_MAX. */
+size_t path_set_payload(const struct path_set *s);
+/** True once after that became less, though the path is the same. */
+MUST_USE bool path_set_take_shrink(struct path_set *s);
 /** True once after a session that gave up its straight paths, being idle, has data again: it may be
  *  time to punch anew. */
 MUST_USE bool path_set_take_wake(struct path_set *s);

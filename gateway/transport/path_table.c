@@ -79,6 +79,11 @@ struct path_slot *path_table_take_hinted(struct path_set *s, const struct path *
     return p;
 }
 
+void path_table_forget_size(struct path_set *s)
+{
+    s->size = (struct path_size){.since = s->size.since};
+}
+
 void path_table_drop(struct path_slot *p)
 {
     *p = (struct path_slot){.ping_due = INSTANT_NEVER};

@@ -55,7 +55,7 @@ struct path_ping {
 struct path_slot {
     struct path path;
     enum path_state state;
-    bool full_size;           /* PROBE_MAX bytes passed from us to them */
+    bool full_size;           /* PROBE_FULL bytes passed from us to them */
     bool narrow;              /* small packets pass, full-size ones do not */
     bool hinted;              /* not added by us: first seen as a source */
     bool gone;                /* its carrier has ended */
@@ -80,6 +80,27 @@ struct path_slot {
     instant last;        /* round trip, as measured last */
     instant compared;    /* `answered`, when that was last compared */
     struct addr seen;    /* where the other side sees us on this path, or none */
+};
+
+/** Sizes above PROBE_FULL that path_size.h tries: a tunnel over Ethernet, such as WireGuard, with
+ *  IPv6; Ethernet with IPv6; the same with jumbo frames. */
+static const uint16_t PATH_SIZES[] = {1372, 1452, PROBE_MAX};
+
+/** How large packets may be on the current path. Sizes are counted from 1 in PATH_SIZES; 0 is
+ *  PROBE_FULL. */
+struct path_size {
+    uint8_t proven;
+    uint8_t failed; /* this one and larger ones do not pass, until raise_at; 0: none */
+    uint8_t asked;  /* by pings that are under way, 0: none */
+    uint8_t tries;
+    bool passed; /* what was asked last */
+    bool shrunk; /* the owner was not told yet */
+    uint64_t challenge;
+    instant asked_at;
+    instant due;   /* the next ping, while asked */
+    instant next;  /* not before that anything is asked */
+    instant since; /* something has been in flight all the time since then */
+    instant raise_at;
 };
 
 /** All of them, with what the session knows and wants. */
@@ -118,6 +139,7 @@ struct path_set {
     instant hinted_at;    /* last hint that was acted upon */
     instant choose_due;   /* when to look again at what path_choice.h decides */
     struct bucket checks; /* probes to paths that never answered */
+    struct path_size size;
 };
 
 /** The path that carries the session now. */
@@ -129,6 +151,8 @@ struct path_slot *path_table_take(struct path_set *s, const struct path *path, i
 /** As path_table_take(), for a mere source of packets: of the few places for such, the one that
  *  was asked most often in vain gives way. */
 struct path_slot *path_table_take_hinted(struct path_set *s, const struct path *path, instant now);
+/** The current path, or what leads there, is another one: it has to prove its size anew. */
+void path_table_forget_size(struct path_set *s);
 /** Forgets a path that is not the current one. */
 void path_table_drop(struct path_slot *p);
 /** Asks a path anew that was used up. */

@@ -34,8 +34,9 @@
 #include "gateway/transport/path_set.h"
 
 #define QUIC_ALPN         "overlay/1"
-#define QUIC_PAYLOAD      1200 /* bytes of UDP payload, fixed: fits every IPv6 path */
-#define QUIC_DATAGRAM_MAX 1150 /* bytes of one application datagram that always fit */
+#define QUIC_PAYLOAD      1200      /* bytes of UDP payload that fit every IPv6 path */
+#define QUIC_PAYLOAD_MAX  PROBE_MAX /* likewise, on a path that has proved to carry them */
+#define QUIC_DATAGRAM_MAX 1150      /* bytes of one application datagram that always fit */
 #define QUIC_GUESS_LEN    PROBE_MIN
 
 struct quic_endpoint;
@@ -166,6 +167,8 @@ void quic_conn_use(struct quic_conn *conn);
 void quic_conn_path_gone(struct quic_conn *conn, const struct path *path);
 /** The same for all sessions. */
 void quic_path_gone(struct quic_endpoint *ep, const struct path *path);
+/** A datagram of `len` bytes from quic_output() was refused, being larger than the link carries. */
+void quic_too_large(struct quic_endpoint *ep, instant now, const struct path *path, size_t len);
 
 /**
  * Writes one ping of QUIC_GUESS_LEN bytes to send to a place where the peer may be
@@ -220,6 +223,7 @@ struct quic_conn_info {
     bool resting;       /* idle for minutes: see on_wake */
     bool speaks_probes; /* the other side is a gateway; iroh is not */
     struct path path;
+    size_t payload;              /* bytes of UDP payload that a packet may have on it now */
     instant rtt;                 /* smoothed, 0 until measured */
     uint64_t rx_bytes, tx_bytes; /* UDP payload */
     uint64_t streams;            /* open now */

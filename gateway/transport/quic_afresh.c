@@ -15,8 +15,12 @@ static bool leads_elsewhere(const struct path *a, const struct path *b)
 
 void quic_afresh_moved(struct quic_conn *conn, const struct path *old)
 {
-    if (!leads_elsewhere(old, &conn->path) || !conn->connected)
-        return;
+    if (leads_elsewhere(old, &conn->path) && conn->connected)
+        quic_afresh(conn);
+}
+
+void quic_afresh(struct quic_conn *conn)
+{
     if (conn->dialled)
         conn->afresh = true;
     else if (conn->detour == QUIC_DETOUR_NONE)

@@ -56,11 +56,14 @@ static void fill_settings(const struct quic_endpoint *ep, ngtcp2_settings *s)
     s->cc_algo = NGTCP2_CC_ALGO_CUBIC; /* BBR of 1.11 collapses when a path gets slower */
     s->handshake_timeout = ep->options.handshake_timeout;
     s->ack_thresh = ACK_EVERY;
-    /* One size on all paths: a path of smaller MTU would swallow larger packets for good after a
-     * switch that ngtcp2 cannot see. It has nothing to discover then, but must not be told so: with
-     * no_pmtud 1.11 aborts when a peer migrates back. */
-    s->max_tx_udp_payload_size = QUIC_PAYLOAD;
-    s->no_tx_udp_payload_size_shaping = 1;
+    /* Which size the path carries we find out ourselves, and give ngtcp2 no more room than that
+     * (quic_packet): it can see neither a switch of the path nor that one has become narrower. Its
+     * own discovery tries the same sizes, each once it has the room, so that its window grows in
+     * steps that are no larger than the packets. (With no_pmtud 1.11 aborts when a peer migrates
+     * back.) */
+    s->max_tx_udp_payload_size = QUIC_PAYLOAD_MAX;
+    s->pmtud_probes = PATH_SIZES;
+    s->pmtud_probeslen = sizeof(PATH_SIZES) / sizeof(PATH_SIZES[0]);
 }
 
 /* What the peer may send that nobody has read. The windows of the first sessions are as wide as
@@ -276,6 +279,9 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(conn->quic, &info);
     out->rtt = info.latest_rtt > 0 ? info.smoothed_rtt : 0;
+    size_t known = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->quic);
+    size_t room = quic_route_payload(conn);
+    out->payload = known < room ? known : room;
 }
 
 void *quic_conn_app(const struct quic_conn *conn)

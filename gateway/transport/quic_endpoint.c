@@ -74,7 +74,7 @@ int quic_endpoint_new(struct quic_endpoint **out, const struct quic_options *opt
     ep->pool.comfort = COMFORT;
     quic_table_init(ep);
     quic_door_init(ep);
-    ep->batch = malloc(QUIC_BATCH_ROOM + QUIC_PAYLOAD);
+    ep->batch = malloc(QUIC_BATCH_ROOM + QUIC_PAYLOAD_MAX);
     bool chacha20 = options->chacha20 || !packet_has_aes();
     int err = ep->batch ? quic_tls_init(&ep->tls, options->keys, chacha20) : -ENOMEM;
     if (err < 0) {

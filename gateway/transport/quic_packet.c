@@ -13,10 +13,9 @@
 
 /* A burst of one millisecond at the pacer's rate; ngtcp2 1.11 answers 64 KiB to everyone, which
  * overruns the queue of a slow link (research: 25 instead of 42 Mbit/s at 50 Mbit/s). */
-#define QUANTUM_MIN (2 * QUIC_PAYLOAD)
 #define QUANTUM_MAX 1000000
 
-static size_t quantum(ngtcp2_conn *quic)
+static size_t quantum(ngtcp2_conn *quic, size_t payload)
 {
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(quic, &info);
@@ -24,8 +23,8 @@ static size_t quantum(ngtcp2_conn *quic)
         return 10 * (size_t)QUIC_PAYLOAD; /* RFC 9002 §7.2: the initial window */
 
     double bytes = 1.25 * (double)info.cwnd * (double)MSEC(1) / (double)info.smoothed_rtt;
-    if (bytes < QUANTUM_MIN)
-        return QUANTUM_MIN;
+    if (bytes < 2 * (double)payload)
+        return 2 * payload;
     return bytes > QUANTUM_MAX ? QUANTUM_MAX : (size_t)bytes;
 }
 
@@ -35,6 +34,7 @@ static size_t quantum(ngtcp2_conn *quic)
  * NGTCP2_ERR_WRITE_MORE while there is room left in it. */
 struct packet {
     uint8_t *dest;
+    size_t room;
     ngtcp2_path *path; /* set for foreign peers */
 };
 
@@ -43,7 +43,7 @@ static ngtcp2_ssize put_datagram(struct quic_conn *conn, const struct packet *p)
     const struct quic_chunk *d = quic_datagram_next(conn);
     ngtcp2_vec bytes = {.base = (uint8_t *)d->data + d->from, .len = d->to - d->from};
     int accepted = 0;
-    ngtcp2_ssize n = ngtcp2_conn_writev_datagram(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD,
+    ngtcp2_ssize n = ngtcp2_conn_writev_datagram(conn->quic, p->path, NULL, p->dest, p->room,
                                                  &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
                                                  conn->datagram_id, &bytes, 1, conn->ep->now);
     if (accepted) {
@@ -77,8 +77,8 @@ static ngtcp2_ssize put_stream(struct quic_conn *conn, const struct packet *p,
     size_t offered = (count > 0 ? area[0].len : 0) + (count > 1 ? area[1].len : 0);
     uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | (fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0);
     ngtcp2_ssize taken = -1;
-    ngtcp2_ssize n = ngtcp2_conn_writev_stream(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD,
-                                               &taken, flags, s->id, area, count, conn->ep->now);
+    ngtcp2_ssize n = ngtcp2_conn_writev_stream(conn->quic, p->path, NULL, p->dest, p->room, &taken,
+                                               flags, s->id, area, count, conn->ep->now);
 
     if (taken >= 0) {
         quic_rate_sent(conn, (size_t)taken);
@@ -101,7 +101,7 @@ static ngtcp2_ssize put_stream(struct quic_conn *conn, const struct packet *p,
 
 static ngtcp2_ssize put_rest(struct quic_conn *conn, const struct packet *p)
 {
-    return ngtcp2_conn_writev_stream(conn->quic, p->path, NULL, p->dest, QUIC_PAYLOAD, NULL,
+    return ngtcp2_conn_writev_stream(conn->quic, p->path, NULL, p->dest, p->room, NULL,
                                      NGTCP2_WRITE_STREAM_FLAG_NONE, -1, NULL, 0, conn->ep->now);
 }
 
@@ -129,6 +129,7 @@ static ngtcp2_ssize write_packet(struct quic_conn *conn, const struct packet *p)
 
 struct batch {
     struct path path;
+    size_t payload; /* of one packet, at most */
     size_t used, segment, count;
     bool full; /* nothing may follow */
 };
@@ -170,6 +171,15 @@ static void take_carried(struct quic_conn *conn, struct batch *b)
     add(conn, b, ep->carry_len, &ep->carry_path);
 }
 
+/* The last packet of a batch or round is a small one: it can be sent again over any path, and where
+ * large ones have ceased to pass its acknowledgement tells that they are lost. */
+static size_t room_for_next(const struct quic_conn *conn, const struct batch *b)
+{
+    bool is_last = b->used + b->payload > QUIC_BATCH_ROOM ||
+                   conn->round_bytes + b->payload >= conn->round_limit;
+    return is_last ? QUIC_PAYLOAD : b->payload;
+}
+
 /* Writes packets until the batch is full or the round's bytes are used up; `*dry` if ngtcp2 had
  * nothing more before. Returns 0, or ngtcp2's fatal error. */
 static int fill_batch(struct quic_conn *conn, struct batch *b, bool *dry)
@@ -178,7 +188,7 @@ static int fill_batch(struct quic_conn *conn, struct batch *b, bool *dry)
     ngtcp2_path_storage to;
 
     while (!b->full && conn->round_bytes < conn->round_limit) {
-        struct packet p = {.dest = conn->ep->batch + b->used};
+        struct packet p = {.dest = conn->ep->batch + b->used, .room = room_for_next(conn, b)};
         struct path path = conn->path;
         if (foreign) {
             ngtcp2_path_storage_zero(&to);
@@ -239,7 +249,7 @@ static int write_round(struct quic_conn *conn, struct batch *b)
 {
     bool dry = false;
     if (conn->round_limit == 0)
-        conn->round_limit = quantum(conn->quic);
+        conn->round_limit = quantum(conn->quic, b->payload);
     size_t before = conn->round_bytes;
     start_kick(conn);
     int err = fill_batch(conn, b, &dry);
@@ -251,7 +261,7 @@ static int write_round(struct quic_conn *conn, struct batch *b)
 
 enum quic_turn quic_packet_batch(struct quic_conn *conn, struct quic_tx *tx, int *err)
 {
-    struct batch b = {0};
+    struct batch b = {.payload = quic_route_payload(conn)};
     quic_rate_pay(conn);
     take_carried(conn, &b);
     *err = quic_afresh_start(conn);

@@ -7,11 +7,18 @@
 #include "gateway/base/log.h"
 #include "gateway/crypto/secret.h"
 #include "gateway/transport/quic_afresh.h"
+#include "gateway/transport/quic_rate.h"
 #include "gateway/transport/quic_table.h"
 #include "gateway/transport/quic_work.h"
 
 /* No acknowledgement alone is as long as this. */
 #define DATA_MIN 512
+/* Larger packets are worth their trial where so much is sent in so short a time, 20 Mbit/s: they
+ * save work, and on a slow line they would keep others waiting. */
+#define BUSY_BYTES (64u << 10)
+#define BUSY_TIME  MSEC(25)
+/* Sessions at one address that are told of datagrams too large for the way there. */
+#define NEIGHBOURS_MAX 8
 
 static void move_to(struct quic_conn *conn, const struct path *path)
 {
@@ -47,10 +54,16 @@ static void follow(struct quic_conn *conn)
     conn->in_doubt = suspect;
     if (path_set_take_wake(conn->paths))
         quic_work_post_conn(conn, QUIC_CONN_WAKE);
-    if (!conn->connected || !path_set_take_switch(conn->paths))
+    if (!conn->connected)
         return;
-    move_to(conn, path_set_current(conn->paths));
-    kick(conn);
+    bool shrunk = path_set_take_shrink(conn->paths);
+    if (path_set_take_switch(conn->paths)) {
+        move_to(conn, path_set_current(conn->paths));
+        kick(conn);
+    } else if (shrunk) { /* what was in flight is lost */
+        quic_afresh(conn);
+        kick(conn);
+    }
 }
 
 /* ---- life ---- */
@@ -189,6 +202,7 @@ size_t quic_route_output(struct quic_conn *conn, struct path *to, uint8_t out[st
 
 void quic_route_sent(struct quic_conn *conn, const uint8_t *data, size_t len)
 {
+    /* A larger one may not fit another path. */
     if (len < DATA_MIN || len > QUIC_PAYLOAD || !conn->paths || !conn->connected)
         return;
     if (!conn->last)
@@ -227,6 +241,18 @@ void quic_route_traffic(struct quic_conn *conn)
         path_set_traffic(conn->paths, conn->ep->now);
 }
 
+static void note_busy(struct quic_conn *conn)
+{
+    instant now = conn->ep->now;
+
+    if (conn->tx_bytes - conn->told_bytes < BUSY_BYTES)
+        return;
+    if (now - conn->told_at <= BUSY_TIME && !quic_rate_is_limited(conn))
+        path_set_busy(conn->paths, now);
+    conn->told_bytes = conn->tx_bytes;
+    conn->told_at = now;
+}
+
 void quic_route_waiting(struct quic_conn *conn)
 {
     if (quic_route_is_foreign(conn)) {
@@ -239,8 +265,30 @@ void quic_route_waiting(struct quic_conn *conn)
     ngtcp2_conn_get_conn_info(conn->quic, &info);
     path_set_waiting(conn->paths, conn->ep->now, info.bytes_in_flight > 0,
                      ngtcp2_conn_get_pto(conn->quic));
+    note_busy(conn);
     set_keep_alive(conn);
     follow(conn);
+}
+
+size_t quic_route_payload(const struct quic_conn *conn)
+{
+    return conn->paths && conn->connected ? path_set_payload(conn->paths) : QUIC_PAYLOAD;
+}
+
+void quic_too_large(struct quic_endpoint *ep, instant now, const struct path *path, size_t len)
+{
+    struct quic_conn *first = quic_table_find_address(ep, &path->remote), *conn = first;
+
+    quic_work_clock(ep, now);
+    for (int i = 0; conn && i < NEIGHBOURS_MAX; i++) {
+        if (conn->quic && conn->paths && conn->connected) {
+            path_set_refused(conn->paths, ep->now, path, len);
+            follow(conn);
+        }
+        conn = quic_table_neighbour(conn);
+        if (conn == first)
+            return;
+    }
 }
 
 /* ---- the owner's wishes ---- */

@@ -34,5 +34,7 @@ void quic_route_sent(struct quic_conn *conn, const uint8_t *data, size_t len);
 size_t quic_route_again(struct quic_conn *conn, uint8_t out[static QUIC_PAYLOAD]);
 /** Data of an application goes out or has come in. */
 void quic_route_traffic(struct quic_conn *conn);
+/** Bytes that a packet may have now. */
+size_t quic_route_payload(const struct quic_conn *conn);
 /** The connection's turn to send is over: tells the path set whether an answer is awaited. */
 void quic_route_waiting(struct quic_conn *conn);

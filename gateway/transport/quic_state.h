@@ -191,6 +191,8 @@ struct quic_conn {
     size_t round_limit; /* 0: no round under way */
     bool turn_over;     /* the pacer or the lack of data says so */
     uint64_t rx_bytes, tx_bytes;
+    uint64_t told_bytes; /* tx_bytes, when the path set was last told of as many, */
+    instant told_at;     /* and when that was */
     instant since, heard;
 
     struct quic_ended ended;
@@ -254,9 +256,9 @@ struct quic_endpoint {
     struct quic_reply *replies; /* ring of QUIC_REPLIES */
     unsigned reply_first, reply_count;
 
-    uint8_t single[QUIC_PAYLOAD]; /* a datagram that is not part of a batch */
-    uint8_t *batch;               /* QUIC_BATCH_ROOM and a packet */
-    struct quic_conn *carry_conn; /* wrote a packet that did not fit the batch before it */
+    uint8_t single[QUIC_PAYLOAD_MAX]; /* a datagram that is not part of a batch */
+    uint8_t *batch;                   /* QUIC_BATCH_ROOM and the largest packet */
+    struct quic_conn *carry_conn;     /* wrote a packet that did not fit the batch before it */
     size_t carry_at, carry_len;
     struct path carry_path;
 };

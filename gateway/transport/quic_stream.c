@@ -176,7 +176,7 @@ size_t quic_stream_next(const struct quic_stream *s, ngtcp2_vec area[static 2], 
             area[count++].len = c->to - at;
             covered += c->to - at;
         }
-        if (covered - s->sent >= QUIC_PAYLOAD)
+        if (covered - s->sent >= QUIC_PAYLOAD_MAX)
             break;
         at = 0;
     }

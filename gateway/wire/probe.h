@@ -19,7 +19,8 @@
 #include "gateway/base/attr.h"
 
 #define PROBE_MIN       58   /* bytes */
-#define PROBE_MAX       1200 /* a ping of this size proves that full-size packets pass */
+#define PROBE_FULL      1200 /* a ping of this size proves that full-size packets pass */
+#define PROBE_MAX       8952 /* what a link of 9000 bytes carries over IPv6 */
 #define PROBE_KEY_LEN   32
 #define PROBE_TOKEN_LEN 8
 

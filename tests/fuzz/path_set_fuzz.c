@@ -40,7 +40,7 @@ static size_t drain(struct path_set *s, instant now)
 static void step(struct path_set *s, struct path_set *other, instant now, const uint8_t *b)
 {
     struct path p = source(b[1] % 24);
-    uint8_t probe[PROBE_MAX];
+    uint8_t probe[PROBE_FULL];
 
     switch (b[0] % 8) {
     case 0:
@@ -51,6 +51,10 @@ static void step(struct path_set *s, struct path_set *other, instant now, const 
         break;
     case 2:
         path_set_waiting(s, now, b[1] & 1, MSEC(b[2]));
+        if (b[1] & 2)
+            path_set_busy(s, now);
+        if (b[1] & 4)
+            path_set_refused(s, now, path_set_current(s), (size_t)b[3] * 40);
         break;
     case 3:
         (void)!path_set_add(s, now, &p);
@@ -69,8 +73,8 @@ static void step(struct path_set *s, struct path_set *other, instant now, const 
                             .sequence = b[3],
                             .flags = b[0] >> 4};
         memset(&odd.challenge, b[4], sizeof(odd.challenge));
-        probe_write(&odd, other->key_out, probe, b[5] & 1 ? PROBE_MIN : PROBE_MAX);
-        (void)!path_set_input(s, now, &p, probe, b[5] & 1 ? PROBE_MIN : PROBE_MAX);
+        probe_write(&odd, other->key_out, probe, b[5] & 1 ? PROBE_MIN : PROBE_FULL);
+        (void)!path_set_input(s, now, &p, probe, b[5] & 1 ? PROBE_MIN : PROBE_FULL);
     }
     }
 }
@@ -95,6 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         (void)drain(&s, now);
         (void)!path_set_take_switch(&s);
         (void)!path_set_take_wake(&s);
+        (void)!path_set_take_shrink(&s);
+        if (path_set_payload(&s) < PROBE_FULL || path_set_payload(&s) > PROBE_MAX)
+            abort();
         if (path_set_current(&s)->kind == PATH_NONE)
             abort();
     }

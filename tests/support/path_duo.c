@@ -63,7 +63,7 @@ static void begin_over(enum path_kind kind)
         duo.link[k].end[ACCEPTOR] = duo_address(text);
         duo.link[k].kind = k == 0 ? kind : PATH_UDP;
         duo.link[k].delay = MSEC(10);
-        duo.link[k].mtu = PROBE_MAX;
+        duo.link[k].mtu = PROBE_FULL;
     }
     for (int side = 0; side < 2; side++) {
         struct path_set_options o = duo_options(side);
@@ -118,7 +118,7 @@ void duo_flush(int side)
 /* Session packets are a byte of kind and 1199 of nothing. */
 static void send_packet(int side, uint8_t kind)
 {
-    uint8_t packet[PROBE_MAX] = {kind};
+    uint8_t packet[PROBE_FULL] = {kind};
 
     if (kind == DATA) {
         path_set_waiting(&duo.set[side], duo.now, true, MSEC(50));

@@ -292,6 +292,11 @@ static void travel(struct quic_link *link, int from, const struct path *path, co
     p->len = len;
     memcpy(p->data, data, len);
     bool lost = link->loss > 0 && random_below(&link->chance, 1000) < link->loss;
+    lost = lost || (link->mtu > 0 && len > link->mtu);
+    if (link->socket_mtu > 0 && len > link->socket_mtu) {
+        quic_too_large(side->ep, link->now, path, len);
+        lost = true;
+    }
     lost = lost || addr_equal(&p->from, &link->dead) || addr_equal(&p->to, &link->dead);
     if (lost || (link->filter && !link->filter(link, from, p->data, &p->len))) {
         free(p);

@@ -73,6 +73,8 @@ struct quic_link {
     instant now;
     instant delay;     /* one way */
     unsigned loss;     /* datagrams of a thousand */
+    size_t mtu;        /* bytes of a datagram, 0: any; */
+    size_t socket_mtu; /* likewise, and the sender is told */
     uint64_t bytes_ms; /* rate each way in bytes per ms, 0: no limit */
     uint64_t chance;   /* state of the random numbers */
     struct link_packet *first;

@@ -143,7 +143,7 @@ static void a_narrow_path_never_replaces_a_relay(void **state)
     duo_run(SEC(200));
     duo_both_are_on(0);
     assert_int_equal(duo_switches(), 0);
-    duo.link[1].mtu = PROBE_MAX; /* somebody has mended it */
+    duo.link[1].mtu = PROBE_FULL; /* somebody has mended it */
     duo_run(SEC(130));
     duo_both_are_on(1);
 }
