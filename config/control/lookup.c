@@ -223,5 +223,5 @@ json_t *expires_json(struct command_context *c, const struct service *s)
 json_t *addr_json(const struct addr *a)
 {
     char text[ADDR_TEXT_MAX];
-    return json_string(addr_print(a, text));
+    return addr_is_none(a) ? json_null() : json_string(addr_print(a, text));
 }

@@ -51,5 +51,5 @@ json_t *id_json(const struct peer_id *id);
 json_t *ids_json(const struct peer_id *ids, size_t count);
 /** Seconds until a service ends, or null: never. */
 json_t *expires_json(struct command_context *c, const struct service *s);
-/** IP:PORT as JSON text. */
+/** IP:PORT as JSON text, or null: none. */
 json_t *addr_json(const struct addr *a);

@@ -31,7 +31,7 @@ static json_t *url_json(const struct control_port *p)
 
 static json_t *first_listen(const struct control_port *p)
 {
-    return addr_is_none(&p->listen[0]) ? json_null() : addr_json(&p->listen[0]);
+    return addr_json(&p->listen[0]);
 }
 
 json_t *port_json(struct command_context *c, const struct control_port *p)

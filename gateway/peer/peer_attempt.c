@@ -43,15 +43,24 @@ void peer_plan_redial(struct peer *p)
     p->redial = peer_now(p) + pause + pause / 4 * (chance % 1024) / 1024;
 }
 
+static bool says_already(const struct peer *p, const char *reason)
+{
+    for (const char *at = strstr(p->why, reason); at; at = strstr(at + 1, reason))
+        if (at == p->why || at[-1] == ' ')
+            return true;
+    return false;
+}
+
+/* What failed twice in the same way is said once. */
 static void explain(struct peer *p, const char *format, va_list args)
 {
+    char reason[sizeof(p->why)];
     size_t used = strlen(p->why);
 
-    if (used > 0 && used + 3 < sizeof(p->why)) {
-        memcpy(p->why + used, "; ", 3);
-        used += 2;
-    }
-    (void)vsnprintf(p->why + used, sizeof(p->why) - used, format, args);
+    (void)vsnprintf(reason, sizeof(reason), format, args);
+    if (says_already(p, reason))
+        return;
+    (void)snprintf(p->why + used, sizeof(p->why) - used, "%s%s", used > 0 ? "; " : "", reason);
 }
 
 void peer_explain(struct peer *p, const char *format, ...)

@@ -736,6 +736,15 @@ static void bench_measures_both_ways(void **state)
 
 /* ---- status, reload, stop ---- */
 
+static void a_path_that_leads_nowhere_now_has_no_address(void **state)
+{
+    (void)state;
+    stage_alice_offers(&stage, OFFERS, 3);
+    says("{\"cmd\":\"status\"}", "\"remote\":\"127.0.0.1:4433\"");
+    stage.node.view.path.remote = (struct addr){0};
+    says("{\"cmd\":\"status\"}", "\"remote\":null");
+}
+
 static void status_has_every_key_of_the_contract(void **state)
 {
     (void)state;
@@ -885,6 +894,7 @@ int main(void)
         WITH_STAGE(pipe_tells_what_the_far_side_said),
         WITH_STAGE(bench_measures_both_ways),
         WITH_STAGE(doctor_shows_relays_port_maps_and_the_last_round_in_numbers),
+        WITH_STAGE(a_path_that_leads_nowhere_now_has_no_address),
         WITH_STAGE(status_has_every_key_of_the_contract),
         WITH_STAGE(reload_and_stop_reach_the_program),
     };

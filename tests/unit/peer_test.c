@@ -347,6 +347,20 @@ static void is_ready_when_the_session_is(void **state)
     assert_false(peer_is_dialling(&w->peer));
 }
 
+static void says_once_what_failed_twice(void **state)
+{
+    struct world *w = *state;
+    know(w, "12.1.1.1:1");
+
+    peer_connect(&w->peer);
+    peer_note(&w->peer, "TLS 12.1.1.1:443: Connection refused");
+    peer_note(&w->peer, "TLS 12.1.1.1:443: Connection refused");
+    peer_note(&w->peer, "2.1.1.1:443: Connection refused");
+    fake_env_advance(&w->fake, SEC(10));
+    assert_string_equal(w->why, "TLS 12.1.1.1:443: Connection refused; "
+                                "2.1.1.1:443: Connection refused; 12.1.1.1:1: no answer");
+}
+
 static void fails_from_the_loop_when_no_address_is_known(void **state)
 {
     struct world *w = *state;
@@ -900,6 +914,7 @@ int main(void)
         SENTENCE(dials_every_known_address_at_once_and_each_once),
         SENTENCE(is_ready_when_the_session_is),
         SENTENCE(a_direct_path_of_one_connection_serves_the_others),
+        SENTENCE(says_once_what_failed_twice),
         SENTENCE(fails_from_the_loop_when_no_address_is_known),
         SENTENCE(waits_three_seconds_for_discovery),
         SENTENCE(dials_what_discovery_finds_meanwhile),
