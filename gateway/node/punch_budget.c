@@ -71,18 +71,24 @@ static bool take_guessed(struct punch_budget *b, instant now, const struct addr 
     return true;
 }
 
-bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a)
+/* The place where an address is counted; NULL: there is none left. */
+static struct punch_spent *get(struct punch_budget *b, instant now, const struct addr *a)
 {
     struct punch_spent *s = find(b, a);
 
-    if (!s && ports_of(b, now, a) >= PUNCH_BUDGET_PORTS)
-        return take_guessed(b, now, a);
-    if (!s)
+    if (!s && ports_of(b, now, a) < PUNCH_BUDGET_PORTS)
         s = find_free(b, now);
-    if (!s)
-        return false;
-    if (is_over(s, now))
+    if (s && is_over(s, now))
         *s = (struct punch_spent){.addr = *a, .since = now};
+    return s;
+}
+
+bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a)
+{
+    struct punch_spent *s = get(b, now, a);
+
+    if (!s)
+        return ports_of(b, now, a) >= PUNCH_BUDGET_PORTS && take_guessed(b, now, a);
     if (s->answered)
         return true;
     if (s->probes >= PUNCH_BUDGET_PROBES)
@@ -119,7 +125,7 @@ void punch_budget_answered(struct punch_budget *b, const struct addr *a)
 
 void punch_budget_sent(struct punch_budget *b, instant now, const struct addr *a)
 {
-    struct punch_spent *s = find(b, a);
+    struct punch_spent *s = get(b, now, a); /* an opener is not counted, but makes a mapping */
     if (s)
         s->sent = now;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
+#include "gateway/punch/plan.h"
 
 #define EFFORTS_MAX 1024
 #define STAGGER     MSEC(50) /* between the rounds of two peers after a change of the network */
@@ -186,16 +187,16 @@ void punch_desk_network_changed(struct punch_desk *d)
     restart_all(d, STAGGER);
 }
 
-/* The class of our NAT chooses the strategies: a round that goes by another one leads nowhere. Of
+/* What our NAT is chooses the strategies: a round that takes it for another leads nowhere. Of
  * anything else rounds under way tell by themselves; a waiting one need not wait any longer. */
 static void on_gathered(void *arg)
 {
     struct punch_desk *d = arg;
     instant now = env_now(d->node->env);
-    enum nat_class class = gather_facts(&d->gather).class;
-    bool other = class != d->class;
+    struct nat_facts facts = gather_facts(&d->gather);
+    bool other = !punch_is_same_nat(&facts, &d->facts);
 
-    d->class = class;
+    d->facts = facts;
     if (other) {
         restart_all(d, STAGGER);
         return;

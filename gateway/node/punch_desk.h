@@ -28,7 +28,7 @@ struct punch_desk {
     struct gather gather;    /* for those who find out candidates and facts */
     struct list efforts;     /* of struct effort: one for each peer that is not direct */
     struct punch_means means;
-    enum nat_class class; /* of our NAT when the rounds began */
+    struct nat_facts facts; /* of our NAT when the rounds began */
     struct timer timer;
 };
 

@@ -57,8 +57,7 @@ static void note_search(struct effort *e)
 
 static void end_round(struct effort *e)
 {
-    if (e->stage == EFFORT_LOOKING)
-        stun_desk_refresh_cancel(e->means->stun, &e->refresh);
+    stun_desk_refresh_cancel(e->means->stun, &e->refresh);
     if (!e->running)
         return;
     show(e, 0);
@@ -249,7 +248,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     const struct punch_options options = {
         .controller = controller,
         .rtt = info.rtt,
-        .ours = gather_facts(e->means->gather),
+        .ours = e->said,
         .theirs = m->facts,
         .guessing = effort_may_search(e) && m->flags & PUNCH_GUESSING,
         .v4 = has_family(node->hub, false),
@@ -412,14 +411,33 @@ void effort_message(struct effort *e, instant now, const struct punch_message *m
 
 /* ---- time ---- */
 
+static void on_looked(struct stun_refresh *refresh, uint16_t port)
+{
+    struct effort *e = container_of(refresh, struct effort, refresh);
+    if (port != 0)
+        punch_learn_port(e->running->core, port);
+}
+
+static void look_on(struct effort *e, instant now)
+{
+    if (!punch_wants_port(e->running->core, now))
+        return;
+    stun_desk_refresh_cancel(e->means->stun, &e->refresh);
+    e->refresh = (struct stun_refresh){.done = on_looked};
+    stun_desk_refresh(e->means->stun, &e->refresh);
+}
+
 static instant run_round(struct effort *e, instant now)
 {
     struct punch *core = e->running->core;
 
     if (now >= e->trickle) {
+        /* Others have the NAT make mappings too: those that measure it, for one. */
+        punch_learn_port(core, stun_desk_facts(e->means->stun).last_port);
         effort_tell_more(e);
         e->trickle = now + TRICKLE;
     }
+    look_on(e, now);
     punch_round_run(e->running, now);
     show(e, punch_round_fresh(e->running));
     if (now >= e->due) {

@@ -57,6 +57,7 @@ struct effort {
     struct bucket requests;     /* of the peer */
     struct punch_budget budget;
     instant searched; /* when a round last guessed ports, 0: never */
+    struct nat_facts said; /* of our NAT, for this round: the peer counts from there */
     struct candidate told[CANDIDATES_MAX];
     size_t told_count;
     struct candidate named[CANDIDATES_MAX]; /* by the peer, in this round */

@@ -59,6 +59,7 @@ void effort_tell_punch(struct effort *e, bool ack)
         .facts = gather_facts(d->gather),
     };
     m.candidates = list_for(e, m.candidate);
+    e->said = m.facts;
     memcpy(e->told, m.candidate, m.candidates * sizeof(m.candidate[0]));
     e->told_count = m.candidates;
     tell(e->conn, &m);

@@ -71,6 +71,12 @@ void punch_free(struct punch *p);
 /** One more candidate of the peer; those beyond CANDIDATES_MAX, and known ones, are ignored. */
 void punch_add(struct punch *p, instant now, const struct candidate *candidate);
 
+/** Our NAT, which counts its ports up, gave this one to a mapping just now, to whomever: so many
+ * has it made since the port that the peer was told. */
+void punch_learn_port(struct punch *p, uint16_t port);
+/** True, once, when a mapping should be made just to learn its port. Ask every 100 ms. */
+bool punch_wants_port(struct punch *p, instant now);
+
 /** How many sockets beside the main one are to be open now, IPv4; never fewer than before. Ask
  * after punch_output() has returned false: a probe names no socket that was not wanted before. At
  * the end the owner closes those over which no path works. */

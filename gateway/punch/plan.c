@@ -151,6 +151,12 @@ const struct punch_plan *punch_plan_of(const struct nat_facts *ours, const struc
     return &plans[unsure(ours, theirs)];
 }
 
+bool punch_is_same_nat(const struct nat_facts *a, const struct nat_facts *b)
+{
+    return class_of(a) == class_of(b) && punch_taken_for(a) == punch_taken_for(b) &&
+           is_dark(a) == is_dark(b);
+}
+
 bool punch_plan_guesses(const struct punch_plan *plan)
 {
     for (size_t i = 0; i < plan->steps; i++)

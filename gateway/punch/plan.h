@@ -48,6 +48,9 @@ bool punch_plan_guesses(const struct punch_plan *plan);
 /** Which kind of symmetric NAT one of NAT_UNKNOWN would be, if it were one; else its class. */
 enum nat_class punch_taken_for(const struct nat_facts *f);
 
+/** Do both lead to the same plans, beside whatever NAT? */
+bool punch_is_same_nat(const struct nat_facts *a, const struct nat_facts *b);
+
 enum punch_role {
     PUNCH_IDLE,
     PUNCH_SHOWS,    /* our NAT is the one whose ports are searched */

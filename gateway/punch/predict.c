@@ -6,8 +6,8 @@
  *
  * Two of them: our n-th new mapping sends to their n-th port, and theirs likewise, so that each
  * sends from where the other sends to. Nobody has to know how many mappings the other has spent.
- * Each side does so from a fresh socket: what an earlier round sent from an old one has its mapping
- * already. */
+ * Each side does so from a fresh socket, each time: what an earlier round sent from an old one has
+ * its mapping already. */
 #include "gateway/punch/strategy.h"
 
 #define PORTS        16 /* connectivity.md 4.6 */
@@ -19,6 +19,8 @@
 #define SEARCHES     2
 #define BOTH_PASSES  3
 #define BOTH_EVERY   MSEC(400)
+#define BOTH_TRIES   2
+#define BOTH_AGAIN   MSEC(1500)
 
 static void begin(struct punch *p)
 {
@@ -69,6 +71,20 @@ static bool search(struct punch *p, struct punch_send *out)
     return sent;
 }
 
+/* Something else may have had our NAT make a mapping meanwhile: that is looked at, and all done
+ * once more with the ports that follow. */
+static void begin_again(struct punch *p)
+{
+    struct punch_run *r = &p->run;
+    if (r->due != INSTANT_NEVER || r->targets == BOTH_TRIES - 1)
+        return;
+    r->targets++;
+    r->pass = 0;
+    r->due = r->began + BOTH_AGAIN;
+    p->look = r->began;
+    punch_take_sockets(p, 1);
+}
+
 static bool both(struct punch *p, struct punch_send *out)
 {
     struct punch_run *r = &p->run;
@@ -79,6 +95,7 @@ static bool both(struct punch *p, struct punch_send *out)
     }
     bool sent = punch_send_guess(p, &probe, r->port[r->sent], out);
     count_sent(r, PORTS, BOTH_PASSES, BOTH_EVERY);
+    begin_again(p);
     return sent;
 }
 

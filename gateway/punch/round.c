@@ -9,6 +9,8 @@
 #define HEARD_PAUSE  SEC(1) /* a search rests while what was heard is answered */
 #define BURST        6
 #define PROVEN_GRACE MSEC(200)
+#define LOOK_BEFORE  MSEC(400) /* a round trip to a server, with a loss */
+#define MAPPINGS_MAX 512       /* by others, while a round runs: more is another story */
 
 /* In any second no more than PUNCH_RATE, the burst at its beginning included. */
 #define RATE (PUNCH_RATE - BURST)
@@ -86,6 +88,14 @@ static instant open_lasts(const struct punch *p)
 
 /* ---- life ---- */
 
+/* Both NATs count, so both sides have to know where they are: connectivity.md 4.6, "fresh STUN
+ * immediately before". Others behind our NAT have it make mappings too. */
+static bool has_to_count(const struct punch *p)
+{
+    return p->plan->steps > 1 && p->plan->step[1].way == PUNCH_PREDICT && p->options.v4 &&
+           punch_role_of(p, PUNCH_PREDICT) == PUNCH_BOTH;
+}
+
 static void drop_bad_class(struct nat_facts *f)
 {
     if (f->class >= NAT_CLASSES)
@@ -109,6 +119,7 @@ int punch_new(struct punch **out, instant now, const struct punch_options *optio
     p->tried = 1u << PUNCH_OPEN;
     p->step_began = punch_checks_start(p, now);
     p->step_end = p->step_began + open_lasts(p);
+    p->look = has_to_count(p) ? p->step_end - LOOK_BEFORE : INSTANT_NEVER;
     *out = p;
     return 0;
 }
@@ -157,6 +168,25 @@ void punch_add(struct punch *p, instant now, const struct candidate *candidate)
         .late = now > p->began,
         .start = punch_checks_start(p, now),
     };
+}
+
+void punch_learn_port(struct punch *p, uint16_t port)
+{
+    int delta = p->options.ours.delta, last = p->options.ours.last_port;
+
+    if (last == 0 || delta == 0 || (port - last) % delta != 0)
+        return;
+    int made = (port - last) / delta;
+    if (made > (int)p->mappings && made <= MAPPINGS_MAX)
+        p->mappings = (unsigned)made;
+}
+
+bool punch_wants_port(struct punch *p, instant now)
+{
+    if (p->state != PUNCH_RUNNING || p->proven || now < p->look)
+        return false;
+    p->look = INSTANT_NEVER;
+    return true;
 }
 
 /* ---- probes ---- */

@@ -64,7 +64,8 @@ struct punch {
     unsigned probes, guesses;
     unsigned sockets;
     unsigned told;      /* the newest socket of which the peer was told the address */
-    unsigned mappings;  /* that our NAT has made for us since options.ours.last_port */
+    unsigned mappings;  /* that our NAT has made since options.ours.last_port, as far as we know */
+    instant look;       /* what the next port is, for who counts; INSTANT_NEVER: no need */
     struct addr around; /* the peer's address in the internet, IPv4: all guesses go there */
 
     struct punch_target candidate[CANDIDATES_MAX], learnt[PUNCH_LEARNT_MAX];

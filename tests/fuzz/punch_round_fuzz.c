@@ -130,6 +130,9 @@ static void event(struct fuzz *f)
         punch_heard(f->punch, f->now, read_be16(r) % (PUNCH_SOCKETS_MAX + 1), &a);
         break;
     case 3:
+        (void)punch_wants_port(f->punch, f->now);
+        punch_learn_port(f->punch, read_be16(r));
+        break;
     case 4:
         f->now += MSEC(read_be16(r));
         break;

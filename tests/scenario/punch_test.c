@@ -287,8 +287,9 @@ static void a_peer_that_lies_has_us_bother_nobody(void **state)
     sim_nat_story_start(s);
     struct gather *g = &s->bob.node->punch.gather;
     static const char *const LIES[] = {
-        "192.0.2.80:5000", "192.0.2.81:53",    "172.16.0.9:4433", "127.0.0.1:7777",
-        "224.0.0.1:5353",  "169.254.9.9:4000", "[::1]:7777",      "[::ffff:10.0.0.1]:4433"};
+        /* his true address will displace the first */
+        "127.0.0.1:7777",         "[::1]:7777",    "224.0.0.1:5353",  "169.254.9.9:4000",
+        "[::ffff:10.0.0.1]:4433", "192.0.2.81:53", "172.16.0.9:4433", "192.0.2.80:5000"};
     for (size_t i = 0; i < sizeof(LIES) / sizeof(LIES[0]); i++) {
         const struct addr lie = at(LIES[i]);
         gather_add(g, CANDIDATE_MAPPED, &lie);

@@ -79,11 +79,29 @@ static void of_two_that_change_ports_either_may_be_the_symmetric_one(void **stat
     assert_true(found >= 15);
 }
 
+/* While the gateways still measure their NATs, which makes mappings, or have not begun to. */
+static void two_that_count_meet_however_soon_they_are_asked_to(void **state)
+{
+    (void)state;
+    for (unsigned spare = 0; spare < 2; spare++)
+        for (instant wait = 0; wait <= SEC(2); wait += MSEC(100)) {
+            struct sim_nat_story s = {.seed = 1, .has_spare = spare == 1, .both_use = true};
+            sim_nat_story_begin(&s, "sym_seq", "sym_seq");
+            sim_nat_story_launch(&s);
+            sim_nat_story_wait(&s, wait);
+            sim_nat_story_connect(&s);
+            if (!sim_nat_story_both_become(&s, PEER_DIRECT, SEC(4)))
+                fail_msg("not direct when asked after %u ms", (unsigned)(wait / MSEC(1)));
+            sim_nat_story_end(&s);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_symmetric_nat_is_found_out_by_trying),
         cmocka_unit_test(so_are_two_that_count),
+        cmocka_unit_test(two_that_count_meet_however_soon_they_are_asked_to),
         cmocka_unit_test(the_plain_punch_comes_first),
         cmocka_unit_test(of_two_that_change_ports_either_may_be_the_symmetric_one),
     };

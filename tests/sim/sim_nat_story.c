@@ -64,7 +64,7 @@ static void use_relays(const struct sim_nat_story *s, char out[][PEER_RELAY_MAX 
                        SPARE_ADDRESS);
 }
 
-void sim_nat_story_start(struct sim_nat_story *s)
+void sim_nat_story_launch(struct sim_nat_story *s)
 {
     int err;
     use_relays(s, s->alice.options.relay_use);
@@ -76,6 +76,11 @@ void sim_nat_story_start(struct sim_nat_story *s)
     sim_gateway_knows(&s->alice, &s->bob, "bob", NULL);
     sim_gateway_knows(&s->bob, &s->alice, "alice", NULL);
     use_relays(s, registry_peer_add(s->bob.registry, &s->alice.keys.id, &err)->relay);
+}
+
+void sim_nat_story_start(struct sim_nat_story *s)
+{
+    sim_nat_story_launch(s);
     sim_nat_story_wait(s, SEC(1));
     assert_int_equal(sim_gateway_view(&s->alice, &s->relay).state, PEER_DIRECT);
 }

@@ -27,8 +27,9 @@ struct sim_nat_story {
 /** Sets the stage, with presets of tests/natlab/nat.h. `bob_home` NULL: bob is on alice's LAN. The
  *  relay runs; the others have a host, and options that may be changed. */
 void sim_nat_story_begin(struct sim_nat_story *s, const char *alice_home, const char *bob_home);
-/** Starts alice and bob, who know one another, and waits until alice is reached through the
- *  relay. */
+/** Starts alice and bob, who know one another. */
+void sim_nat_story_launch(struct sim_nat_story *s);
+/** The same, and waits until alice is reached through the relay. */
 void sim_nat_story_start(struct sim_nat_story *s);
 void sim_nat_story_end(struct sim_nat_story *s);
 

@@ -142,6 +142,12 @@ void stun_desk_doubt(struct stun_desk *d)
     stage->doubts++;
 }
 
+struct nat_facts stun_desk_facts(const struct stun_desk *d)
+{
+    (void)d;
+    return (struct nat_facts){.last_port = 30000};
+}
+
 void stun_desk_refresh(struct stun_desk *d, struct stun_refresh *r)
 {
     (void)d;
@@ -206,7 +212,8 @@ struct punch {
     size_t count;
     unsigned sockets, fresh, heard, proven, guesses;
     struct punch_send next;
-    bool is_due;
+    bool is_due, wants_port;
+    uint16_t port; /* that our NAT gave last, as far as it was told */
     enum punch_state state;
 };
 
@@ -276,6 +283,19 @@ void punch_proven(struct punch *p, instant now, unsigned socket, const struct ad
     (void)remote;
     p->proven = socket + 1;
     p->state = PUNCH_WON;
+}
+
+void punch_learn_port(struct punch *p, uint16_t port)
+{
+    p->port = port;
+}
+
+bool punch_wants_port(struct punch *p, instant now)
+{
+    bool wants = p->wants_port;
+    (void)now;
+    p->wants_port = false;
+    return wants;
 }
 
 enum punch_state punch_state(const struct punch *p)
@@ -1082,6 +1102,58 @@ static void another_class_of_nat_begins_rounds_anew(void **state)
     assert_int_equal(c->say.facts.class, NAT_RANDOM);
 }
 
+static void other_ports_of_a_nat_that_is_not_known_do_so_too(void **state)
+{
+    (void)state;
+    begin_round();
+    struct nat_facts facts = {.last_port = 5000, .span = 30000};
+    gather_set_facts(&stage->punch.gather, &facts); /* somebody has seen it at all */
+    go_on(0);
+    assert_int_equal(punches, 0);
+    hear_punch(0, stage->conn[0].say.round, true, "203.0.113.9:5000");
+    assert_int_equal(punches, 1);
+    facts.last_port = 6000;
+    gather_set_facts(&stage->punch.gather, &facts);
+    go_on(0);
+    assert_int_equal(punches, 1);
+    facts.delta = 1; /* it counts */
+    gather_set_facts(&stage->punch.gather, &facts);
+    go_on(0);
+    assert_int_equal(punches, 0);
+    refreshed(6001);
+    assert_int_equal(stage->conn[0].say.facts.last_port, 6001);
+}
+
+static void who_counts_is_looked_at_while_a_round_runs(void **state)
+{
+    (void)state;
+    struct quic_conn *c = begin_round();
+    assert_null(stage->refresh);
+    last_punch->wants_port = true;
+    go_on(MSEC(100));
+    assert_non_null(stage->refresh);
+    refreshed(40007);
+    assert_int_equal(last_punch->port, 40007);
+    last_punch->wants_port = true;
+    go_on(MSEC(100));
+    assert_non_null(stage->refresh);
+    hear_end(0, c->say.round, PUNCH_FAILED);
+    assert_null(stage->refresh);
+}
+
+static void the_round_counts_from_what_the_peer_was_told(void **state)
+{
+    (void)state;
+    struct nat_facts facts = {.class = NAT_SEQUENTIAL, .delta = 1, .last_port = 40000};
+    gather_set_facts(&stage->punch.gather, &facts);
+    struct quic_conn *c = meet(0, true);
+    refreshed(40001);
+    facts.last_port = 40002; /* another mapping, while the question is on its way */
+    gather_set_facts(&stage->punch.gather, &facts);
+    hear_punch(0, c->say.round, true, "203.0.113.9:5000");
+    assert_int_equal(last_punch->options.ours.last_port, 40001);
+}
+
 static void a_change_of_the_network_begins_all_anew(void **state)
 {
     (void)state;
@@ -1138,6 +1210,9 @@ int main(void)
         TEST(a_nat_that_counts_is_looked_at_before_anything_is_said_of_it),
         TEST(servers_are_asked_again_when_a_relay_sees_us_elsewhere),
         TEST(another_class_of_nat_begins_rounds_anew),
+        TEST(other_ports_of_a_nat_that_is_not_known_do_so_too),
+        TEST(who_counts_is_looked_at_while_a_round_runs),
+        TEST(the_round_counts_from_what_the_peer_was_told),
         TEST(a_change_of_the_network_begins_all_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -461,6 +461,55 @@ static void of_whom_nothing_is_known_is_a_cone_first(void **state)
     punch_free(p);
 }
 
+/* The first guess after `from`: which port, 0: none. */
+static uint16_t next_guess(size_t from)
+{
+    for (size_t i = from; i < count; i++)
+        if (addr_port(&sent[i].probe.to) != 4433)
+            return addr_port(&sent[i].probe.to);
+    return 0;
+}
+
+static void who_counts_looks_where_it_is_before_it_predicts(void **state)
+{
+    const struct nat_facts ours = {.class = NAT_SEQUENTIAL, .last_port = 30000, .delta = 2};
+    const struct nat_facts theirs = {.class = NAT_SEQUENTIAL, .last_port = 20000, .delta = 1};
+    (void)state;
+    struct punch *p = round_with(&ours, &theirs, true);
+
+    add(p, SEC(1), "203.0.113.7:4433"); /* one mapping */
+    run_until(p, SEC(1) + MSEC(719));
+    assert_false(punch_wants_port(p, now));
+    run_until(p, SEC(1) + MSEC(720));
+    assert_true(punch_wants_port(p, now));
+    assert_false(punch_wants_port(p, now));
+    punch_learn_port(p, 30001); /* not of this NAT */
+    punch_learn_port(p, 30014); /* somebody else behind it made six */
+    punch_learn_port(p, 30002); /* is old */
+    run_until(p, SEC(2) + MSEC(500));
+    assert_int_equal(next_guess(0), 20000 + 8);
+    punch_free(p);
+}
+
+static void who_counts_predicts_again_from_where_it_is_then(void **state)
+{
+    const struct nat_facts ours = {.class = NAT_SEQUENTIAL, .last_port = 30000, .delta = 1};
+    const struct nat_facts theirs = {.class = NAT_SEQUENTIAL, .last_port = 20000, .delta = 1};
+    (void)state;
+    struct punch *p = round_with(&ours, &theirs, true);
+
+    add(p, SEC(1), "203.0.113.7:4433");
+    run_until(p, SEC(3) + MSEC(500));
+    assert_int_equal(next_guess(0), 20002);
+    assert_true(punch_wants_port(p, now));
+    punch_learn_port(p, 30019); /* 17 for the round, the look, and one more */
+    size_t before = count;
+    run_until(p, SEC(5));
+    assert_int_equal(next_guess(before), 20020);
+    assert_int_equal(sent[count - 1].probe.socket, 2);
+    punch_free(p);
+}
+
 static void a_lost_plain_punch_is_tried_from_a_fresh_socket(void **state)
 {
     (void)state;
@@ -585,6 +634,8 @@ int main(void)
                                start),
         cmocka_unit_test_setup(of_two_nats_that_change_ports_each_is_searched_in_its_turn, start),
         cmocka_unit_test_setup(of_whom_nothing_is_known_is_a_cone_first, start),
+        cmocka_unit_test_setup(who_counts_looks_where_it_is_before_it_predicts, start),
+        cmocka_unit_test_setup(who_counts_predicts_again_from_where_it_is_then, start),
         cmocka_unit_test_setup(a_lost_plain_punch_is_tried_from_a_fresh_socket, start),
         cmocka_unit_test_setup(a_probe_names_no_socket_that_was_not_wanted_before, start),
         cmocka_unit_test_setup(a_round_that_slept_is_over_without_a_burst, start),
