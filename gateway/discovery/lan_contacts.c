@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/crypto/hash.h"
 #include "gateway/crypto/secret.h"
+#include "gateway/identity/pair_key.h"
 
 /* Keys made for one datagram from outside: with thousands of contacts the rest wait for the next.
  */
@@ -33,40 +33,27 @@ void lan_contacts_deinit(struct lan_contacts *c)
 
 /* ---- keys ---- */
 
-/* Key of what `speaker` says, under a secret or an id. */
-static void derive(const struct lan_contacts *c, uint8_t out[static BEACON_KEY_LEN],
-                   const uint8_t secret[static 32], const char label[static 16],
-                   const struct peer_id *speaker)
+static struct pair_key_use use_of(const struct lan_contacts *c, const char label[static 16])
 {
-    uint8_t text[16 + LAN_NETWORK_LEN + PEER_ID_LEN];
-
-    memcpy(text, label, 16);
-    memcpy(text + 16, c->network, LAN_NETWORK_LEN);
-    memcpy(text + 16 + LAN_NETWORK_LEN, speaker->key, PEER_ID_LEN);
-    hash_blake2b(out, BEACON_KEY_LEN, secret, 32, text, sizeof(text));
+    return (struct pair_key_use){.label = label, .network = c->network};
 }
 
 static bool has_keys(const struct lan_contacts *c, struct lan_contact *p)
 {
-    uint8_t secret[32];
+    const struct pair_key_use use = use_of(c, "lan-contact-1   ");
 
-    if (p->state != LAN_KEYLESS)
-        return p->state == LAN_KEYED;
-    if (keys_shared_secret(c->keys, &p->id, secret) < 0) {
-        p->state = LAN_UNUSABLE;
-        return false;
-    }
-    derive(c, p->key_in, secret, "lan-contact-1   ", &p->id);
-    derive(c, p->key_out, secret, "lan-contact-1   ", &c->keys->id);
-    secret_wipe(secret, sizeof(secret));
-    p->state = LAN_KEYED;
-    return true;
+    if (p->state == LAN_KEYLESS)
+        p->state =
+            pair_keys(c->keys, &p->id, &use, p->key_in, p->key_out) == 0 ? LAN_KEYED : LAN_UNUSABLE;
+    return p->state == LAN_KEYED;
 }
 
 void lan_contacts_ask_key(const struct lan_contacts *c, const struct peer_id *id, bool answer,
                           uint8_t key[static BEACON_KEY_LEN])
 {
-    derive(c, key, id->key, answer ? "lan-answer-1    " : "lan-question-1  ", id);
+    const struct pair_key_use use = use_of(c, answer ? "lan-answer-1    " : "lan-question-1  ");
+
+    pair_key_of_id(id, &use, key);
 }
 
 /* ---- the list ---- */

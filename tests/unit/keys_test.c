@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "gateway/base/text.h"
+#include "gateway/identity/pair_key.h"
 #include "tests/support/fake_env.h"
 
 /* RFC 8032 §7.1, test 2. */
@@ -165,11 +166,37 @@ static void leaves_nothing_behind_when_wiped(void **state)
     assert_memory_equal(&keys, &nothing, sizeof(keys));
 }
 
+static void two_gateways_have_a_key_each_way_for_each_use_and_network(void **state)
+{
+    static const uint8_t network[PAIR_KEY_NETWORK_LEN] = {1}, other[PAIR_KEY_NETWORK_LEN] = {2};
+    const struct pair_key_use use = {.label = "test-1          ", .network = network};
+    const struct pair_key_use uses[] = {{.label = "test-2          ", .network = network},
+                                        {.label = "test-1          ", .network = other}};
+    uint8_t seed[KEYS_SEED_LEN] = {7}, in[PAIR_KEY_LEN], out[PAIR_KEY_LEN];
+    uint8_t their_in[PAIR_KEY_LEN], their_out[PAIR_KEY_LEN];
+    struct keys a = keys_of(SEED), b;
+    (void)state;
+
+    keys_from_seed(&b, seed);
+    assert_int_equal(pair_keys(&a, &b.id, &use, in, out), 0);
+    assert_int_equal(pair_keys(&b, &a.id, &use, their_in, their_out), 0);
+    assert_memory_equal(in, their_out, PAIR_KEY_LEN);
+    assert_memory_equal(out, their_in, PAIR_KEY_LEN);
+    assert_memory_not_equal(in, out, PAIR_KEY_LEN);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pair_keys(&b, &a.id, &uses[i], their_in, their_out), 0);
+        assert_memory_not_equal(in, their_out, PAIR_KEY_LEN);
+    }
+    pair_key_of_id(&b.id, &use, their_in);
+    assert_memory_not_equal(in, their_in, PAIR_KEY_LEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signs_as_rfc_8032_does),
         cmocka_unit_test(agrees_on_a_secret_with_the_other_side_only),
+        cmocka_unit_test(two_gateways_have_a_key_each_way_for_each_use_and_network),
         cmocka_unit_test(makes_an_identity_once_and_keeps_it),
         cmocka_unit_test(reads_the_form_it_documents),
         cmocka_unit_test(refuses_a_damaged_file_and_leaves_it_alone),
