@@ -77,6 +77,17 @@ enum udp_flags {
     UDP_BULK = 8,      /* large kernel buffers, UDP_GRO */
 };
 
+/* ---- ICMP ---- */
+
+struct icmp_socket;
+
+struct icmp_handler {
+    /** A Time Exceeded message (RFC 792) came for this machine, its IP header left off: borrowed
+     *  for the call, and whoever likes can have sent it. */
+    void (*on_exceeded)(void *arg, instant now, const struct addr *from, const uint8_t *data,
+                        size_t len);
+};
+
 /* ---- byte streams: TCP and unix sockets ---- */
 
 struct sock;
@@ -151,6 +162,12 @@ struct env_ops {
     int (*udp_join)(struct udp_socket *s, const struct addr *group, unsigned ifindex);
     struct addr (*udp_local)(const struct udp_socket *s);
     void (*udp_close)(struct udp_socket *s);
+
+    int (*icmp_open)(struct env *env, struct icmp_socket **out, const struct icmp_handler *handler,
+                     void *arg);
+    void (*icmp_send)(struct icmp_socket *s, const struct addr *to, const uint8_t *data,
+                      size_t len);
+    void (*icmp_close)(struct icmp_socket *s);
 
     int (*sock_listen)(struct env *env, struct sock_listener **out, const struct addr *local,
                        const struct listen_handler *handler, void *arg);
@@ -270,6 +287,26 @@ static inline struct addr udp_local(struct env *e, const struct udp_socket *s)
 static inline void udp_close(struct env *e, struct udp_socket *s)
 {
     e->ops->udp_close(s);
+}
+
+/** Opens a raw socket for ICMP over IPv4. -EPERM: without the privilege (CAP_NET_RAW). */
+MUST_USE static inline int icmp_open(struct env *e, struct icmp_socket **out,
+                                     const struct icmp_handler *handler, void *arg)
+{
+    return e->ops->icmp_open(e, out, handler, arg);
+}
+
+/** Sends one ICMP message, its checksum in place, to an IPv4 address. May get lost, as any. */
+static inline void icmp_send(struct env *e, struct icmp_socket *s, const struct addr *to,
+                             const uint8_t *data, size_t len)
+{
+    e->ops->icmp_send(s, to, data, len);
+}
+
+/** No event comes after that. */
+static inline void icmp_close(struct env *e, struct icmp_socket *s)
+{
+    e->ops->icmp_close(s);
 }
 
 /** Listens on a TCP address (port 0: any). -EADDRINUSE, -EACCES and -EMFILE are worth a message. */

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <sys/socket.h>
 
+#include "gateway/io/icmp.h"
 #include "gateway/io/inherit.h"
 #include "gateway/io/links.h"
 #include "gateway/io/listen.h"
@@ -72,6 +73,12 @@ static int open_udp(struct env *e, struct udp_socket **out, const struct addr *l
     struct machine *m = machine_of(e);
     int fd = inherit_take(&m->inherit, local, SOCK_DGRAM);
     return io_udp_open(m->loop, out, local, flags, fd, handler, arg);
+}
+
+static int open_icmp(struct env *e, struct icmp_socket **out, const struct icmp_handler *handler,
+                     void *arg)
+{
+    return io_icmp_open(machine_of(e)->loop, out, handler, arg);
 }
 
 static int listen_tcp(struct env *e, struct sock_listener **out, const struct addr *local,
@@ -185,6 +192,9 @@ static const struct env_ops OPS = {
     .udp_join = io_udp_join,
     .udp_local = io_udp_local,
     .udp_close = io_udp_close,
+    .icmp_open = open_icmp,
+    .icmp_send = io_icmp_send,
+    .icmp_close = io_icmp_close,
     .sock_listen = listen_tcp,
     .sock_listen_unix = listen_unix,
     .listener_local = io_listener_local,
