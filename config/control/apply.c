@@ -121,6 +121,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->no_punching = s->punch_mode == SETTINGS_PUNCH_OFF;
     out->no_birthday = !s->punch_birthday;
     out->opener_ttl = (uint8_t)s->punch_opener_ttl;
+    out->pwnat = s->punch_pwnat;
     out->relay_serve = serve_of(s);
     if (out->relay_serve == RELAY_SERVE_OPEN && !settings_is_set(s, SET_limits_max_peers))
         out->max_peers = OPEN_RELAY_PEERS;

@@ -4,7 +4,7 @@
  *
  * Pure: from the JSON of `status` to a list of {level, about, what, why, tried, advice}, where
  * level is "ok", "note" (something does not work that need not) or "problem", about is "udp",
- * "nat", "port", "stun", "relay" or "peer", and why, tried (the last round of punching) and advice
+ * "nat", "port", "stun", "icmp", "relay" or "peer", and why, tried (the last round of punching) and advice
  * are null where there is nothing to add. However many strangers there are, the list stays short.
  */
 #pragma once

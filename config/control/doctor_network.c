@@ -405,6 +405,25 @@ static void find_declared(json_t *list, const json_t *nat)
     }
 }
 
+static void find_pwnat(json_t *list, const json_t *nat)
+{
+    const json_t *pwnat = json_object_get(nat, "pwnat");
+
+    if (!doctor_knows(pwnat, "state") || is(pwnat, "state", "off"))
+        return;
+    if (is(pwnat, "state", "on")) {
+        doctor_add(list, "ok", "icmp",
+                   "pwnat is on and has its privilege: peers that know no more than our public "
+                   "address call by ICMP (%.0f calls so far)",
+                   field_number(pwnat, "calls"));
+        return;
+    }
+    doctor_add(list, "note", "icmp", "pwnat is on, but does not work");
+    doctor_why(list, "%s", field_text(pwnat, "state"));
+    doctor_advise(list, "give the program CAP_NET_RAW (a systemd unit: "
+                        "AmbientCapabilities=CAP_NET_RAW), or set [punch] pwnat = off");
+}
+
 void doctor_network(json_t *list, const json_t *status)
 {
     const json_t *nat = json_object_get(status, "nat");
@@ -416,4 +435,5 @@ void doctor_network(json_t *list, const json_t *status)
     find_reachable(list, status);
     find_declared(list, nat);
     find_servers(list, status);
+    find_pwnat(list, nat);
 }

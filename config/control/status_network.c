@@ -93,6 +93,12 @@ static void add_details(json_t *out, const struct node_nat *nat, instant now)
     json_decref(more);
 }
 
+static json_t *pwnat_json(const struct node_nat *nat)
+{
+    return json_pack("{s:s, s:I, s:I}", "state", nat->pwnat, "calls", (json_int_t)nat->pwnat_calls,
+                     "ignored", (json_int_t)nat->pwnat_ignored);
+}
+
 json_t *status_nat(struct command_context *c)
 {
     struct node_nat nat;
@@ -108,6 +114,7 @@ json_t *status_nat(struct command_context *c)
         mapped ? mapping : NULL, "no_port_mapping", mapped ? NULL : mapping, "public",
         seen_json(&nat.public), "public_v6", seen_json(&nat.public_v6), "stun", stun_json(&nat));
     add_details(out, &nat, env_now(c->env));
+    (void)json_object_set_new(out, "pwnat", pwnat_json(&nat));
     return out;
 }
 

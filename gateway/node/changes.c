@@ -69,6 +69,7 @@ void node_registry_changed(struct node *n)
             peer_drop(&m->peer, QUIC_CLOSE_DENIED);
     }
     tell_lan(n);
+    pwnat_desk_contacts(&n->pwnat);
     env_defer(n->env, &n->chores);
     node_tell(n, NULL);
 }
@@ -93,5 +94,6 @@ void node_network_changed(struct node *n)
     }
     punch_desk_network_changed(&n->punch);
     portmap_desk_network_changed(&n->portmap);
+    pwnat_desk_network_changed(&n->pwnat);
     hub_wake(&n->hub);
 }

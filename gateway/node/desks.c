@@ -48,11 +48,24 @@ static void start_desk(struct node *n)
     };
 }
 
+static void start_pwnat(struct node *n)
+{
+    const struct pwnat_desk_options options = {
+        .keys = n->keys,
+        .network = n->hello.network,
+        .gather = &n->punch.gather,
+        .bootstrap = &n->bootstrap,
+    };
+    pwnat_desk_start(&n->pwnat, &n->desk, &options);
+}
+
 int node_start_desks(struct node *n)
 {
     start_desk(n);
     punch_desk_start(&n->punch, &n->desk, &n->outside.stun);
     int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
+    if (err == 0)
+        start_pwnat(n);
     if (err == 0)
         err = relay_desk_start(&n->relay, &n->desk);
     return err < 0 ? err : ways_start(n);

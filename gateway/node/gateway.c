@@ -438,6 +438,7 @@ void node_free(struct node *n)
     turn_desk_stop(&n->turn);
     outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
+    pwnat_desk_stop(&n->pwnat);
     punch_desk_stop(&n->punch);
     bootstrap_desk_stop(&n->bootstrap);
     tcp_roads_stop(&n->tcp);

@@ -212,6 +212,7 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
         turn_desk_find(&n->turn, p, known->last_good, PEER_ADDRESSES_MAX);
     }
     relay_desk_find(&n->relay, p);
+    pwnat_desk_find(&n->pwnat, p);
     tcp_roads_find(&n->tcp, p);
     return c.count;
 }
@@ -288,12 +289,13 @@ static void remember_address(struct member *m)
 
 static void on_ready(void *arg, struct peer *p)
 {
+    struct node *n = arg;
     struct member *m = p->owner;
-    (void)arg;
 
     m->last_error[0] = '\0';
     take_services(m);
     remember_address(m);
+    pwnat_desk_on_settled(&n->pwnat, p);
     member_answer(&m->waits, 0, "");
 }
 
@@ -323,6 +325,7 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
         log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
     relay_desk_on_failed(&n->relay, p, why);
+    pwnat_desk_on_settled(&n->pwnat, p);
     if (has_connections(n)) /* else it may be our own network that failed */
         bootstrap_desk_on_failed(&n->bootstrap, kind_of(n, p), p);
     member_answer(&m->waits, err, why);
@@ -389,6 +392,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     portmap_desk_on_conn(&n->portmap);
     turn_desk_on_conn(&n->turn, conn, ended);
     punch_desk_on_conn(&n->punch, p, conn, ended);
+    pwnat_desk_on_conn(&n->pwnat, conn, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }
 

@@ -18,6 +18,7 @@
 #include "gateway/node/outside.h"
 #include "gateway/node/portmap_desk.h"
 #include "gateway/node/punch_desk.h"
+#include "gateway/node/pwnat_desk.h"
 #include "gateway/node/relay_desk.h"
 #include "gateway/node/tcp_roads.h"
 #include "gateway/node/turn_desk.h"
@@ -57,6 +58,7 @@ struct node {
     struct addr reflexive[STUN_FAMILIES]; /* as the gatherer was told */
     size_t reflexives;
     struct punch_desk punch;
+    struct pwnat_desk pwnat;
     struct tcp_roads tcp;
     struct portmap_desk portmap;
     struct peer_host host;

@@ -74,6 +74,7 @@ struct node_options {
     bool no_punching;                        /* stay on relays */
     bool no_birthday;                        /* no search of ports by many guesses */
     uint8_t opener_ttl;                      /* hop limit of openers; 0: as measured */
+    bool pwnat;                              /* call, and be called, by ICMP */
     bool no_portmap;                         /* ask no router for a port */
     char relay_use[RELAY_USE_MAX]
                   [PEER_RELAY_MAX + 1];   /* through which we are reached:
@@ -257,6 +258,8 @@ struct node_nat {
         enum nat_answer reachable;
     } address[NODE_PUBLIC_MAX]; /* that were, or are to be, tried from outside */
     size_t addresses;
+    const char *pwnat;                   /* "off", "on", or why there are no calls by ICMP; */
+    uint64_t pwnat_calls, pwnat_ignored; /* heard: by contacts; all others */
     const char *turn;         /* "off", "ready", or why there is no address on a TURN server */
     struct addr turn_relayed; /* that address, or none */
 };

@@ -49,18 +49,18 @@ static uint32_t open_socket(struct hub *hub)
     return err < 0 ? 0 : via;
 }
 
-static void let_go(struct punch_round *r, uint32_t via)
+void kept_sockets_let_go(struct list *kept, struct hub *hub, struct quic_conn *conn, uint32_t via)
 {
     struct kept_socket *k = NULL;
 
-    if (via != 0 && is_of_use(r->at.conn, via))
+    if (conn && via != 0 && is_of_use(conn, via))
         k = calloc(1, sizeof(*k));
     if (!k) {
-        hub_close_extra(r->at.hub, via);
+        hub_close_extra(hub, via);
         return;
     }
-    *k = (struct kept_socket){.hub = r->at.hub, .conn = r->at.conn, .via = via};
-    list_append(r->at.kept, &k->link);
+    *k = (struct kept_socket){.hub = hub, .conn = conn, .via = via};
+    list_append(kept, &k->link);
 }
 
 static void open_wanted(struct punch_round *r)
@@ -76,7 +76,7 @@ void punch_round_free(struct punch_round *r)
     if (!r)
         return;
     while (r->sockets > 0)
-        let_go(r, r->via[--r->sockets]);
+        kept_sockets_let_go(r->at.kept, r->at.hub, r->at.conn, r->via[--r->sockets]);
     punch_free(r->core);
     free(r);
 }

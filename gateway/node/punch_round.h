@@ -54,7 +54,11 @@ uint32_t punch_round_fresh(const struct punch_round *r);
 /** An authentic probe of the session came over `path`, which `works` both ways or not yet. */
 void punch_round_heard(struct punch_round *r, instant now, const struct path *path, bool works);
 
-/** Closes the kept sockets that are of no use any more, and all of `ended` (NULL: none ended). */
+/** Keeps a socket if a path of `conn` (NULL: there is no session) that works needs it, and closes
+ * it if not. Nothing for `via` 0. */
+void kept_sockets_let_go(struct list *kept, struct hub *hub, struct quic_conn *conn, uint32_t via);
+/** Closes the kept sockets that are of no use any more, and all of `ended` (NULL: those without a
+ *  session). */
 void kept_sockets_review(struct list *kept, const struct quic_conn *ended);
 /** Closes all. */
 void kept_sockets_close(struct list *kept);

@@ -89,6 +89,9 @@ void node_nat(const struct node *n, struct node_nat *out)
         .udp_v6 = udp_of(n, v6, true),
         .public = v4->report.public,
         .public_v6 = v6->report.public,
+        .pwnat = pwnat_desk_state(&n->pwnat),
+        .pwnat_calls = n->pwnat.ear.calls,
+        .pwnat_ignored = n->pwnat.ear.ignored,
         .turn = turn_desk_state(&n->turn),
         .turn_relayed = n->turn.relayed,
     };

@@ -104,6 +104,9 @@ const char *punch_trying(const struct punch *p);
 /** Probes sent so far, and guesses among them. */
 void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses);
 
+/** Hops that get a packet out of our NATs, but not to the other side's: as measured, or the usual. */
+int punch_opener_ttl(const struct nat_facts *ours);
+
 /**
  * May we probe an address that a remote peer named? Not loopback, link-local, multicast, broadcast,
  * unspecified or reserved, a port below 1024, or IPv4 in any disguise of IPv6; not one of `own`

@@ -4,6 +4,11 @@
 
 /* connectivity.md 4.5: nothing after 4 s, then the next. Where the plain punch needs a NAT that
  * does not filter by port, it has shown after a second whether there is one. */
+/* PUNCH_TCP and PUNCH_ICMP have their place here and are passed over by rounds. TCP simultaneous open
+ * runs beside them (gateway/node/tcp_open.c). Calling by ICMP comes before any round: a round is
+ * agreed on over a session, by which all is told that a call could tell and more, so pwnat is for
+ * who has none. It belongs to an attempt to connect, after what is dialled straight has not answered
+ * (gateway/punch/pwnat.h, gateway/node/pwnat_desk.h). */
 static const struct punch_step base_steps[] = {
     {PUNCH_OPEN, SEC(4)}, {PUNCH_REROLL, SEC(3)}, {PUNCH_TWO_STAGE, SEC(6)},
     {PUNCH_TCP, SEC(10)}, {PUNCH_ICMP, SEC(10)},

@@ -4,10 +4,15 @@
 #define TTL_USUAL 4
 #define TTL_MAX   16
 
+int punch_opener_ttl(const struct nat_facts *ours)
+{
+    uint8_t ttl = ours->opener_ttl;
+    return ttl >= PUNCH_TTL_MIN && ttl <= TTL_MAX ? ttl : TTL_USUAL;
+}
+
 int punch_ttl(const struct punch *p)
 {
-    uint8_t ttl = p->options.ours.opener_ttl;
-    return ttl >= PUNCH_TTL_MIN && ttl <= TTL_MAX ? ttl : TTL_USUAL;
+    return punch_opener_ttl(&p->options.ours);
 }
 
 static void send_probe(struct punch *p, const struct addr *to, unsigned socket, int ttl, bool new,

@@ -384,6 +384,20 @@ static void many_peers_and_hostile_words_do_not_grow_the_report(void **state)
     finds("ok", "968 more that nobody added as peers", "overlay status");
 }
 
+static void calls_by_icmp_are_told_of_when_they_are_switched_on(void **state)
+{
+    (void)state;
+    examine("{\"nat\": {\"pwnat\": {\"state\": \"off\", \"calls\": 0, \"ignored\": 0}}}");
+    finds_nothing_about("pwnat");
+    examine("{\"nat\": {\"pwnat\": {\"state\": \"on\", \"calls\": 3, \"ignored\": 9}}}");
+    finds("ok", "pwnat is on", NULL);
+    finds("ok", "3 calls", NULL);
+    examine("{\"nat\": {\"pwnat\": {\"state\": \"no raw socket: the privilege CAP_NET_RAW is "
+            "missing\", \"calls\": 0, \"ignored\": 0}}}");
+    finds("note", "pwnat is on, but does not work", "AmbientCapabilities");
+    because("pwnat is on, but does not work", "no raw socket: the privilege CAP_NET_RAW");
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_teardown(f, forget)
@@ -403,6 +417,7 @@ int main(void)
         SENTENCE(a_mapped_port_that_nothing_comes_through_means_a_second_router),
         SENTENCE(a_port_mapping_that_does_not_help_is_explained),
         SENTENCE(many_peers_and_hostile_words_do_not_grow_the_report),
+        SENTENCE(calls_by_icmp_are_told_of_when_they_are_switched_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

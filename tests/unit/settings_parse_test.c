@@ -72,7 +72,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
                                "[portmap]\nmode = off\n"
                                "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
-                               "[punch]\nmode = off\nbirthday = off\nopener_ttl = 5\n"
+                               "[punch]\nmode = off\nbirthday = off\npwnat = on\nopener_ttl = 5\n"
                                "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
                                "password = pw\nsecret = xyz\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
@@ -104,6 +104,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.gateway_external.count, 1);
     assert_int_equal(s.punch_mode, SETTINGS_PUNCH_OFF);
     assert_false(s.punch_birthday);
+    assert_true(s.punch_pwnat);
     assert_int_equal(s.punch_opener_ttl, 5);
     assert_int_equal(s.limits_streams_per_peer, 10);
     assert_int_equal(s.limits_rate, 2 << 20);

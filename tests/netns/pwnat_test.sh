@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Two gateways behind two kernel NATs, with no relay, no STUN server and nobody else, each knowing
+# only the other's id and public address: by ICMP (pwnat) one calls the other.
+. "$(dirname "$0")/lib.sh"
+
+# masquerade ROUTER DROP: what comes for the router itself is dropped, or (nodrop) answered.
+masquerade() {
+  on "$1" sysctl -q net.ipv4.ip_forward=1
+  {
+    echo 'table ip nat {'
+    echo '  chain out {'
+    echo '    type nat hook postrouting priority 100'
+    echo '    oifname "wan" masquerade'
+    echo '  }'
+    echo '}'
+    echo 'table ip filter {'
+    for hook in forward ${2#nodrop}; do
+      echo "  chain $hook {"
+      echo "    type filter hook $hook priority 0"
+      echo '    iifname "wan" ct state established,related accept'
+      echo '    iifname "wan" drop'
+      echo '  }'
+    done
+    echo '}'
+  } | on "$1" nft -f -
+}
+# link HOST ADDRESS HOST ADDRESS NAME: a cable whose device at the first host has this name
+link() {
+  ip link add "$5" netns "$PREFIX-$1" type veth peer name "to-$1" netns "$PREFIX-$3" ||
+    die "cannot make a veth pair"
+  address "$1" "$2" "$5"
+  address "$3" "$4" "to-$1"
+}
+# home HOST ROUTER LAN WAN24
+home() {
+  link "$1" "192.168.$3.2" "$2" "192.168.$3.1" eth0
+  link "$2" "$4.1" internet "$4.254" wan
+  on "$1" ip route add default via "192.168.$3.1"
+  on "$2" ip route add default via "$4.254"
+}
+# configure HOST LINE...
+configure() {
+  mkdir -p "$T/$1"
+  printf '%s\n' '[gateway]' 'listen = 0.0.0.0:4433' '[lan]' 'mode = off' '[portmap]' 'mode = off' \
+    '[punch]' 'opener_ttl = 2' "${@:2}" >"$T/$1/overlay.conf"
+}
+
+hosts alice bob door gate internet
+on internet sysctl -q net.ipv4.ip_forward=1
+home alice door 1 203.0.113
+home bob gate 2 198.51.100
+# One router's own door is open: what comes before the opener spoils the mapping (connectivity.md 3).
+masquerade door nodrop
+masquerade gate input
+server internet outside "$PYTHON" -m http.server -d "$T" 8000
+within 10 listening internet 8000 || die "no web server outside"
+for host in alice bob; do
+  check "$host has internet" on $host curl -s --max-time 5 -o /dev/null http://203.0.113.254:8000/
+done
+
+mkdir "$T/www"
+echo "called by ICMP" >"$T/www/page"
+server alice www "$PYTHON" -m http.server -b 127.0.0.1 -d "$T/www" 7402
+within 10 listening alice 7402 || die "no web server"
+start() { # PWNAT
+  for host in alice bob; do
+    configure $host "pwnat = $1"
+    gateway $host
+  done
+}
+stop() {
+  for host in alice bob; do
+    kill_gateway $host
+  done
+}
+fetch() {
+  local port
+  port=$(port_of bob web.alice) && on bob curl -s --max-time 10 "http://127.0.0.1:$port/page"
+}
+
+start off
+ov alice share 7402 --as web --public >/dev/null 2>&1 || die "share"
+ov alice peer add "${IDS[bob]}" --alias bob --address 198.51.100.1:4433 >/dev/null || die "peer add"
+ov bob peer add "${IDS[alice]}" --alias alice --address 203.0.113.1:4433 >/dev/null || die "peer add"
+check "without the option the one cannot open the other's service" \
+  exits 5 -- ov bob open web.alice
+check "and the status says that it is off" status_is alice "s['nat']['pwnat']['state']" off
+stop
+
+start on
+check "with the option the status says that it is on" \
+  status_is alice "s['nat']['pwnat']['state']" on
+check "and so does doctor" shows 'pwnat' ov alice doctor
+check "a page comes through" prints "called by ICMP" fetch
+check "straight" status_is bob "s['peers'][0]['state']" direct
+check "the called one has heard one call" status_is alice "s['nat']['pwnat']['calls']" 1
+check "from the other" shows 'calls by ICMP' cat "$T/alice.log"
+stop
+
+# Without CAP_NET_RAW the gateway says so, and runs.
+configure alice 'pwnat = on'
+server alice alice setpriv --bounding-set=-net_raw --inh-caps=-net_raw \
+  "$OVERLAY" --home "$T/alice" daemon
+echo "$SERVER" >"$T/alice.pid"
+check "without the privilege a gateway runs all the same" within 10 ready alice
+check "and warns, naming privilege and option" \
+  shows 'pwnat = on does not work.*CAP_NET_RAW' cat "$T/alice.log"
+check "doctor says it, too" shows 'CAP_NET_RAW' ov alice doctor
+finish
