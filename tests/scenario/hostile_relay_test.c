@@ -203,6 +203,33 @@ static void a_relay_that_repeats_itself_is_heard_once(void **state)
     a_call_ends_well(s, SEC(20));
 }
 
+static void hears_nothing(void *arg, struct peer *p, struct quic_conn *conn,
+                          const struct message_part *part)
+{
+    (void)arg;
+    (void)p;
+    (void)conn;
+    (void)part;
+}
+
+static void a_relay_that_did_not_answer_is_asked_again(void **state)
+{
+    struct sim_relay_story *s = *state;
+    struct peer_events deaf = MEMBER_EVENTS;
+    struct relay_view view;
+    deaf.on_part = hears_nothing;
+    sim_relay_story_wait(s, SEC(2));
+    s->home.node->host.events = &deaf;
+    sim_relay_restart(&s->alice);
+    sim_relay_story_wait(s, SEC(30));
+    node_relay(s->home.node, &view);
+    assert_int_equal(view.registered, 0);
+    s->home.node->host.events = &MEMBER_EVENTS;
+    sim_relay_story_wait(s, SEC(40));
+    node_relay(s->home.node, &view);
+    assert_int_equal(view.registered, 1);
+}
+
 static void a_relay_that_ends_every_circuit_is_left_for_the_other(void **state)
 {
     struct sim_relay_story *s = *state;
@@ -354,6 +381,7 @@ int main(void)
         ON_STAGE(a_peer_that_is_no_relay_of_ours_does_not_say_who_calls),
         ON_STAGE(callers_by_the_thousand_leave_room_for_other_relays),
         ON_STAGE(a_relay_that_repeats_itself_is_heard_once),
+        ON_STAGE(a_relay_that_did_not_answer_is_asked_again),
         ON_STAGE(a_relay_that_ends_every_circuit_is_left_for_the_other),
         ON_STAGE(a_relay_that_gives_wrong_tags_is_left_for_the_other),
         ON_STAGE(whatever_a_relay_says_nobody_falls),
