@@ -87,6 +87,7 @@ static void fail(struct turn_desk *d, const char *reason)
     if (strcmp(d->reason, reason) != 0)
         log_warn(LOG_RELAY, "TURN server %s: %s", server_of(d)->host, reason);
     (void)snprintf(d->reason, sizeof(d->reason), "%s", reason);
+    d->missed += addr_is_none(&d->relayed);
     end_link(d);
     d->failures++;
     d->at = (d->at + 1) % d->servers;
@@ -274,11 +275,10 @@ static void on_looked_up(struct lookup *l, int err, const struct addr *list, int
 {
     struct turn_desk *d = container_of(l, struct turn_desk, lookup);
 
-    (void)count;
     if (err < 0)
         fail(d, strerror(-err));
-    else
-        connect_to(d, &list[0]);
+    else /* one of several addresses may be out of reach: the next one on each round of servers */
+        connect_to(d, &list[d->missed / d->servers % (size_t)count]);
 }
 
 static void begin(struct turn_desk *d)

@@ -34,6 +34,7 @@ struct turn_desk {
     struct lookup lookup;
     size_t servers, at; /* how many there are; the one that is used */
     unsigned failures;  /* in a row */
+    unsigned missed;    /* tries that no address came of, of all time */
     uint32_t via;       /* of the paths of this allocation */
     struct turn_way {
         struct addr addr; /* that was let in; none: a free place */

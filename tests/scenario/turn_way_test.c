@@ -83,10 +83,45 @@ static void a_port_that_is_of_no_use_any_more_makes_room_for_a_new_one(void **st
     assert_int_equal(ways_to(d, "198.51.100.77"), WAYS_OF_A_CROWD + 1);
 }
 
+struct seen {
+    struct addr second;
+    unsigned packets; /* there */
+};
+
+static void on_passing(void *arg, const struct addr *from, const struct addr *to,
+                       const uint8_t *data, size_t len)
+{
+    struct seen *seen = arg;
+    (void)from;
+    (void)data;
+    (void)len;
+    seen->packets += addr_equal(to, &seen->second);
+}
+
+static void a_server_that_does_not_answer_is_tried_at_its_other_address(void **state)
+{
+    struct sim_story *s = *state;
+    struct node_turn *server = &s->mallory.options.turn[0];
+    struct seen seen = {.second = at("203.0.113.98:3478")};
+
+    fake_names_add(&s->world.names, "turn.example", "203.0.113.99");
+    fake_names_add(&s->world.names, "turn.example", "203.0.113.98");
+    (void)snprintf(server->host, sizeof(server->host), "turn.example");
+    server->port = 3478;
+    s->world.tap = on_passing;
+    s->world.tap_arg = &seen;
+    sim_gateway_start(&s->mallory);
+    sim_story_wait(s, SEC(8));
+    assert_int_equal(seen.packets, 0);
+    sim_story_wait(s, SEC(10));
+    assert_true(seen.packets > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SIM_STORY(who_writes_from_many_ports_leaves_places_to_others),
+        SIM_STORY(a_server_that_does_not_answer_is_tried_at_its_other_address),
         SIM_STORY(a_port_that_is_of_no_use_any_more_makes_room_for_a_new_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
