@@ -13,7 +13,8 @@
 #define RETRY_FIRST SEC(2)
 #define RETRY_MOST  SEC(300)
 #define GOOD_BYES   MSEC(10)
-#define IN_USE      SEC(30)   /* a way, after what it was last good for */
+#define IN_USE      SEC(30)   /* a way, after what it was last good for ... */
+#define LENT        SEC(5)    /* ... and one that was opened in case it is needed */
 #define SETTLE      MSEC(100) /* addresses and routes come one after another */
 
 /* Addresses that one message of a peer may have let in: there are few places, for all peers. */
@@ -26,7 +27,6 @@
  * one its place. */
 #define NAMED_RATE  1 /* a second */
 #define NAMED_BURST 16
-#define NAMED_KEPT  SEC(5) /* before anything came of one */
 
 /* Credentials that follow from a secret are good for a day, and made anew after half of it. */
 #define REST_GOOD_S 86400
@@ -152,6 +152,17 @@ static bool let_in(struct turn_desk *d, const struct addr *a)
     return false;
 }
 
+/* For somebody who may come, as long as nobody who does wants the place. */
+static bool lend(struct turn_desk *d, const struct addr *a)
+{
+    instant now = env_now(d->node->env);
+
+    if (!let_in(d, a))
+        return false;
+    way_of(d, a)->used = now > IN_USE - LENT ? now - (IN_USE - LENT) : 0;
+    return true;
+}
+
 /* Who wrote from a port that was not told is answered once its channel is open. */
 static void let_in_unasked(struct turn_desk *d, const struct addr *a)
 {
@@ -181,7 +192,8 @@ static void let_in_known(struct turn_desk *d)
     for (size_t i = 0; i < registry_peer_count(d->node->registry); i++) {
         const struct known_peer *known = registry_peer_at(d->node->registry, i);
         for (size_t k = 0; k < PEER_ADDRESSES_MAX && !known->blocked; k++)
-            (void)let_in(d, &known->address[k]);
+            if (!way_of(d, &known->address[k]))
+                (void)lend(d, &known->address[k]);
     }
 }
 
@@ -198,8 +210,8 @@ static void on_ready(void *arg, const struct addr *relayed)
     log_info(LOG_RELAY, "TURN server %s: reached through it at %s", server_of(d)->host,
              addr_print(relayed, text));
     set_relayed(d, relayed);
-    let_in_known(d);
     d->node->each(d->node->node, dial_by_it, d);
+    let_in_known(d);
     if (d->node->options->turn_secret[0])
         timer_set(d->node->env, &d->timer, env_now(d->node->env) + REST_ANEW);
 }
@@ -342,12 +354,7 @@ void turn_desk_on_conn(struct turn_desk *d, struct quic_conn *conn, bool ended)
 /* Whoever names addresses without end leaves a third of the places to others. */
 static bool let_in_named(struct turn_desk *d, const struct addr *a)
 {
-    instant now = env_now(d->node->env);
-
-    if (way_of(d, a) || !bucket_take(&d->named, now, 1) || !let_in(d, a))
-        return false;
-    way_of(d, a)->used = now > IN_USE - NAMED_KEPT ? now - (IN_USE - NAMED_KEPT) : 0;
-    return true;
+    return !way_of(d, a) && bucket_take(&d->named, env_now(d->node->env), 1) && lend(d, a);
 }
 
 static bool may_take_part(const struct turn_desk *d, const struct peer *p)

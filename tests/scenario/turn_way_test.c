@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "gateway/node/members.h"
+#include "gateway/wire/stun.h"
 #include "tests/sim/sim_story.h"
 
 #define WAYS_OF_A_CROWD 8
@@ -20,18 +21,61 @@ static struct addr at(const char *text)
     return a;
 }
 
-static struct turn_desk *begin(struct sim_story *s)
-{
-    struct node_turn *server = &s->mallory.options.turn[0];
+/* ---- the server: grants whatever it is asked for ---- */
 
-    (void)snprintf(server->host, sizeof(server->host), "203.0.113.99");
-    server->port = 3478;
+struct server {
+    struct sim_host host;
+    struct udp_socket *udp;
+};
+
+static void on_request(void *arg, const struct udp_rx *rx)
+{
+    struct server *server = arg;
+    const struct addr relayed = at("203.0.113.99:50000");
+    struct stun_message m;
+    struct stun_writer w;
+    uint8_t out[256];
+
+    if (stun_read(&m, rx->data, rx->len) < 0)
+        return; /* data for a peer */
+    stun_begin(&w, out, sizeof(out), STUN_SUCCESS, m.method, m.id);
+    if (m.method == STUN_ALLOCATE) {
+        stun_put_address(&w, STUN_XOR_RELAYED_ADDRESS, &relayed);
+        stun_put_u32(&w, STUN_LIFETIME, 600);
+    }
+    const struct udp_tx tx = {.to = &rx->from, .data = out, .len = stun_end(&w)};
+    assert_int_equal(udp_send(&server->host.env, server->udp, &tx), 0);
+}
+
+static void start_server(struct server *server, struct sim_story *s)
+{
+    static const struct udp_handler handler = {.on_datagrams = on_request};
+    const struct addr local = at("0.0.0.0:3478");
+
+    sim_host_init(&server->host, &s->world, "turn");
+    (void)sim_host_join(&server->host, INTERNET, "203.0.113.99/24");
+    assert_int_equal(udp_open(&server->host.env, &server->udp, &local, 0, &handler, server), 0);
+}
+
+static void stop_server(struct server *server)
+{
+    udp_close(&server->host.env, server->udp);
+    sim_host_deinit(&server->host);
+}
+
+/* ---- the stage ---- */
+
+static struct turn_desk *begin(struct sim_story *s, struct server *server)
+{
+    struct node_turn *use = &s->mallory.options.turn[0];
+
+    start_server(server, s);
+    (void)snprintf(use->host, sizeof(use->host), "203.0.113.99");
+    use->port = 3478;
     sim_gateway_start(&s->mallory);
     sim_story_wait(s, SEC(1));
     struct turn_desk *d = &s->mallory.node->turn;
-    assert_non_null(d->link);
-    d->relayed = at("203.0.113.99:50000");
-    d->via = 1;
+    assert_string_equal(turn_desk_state(d), "ready");
     return d;
 }
 
@@ -57,7 +101,8 @@ static unsigned ways_to(const struct turn_desk *d, const char *ip)
 
 static void who_writes_from_many_ports_leaves_places_to_others(void **state)
 {
-    struct turn_desk *d = begin(*state);
+    struct server server;
+    struct turn_desk *d = begin(*state, &server);
 
     for (unsigned round = 0; round < 10; round++)
         for (unsigned port = 1024; port < 1124; port++)
@@ -65,22 +110,53 @@ static void who_writes_from_many_ports_leaves_places_to_others(void **state)
     assert_int_equal(ways_to(d, "198.51.100.77"), WAYS_OF_A_CROWD);
     answers(d, "198.51.100.78", 5000);
     assert_int_equal(ways_to(d, "198.51.100.78"), 1);
+    stop_server(&server);
 }
 
 static void a_port_that_is_of_no_use_any_more_makes_room_for_a_new_one(void **state)
 {
     struct sim_story *s = *state;
-    struct turn_desk *d = begin(s);
+    struct server server;
+    struct turn_desk *d = begin(s, &server);
 
     for (unsigned port = 1024; port < 1024 + WAYS_OF_A_CROWD; port++)
         answers(d, "198.51.100.77", port);
-    sim_story_wait(s, SEC(2));
+    sim_story_wait(s, SEC(29));
     answers(d, "198.51.100.77", 1024); /* in use, and stays so */
-    d->way[1].used = 0;
     answers(d, "198.51.100.77", 5000);
-    assert_int_equal(ways_to(d, "198.51.100.77"), WAYS_OF_A_CROWD + 1);
-    answers(d, "198.51.100.77", 5001);
-    assert_int_equal(ways_to(d, "198.51.100.77"), WAYS_OF_A_CROWD + 1);
+    assert_int_equal(ways_to(d, "198.51.100.77"), WAYS_OF_A_CROWD);
+    sim_story_wait(s, SEC(2));
+    for (unsigned port = 5000; port < 5100; port++)
+        answers(d, "198.51.100.77", port);
+    assert_int_equal(ways_to(d, "198.51.100.77"), 2 * WAYS_OF_A_CROWD - 1);
+    stop_server(&server);
+}
+
+/* Many have an address that a person has told, and the one who is wanted comes last. */
+static void whom_somebody_waits_for_comes_before_all_who_are_known(void **state)
+{
+    struct sim_story *s = *state;
+    struct server server;
+    const struct turn_desk *d;
+
+    for (unsigned i = 0; i < 2 * TURN_PEERS_MAX; i++) {
+        const struct peer_id id = {{(uint8_t)i, 77}};
+        char address[ADDR_TEXT_MAX];
+        int err;
+        (void)snprintf(address, sizeof(address), "198.18.0.%u:4433", i);
+        struct known_peer *known = registry_peer_add(s->mallory.registry, &id, &err);
+        assert_non_null(known);
+        (void)snprintf(known->alias, sizeof(known->alias), "a%u", i); /* comes before alice */
+        known->address[0] = at(address);
+    }
+    sim_gateway_knows(&s->mallory, &s->alice, "alice", "192.0.2.66:4433"); /* nobody is there */
+    d = begin(s, &server);
+    assert_int_equal(ways_to(d, "192.0.2.66"), 0);
+    sim_story_wait(s, SEC(5));
+    sim_gateway_connect(&s->mallory, &s->alice);
+    sim_story_wait(s, SEC(2));
+    assert_int_equal(ways_to(d, "192.0.2.66"), 1);
+    stop_server(&server);
 }
 
 struct seen {
@@ -123,6 +199,7 @@ int main(void)
         SIM_STORY(who_writes_from_many_ports_leaves_places_to_others),
         SIM_STORY(a_server_that_does_not_answer_is_tried_at_its_other_address),
         SIM_STORY(a_port_that_is_of_no_use_any_more_makes_room_for_a_new_one),
+        SIM_STORY(whom_somebody_waits_for_comes_before_all_who_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
