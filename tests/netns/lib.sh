@@ -306,6 +306,7 @@ shares_files() {
   mkdir "$T/www"
   head -c "$2" /dev/urandom >"$T/www/file"
   echo "$3" >"$T/www/page"
+  # shellcheck disable=SC2034  # for the story
   SUM=$(sha256sum <"$T/www/file" | cut -d ' ' -f 1)
   server "$1" www "$PYTHON" -m http.server -b 127.0.0.1 -d "$T/www" 7402
   within 10 listening "$1" 7402 || die "no web server"
