@@ -1,8 +1,10 @@
 /*
  * A TURN client (RFC 8656) and its peer on 127.0.0.1, which push ChannelData through a server.
  *
- *   turn PORT SECONDS SIZE      one allocation without credentials, a channel to our peer;
- * datagrams of SIZE bytes to the peer and back to the client: BYTES arrived
+ *   turn PORT SECONDS SIZE
+ *
+ * makes one allocation without credentials and a channel to our peer, sends datagrams of SIZE bytes
+ * to the peer and back to the client, and prints how many bytes arrived.
  *
  * At most a window of datagrams is under way, so that a slow server loses none.
  */
