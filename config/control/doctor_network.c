@@ -158,6 +158,21 @@ static void find_udp(json_t *list, const json_t *status)
     }
 }
 
+static void find_nat64(json_t *list, const json_t *nat)
+{
+    if (!field_flag(nat, "v6_only"))
+        return;
+    if (doctor_knows(nat, "nat64")) {
+        doctor_add(list, "ok", "udp", "IPv6 alone here; IPv4 is reached through NAT64, %s",
+                   field_text(nat, "nat64"));
+        return;
+    }
+    doctor_add(list, "note", "udp", "IPv6 alone here: relays and peers of IPv4 are not reached");
+    doctor_why(list, "there is no router for IPv4, and the name servers know of no NAT64 "
+                     "(ipv4only.arpa)");
+    doctor_advise(list, "use a relay that has an IPv6 address too");
+}
+
 /* ---- what kind of NAT ---- */
 
 struct kind {
@@ -429,6 +444,7 @@ void doctor_network(json_t *list, const json_t *status)
     const json_t *nat = json_object_get(status, "nat");
 
     find_udp(list, status);
+    find_nat64(list, nat);
     find_kind(list, nat);
     find_layers(list, nat);
     find_port_maps(list, nat);

@@ -85,6 +85,7 @@ void node_network_changed(struct node *n)
 {
     hub_read_locals(&n->hub);
     lan_link_network_changed(&n->lan);
+    nat64_desk_network_changed(&n->nat64);
     outside_network_changed(&n->outside);
     turn_desk_network_changed(&n->turn, n->outside.stun.network[0].key);
     tcp_roads_network_changed(&n->tcp);

@@ -436,6 +436,7 @@ void node_free(struct node *n)
     lan_link_stop(&n->lan);
     portmap_desk_stop(&n->portmap);
     turn_desk_stop(&n->turn);
+    nat64_desk_stop(&n->nat64);
     outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
     pwnat_desk_stop(&n->pwnat);

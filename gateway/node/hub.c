@@ -53,6 +53,13 @@ static bool is_local(const struct hub *h, const struct addr *a)
     return false;
 }
 
+/* ---- IPv4 where there is IPv6 alone ---- */
+
+struct addr hub_outside(const struct hub *h, const struct addr *remote)
+{
+    return nat64_covers(&h->nat64, remote) ? nat64_wrap(&h->nat64, remote) : *remote;
+}
+
 /* Returns 0, or -EAGAIN: the same datagrams must be offered again. */
 static int send_by(struct hub_socket *s, const struct udp_tx *tx)
 {
@@ -64,12 +71,23 @@ static int send_by(struct hub_socket *s, const struct udp_tx *tx)
     return s->full ? -EAGAIN : 0;
 }
 
+/* What stands for an address may be of the other family. */
+static struct hub_socket *socket_to(struct hub *h, const struct path *path, const struct addr *to)
+{
+    struct path instead = *path;
+
+    if (path->via == 0)
+        instead.remote = *to;
+    return hub_socket_of(h, &instead);
+}
+
 static int transmit(struct hub *h, const struct quic_tx *tx, int ttl)
 {
+    const struct addr to = hub_outside(h, &tx->path.remote);
     struct hub_carrier *carrier = h->carrier[tx->path.kind];
     const struct addr *from = &tx->path.local;
     const struct udp_tx out = {
-        .to = &tx->path.remote,
+        .to = &to,
         .from = !addr_is_none(from) && is_local(h, from) ? from : NULL,
         .data = tx->data,
         .len = tx->len,
@@ -78,7 +96,7 @@ static int transmit(struct hub *h, const struct quic_tx *tx, int ttl)
     };
 
     if (tx->path.kind == PATH_UDP)
-        return send_by(hub_socket_of(h, &tx->path), &out);
+        return send_by(socket_to(h, &tx->path, &to), &out);
     return carrier ? carrier->send(carrier, tx) : 0;
 }
 
@@ -219,7 +237,7 @@ static struct udp_rx run_at(const struct udp_rx *rx, size_t at, enum taker taker
 }
 
 /* Almost every batch is of one kind from end to end and goes through in one piece. */
-void hub_take(struct hub_socket *s, const struct udp_rx *rx)
+static void take(struct hub_socket *s, const struct udp_rx *rx)
 {
     const struct path path = {.via = s->via, .kind = PATH_UDP, .remote = rx->from, .local = rx->to};
     bool claimed = is_claimed(s, rx);
@@ -231,6 +249,21 @@ void hub_take(struct hub_socket *s, const struct udp_rx *rx)
         hand_over(s->hub, &path, &run, taker);
     }
     hub_wake(s->hub);
+}
+
+void hub_take(struct hub_socket *s, const struct udp_rx *rx)
+{
+    struct udp_rx plain;
+    struct addr from;
+
+    if (s->hub->nat64.bits == 0 || !nat64_unwrap(&s->hub->nat64, &rx->from, &from)) {
+        take(s, rx);
+        return;
+    }
+    plain = *rx;
+    plain.from = from;
+    plain.to = (struct addr){0}; /* of the other family */
+    take(s, &plain);
 }
 
 void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t len, size_t segment)
@@ -304,6 +337,8 @@ int hub_open_extra(struct hub *h, const struct addr *local, uint32_t *via)
     struct hub_socket *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
+    if (h->nat64.bits != 0 && !addr_is_v6(local))
+        any_port = addr_v6((const uint8_t[16]){0}, 0, 0);
     addr_set_port(&any_port, 0);
     s->hub = h;
     int err = open_socket(s, &any_port);
@@ -389,7 +424,11 @@ void hub_wake(struct hub *h)
 
 int hub_send_batch(struct hub *h, const struct udp_tx *tx)
 {
-    return send_by(hub_socket_for(h, tx->to), tx);
+    const struct addr to = hub_outside(h, tx->to);
+    struct udp_tx out = *tx;
+
+    out.to = &to;
+    return send_by(hub_socket_for(h, &to), &out);
 }
 
 void hub_send(struct hub *h, const struct udp_tx *tx)

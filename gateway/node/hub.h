@@ -19,6 +19,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/base/path.h"
+#include "gateway/nat/nat64.h"
 #include "gateway/transport/quic.h"
 
 #define HUB_SOCKETS_MAX 4
@@ -76,6 +77,8 @@ struct hub {
     uint32_t last_via;
     struct list claims;
     struct hub_carrier *carrier[PATH_KINDS];
+    struct nat64 nat64; /* how IPv4 addresses are reached where there is IPv6 alone: by sockets of
+                           IPv6; nobody else sees that */
     struct addr locals[HUB_LOCALS_MAX]; /* addresses of this machine, to answer from */
     size_t local_count;
     struct timer timer;
@@ -103,6 +106,9 @@ void hub_close_extra(struct hub *h, uint32_t via);
 struct hub_socket *hub_socket_of(struct hub *h, const struct path *path);
 /** The main socket by which to reach `remote` first, or NULL: no socket of that family. */
 struct hub_socket *hub_socket_for(struct hub *h, const struct addr *remote);
+
+/** Where `remote` is to be dialled from this network: itself, or what stands for it there. */
+struct addr hub_outside(const struct hub *h, const struct addr *remote);
 
 /** `carrier` (borrowed; NULL: nobody) sends over the paths of `kind` from now on. */
 void hub_set_carrier(struct hub *h, enum path_kind kind, struct hub_carrier *carrier);

@@ -14,6 +14,7 @@
 #include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
+#include "gateway/node/nat64_desk.h"
 #include "gateway/node/node.h"
 #include "gateway/node/outside.h"
 #include "gateway/node/portmap_desk.h"
@@ -54,6 +55,7 @@ struct node {
     struct relay_desk relay;
     struct bootstrap_desk bootstrap;
     struct outside outside;
+    struct nat64_desk nat64;
     struct turn_desk turn;
     struct addr reflexive[STUN_FAMILIES]; /* as the gatherer was told */
     size_t reflexives;

@@ -36,6 +36,7 @@ enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 #define NODE_EXTERNAL_MAX   4
 #define NODE_PUBLIC_MAX     (2 + NODE_EXTERNAL_MAX)
 #define NODE_TEXT_MAX       256 /* with its NUL */
+#define NODE_PREFIX_MAX     (ADDR_TEXT_MAX + 4)
 
 /** A STUN server that is asked over UDP; port 0: none. */
 struct node_stun {
@@ -227,9 +228,11 @@ struct node_nat {
     enum nat_answer hairpin;
     enum nat_answer preserving;     /* are ports kept, inside as outside? */
     enum nat_answer udp_v4, udp_v6; /* does UDP come back? Not known while nobody was asked */
-    enum nat_answer layered;        /* is there another NAT behind the first router? */
-    enum nat_answer carrier;        /* is it the provider's, that many customers share (CGNAT)? */
-    int delta;                      /* of struct nat_report, as the next four */
+    bool v6_only;                   /* there is a router for IPv6, and none for IPv4 */
+    char nat64[NODE_PREFIX_MAX]; /* "64:ff9b::/96": how IPv4 is reached there; empty: it is not */
+    enum nat_answer layered;     /* is there another NAT behind the first router? */
+    enum nat_answer carrier;     /* is it the provider's, that many customers share (CGNAT)? */
+    int delta;                   /* of struct nat_report, as the next four */
     unsigned span;
     unsigned opener_ttl;
     bool opener_measured;

@@ -131,10 +131,11 @@ static void unmake(struct road *road)
 /* From the port that all of these share, or from one that is chosen for it now. */
 static int dial_bound(struct tcp_roads *r, struct road *road, const char *tls_host)
 {
-    bool v6 = addr_is_v6(&road->to);
+    const struct addr to = hub_outside(r->node->hub, &road->to);
+    bool v6 = addr_is_v6(&to);
     struct addr local = v6 ? addr_v6((const uint8_t[16]){0}, r->port[1], 0)
                            : addr_v4((const uint8_t[4]){0}, r->port[0]);
-    int err = tcp_road_dial(&road->tcp, r->node->env, &road->to, &local, tls_host, &ROAD_HANDLER);
+    int err = tcp_road_dial(&road->tcp, r->node->env, &to, &local, tls_host, &ROAD_HANDLER);
 
     if (err < 0)
         return err;
@@ -152,10 +153,11 @@ int tcp_roads_dial(struct tcp_roads *r, const struct peer_id *id, const struct t
         return -ENOMEM;
     road->id = *id;
     road->failures = failures;
+    const struct addr to = hub_outside(r->node->hub, &place->to);
     int err = place->tls ? dial_bound(r, road, place->host) : -EADDRINUSE;
     if (err < 0)
-        err = tcp_road_dial(&road->tcp, r->node->env, &place->to, NULL,
-                            place->tls ? place->host : NULL, &ROAD_HANDLER);
+        err = tcp_road_dial(&road->tcp, r->node->env, &to, NULL, place->tls ? place->host : NULL,
+                            &ROAD_HANDLER);
     if (err < 0)
         unmake(road);
     return err;

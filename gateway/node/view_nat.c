@@ -106,6 +106,9 @@ void node_nat(const struct node *n, struct node_nat *out)
     view_router(n, out);
     out->port_maps = portmap_desk_list(&n->portmap, out->port_map);
     view_layers(out);
+    out->v6_only = nat64_desk_is_v6_only(&n->nat64);
+    if (n->hub.nat64.bits != 0)
+        (void)nat64_print(&n->hub.nat64, out->nat64);
 }
 
 bool node_port_mapping(const struct node *n, char out[static NODE_TEXT_MAX])

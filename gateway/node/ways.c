@@ -68,10 +68,27 @@ void ways_start_portmap(struct node *n)
     portmap_desk_start(&n->portmap, &n->desk, &options);
 }
 
+/* Whoever gave up for want of IPv4 begins anew. */
+static void on_nat64(void *arg)
+{
+    struct node *n = arg;
+
+    if (n->hub.nat64.bits != 0) {
+        outside_network_changed(&n->outside);
+        list_each(node, &n->members)
+        {
+            peer_probe(&list_entry(node, struct member, link)->peer);
+        }
+        punch_desk_network_changed(&n->punch);
+    }
+    node_tell(n, NULL);
+}
+
 int ways_start(struct node *n)
 {
     int err = outside_start(&n->outside, &n->desk, &OUTSIDE_EVENTS, n);
 
+    nat64_desk_start(&n->nat64, &n->desk, on_nat64, n);
     turn_desk_start(&n->turn, &n->desk, &TURN_EVENTS, n);
     turn_desk_network_changed(&n->turn, n->outside.stun.network[0].key);
     return err;

@@ -326,6 +326,18 @@ static void a_nat_that_only_far_packets_open_is_not_the_router_at_home(void **st
     finds_nothing_about("hops away");
 }
 
+static void a_network_of_ipv6_alone_is_told_with_its_nat64(void **state)
+{
+    (void)state;
+    examine("{\"nat\": {\"v6_only\": true, \"nat64\": \"64:ff9b::/96\"}, " RELAYED "}");
+    finds("ok", "IPv4 is reached through NAT64, 64:ff9b::/96", NULL);
+    examine("{\"nat\": {\"v6_only\": true, \"nat64\": null}, " RELAYED "}");
+    finds("note", "IPv6 alone here: relays", "IPv6 address");
+    because("IPv6 alone here: relays", "ipv4only.arpa");
+    examine("{\"nat\": {\"v6_only\": false, \"nat64\": null}, " RELAYED "}");
+    finds_nothing_about("IPv6 alone");
+}
+
 static void a_mapped_port_that_nothing_comes_through_means_a_second_router(void **state)
 {
     (void)state;
@@ -414,6 +426,7 @@ int main(void)
         SENTENCE(servers_of_which_none_has_a_majority_are_all_named_and_not_believed),
         SENTENCE(the_providers_nat_and_a_second_router_are_told_in_plain_words),
         SENTENCE(a_nat_that_only_far_packets_open_is_not_the_router_at_home),
+        SENTENCE(a_network_of_ipv6_alone_is_told_with_its_nat64),
         SENTENCE(a_mapped_port_that_nothing_comes_through_means_a_second_router),
         SENTENCE(a_port_mapping_that_does_not_help_is_explained),
         SENTENCE(many_peers_and_hostile_words_do_not_grow_the_report),

@@ -368,6 +368,37 @@ static void sends_by_the_socket_of_the_family(void **state)
     assert_ptr_equal(h->fake.sent[1].socket, fake_udp_on(&h->fake, 4434));
 }
 
+static void reaches_ipv4_through_nat64_where_there_is_ipv6_alone(void **state)
+{
+    struct harness *h = *state;
+    const struct addr local = address("0.0.0.0:0"), home = address("192.168.1.1:5");
+    const struct addr made[] = {address("[64:ff9b::192.0.0.170]:0")};
+    const struct addr seen = address("192.0.2.7:1"), there = address("[64:ff9b::192.0.2.7]:1");
+    uint8_t quic_packet[] = {0x40, 1, 2, 3};
+    struct udp_rx rx = {.data = quic_packet, .len = 4, .segment = 4, .from = there};
+    uint32_t via;
+
+    assert_int_equal(nat64_find(&h->hub.nat64, made, 1), 0);
+    queue(h, "192.0.2.7:1", NULL);
+    hub_wake(&h->hub);
+    fake_env_settle(&h->fake);
+    assert_ptr_equal(h->fake.sent[0].socket, fake_udp_on(&h->fake, 4434));
+    assert_true(addr_equal(&h->fake.sent[0].to, &there));
+    rx.to = address("[2001:db8::2]:4434");
+    hub_take(&h->hub.socket[1], &rx);
+    assert_true(addr_equal(&quic.from.remote, &seen));
+    assert_true(addr_is_none(&quic.from.local));
+
+    assert_int_equal(hub_open_extra(&h->hub, &local, &via), 0);
+    const struct path extra = {.kind = PATH_UDP, .via = via, .remote = seen};
+    assert_true(addr_is_v6(&hub_socket_of(&h->hub, &extra)->local));
+    hub_send_path(&h->hub, &extra, quic_packet, 4, 0);
+    assert_true(addr_equal(&h->fake.sent[1].to, &there));
+    const struct addr near = hub_outside(&h->hub, &home);
+    assert_true(addr_equal(&near, &home));
+    hub_close_extra(&h->hub, via);
+}
+
 static void answers_by_the_socket_that_heard_the_question(void **state)
 {
     struct harness *h = *state;
@@ -534,6 +565,7 @@ int main(void)
         SENTENCE(what_a_connection_brings_is_told_apart),
         SENTENCE(a_circuit_brings_no_frames_of_another),
         SENTENCE(sends_by_the_socket_of_the_family),
+        SENTENCE(reaches_ipv4_through_nat64_where_there_is_ipv6_alone),
         SENTENCE(answers_by_the_socket_that_heard_the_question),
         SENTENCE(dials_from_no_loopback_address_to_the_outside),
         SENTENCE(answers_from_the_address_that_was_dialled_while_it_is_ours),
