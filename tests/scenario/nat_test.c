@@ -128,6 +128,33 @@ static void two_relays_tell_all_eight_kinds_of_nat(void **state)
     }
 }
 
+static void relays_are_seen_as_home_and_spare_with_their_round_trips(void **state)
+{
+    struct story s;
+    struct relay_view view;
+    (void)state;
+
+    begin(&s, "port_restricted", 2);
+    const struct node_nat nat = after(&s, SEC(8));
+    assert_int_equal(nat.udp_v4, NAT_YES);
+    assert_int_equal(nat.udp_v6, NAT_NOT_KNOWN);
+    assert_int_equal(nat.preserving, NAT_YES);
+    assert_true(nat.measured > 0);
+    assert_false(nat.v6_only);
+    node_relay(s.us.node, &view);
+    assert_int_equal(view.places, 2);
+    assert_string_equal(view.place[0].state, "home");
+    assert_string_equal(view.place[1].state, "spare");
+    for (size_t i = 0; i < view.places; i++) {
+        assert_true(view.place[i].ours);
+        assert_string_equal(view.place[i].over, "udp");
+        assert_true(view.place[i].rtt > 0);
+        assert_null(view.place[i].why);
+        assert_non_null(strstr(view.home, view.place[0].host));
+    }
+    end(&s);
+}
+
 static void the_class_is_known_within_half_a_second(void **state)
 {
     struct story s;
@@ -393,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_relays_tell_all_eight_kinds_of_nat),
+        cmocka_unit_test(relays_are_seen_as_home_and_spare_with_their_round_trips),
         cmocka_unit_test(the_class_is_known_within_half_a_second),
         cmocka_unit_test(with_one_relay_a_nat_that_keeps_ports_counts_as_a_cone),
         cmocka_unit_test(a_friend_who_sees_another_port_than_the_relay_shows_a_symmetric_nat),

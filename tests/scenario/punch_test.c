@@ -51,6 +51,12 @@ static void goes_direct_within_half_a_second_of_connecting(void **state)
     assert_null(sim_gateway_view(&s->bob, &s->alice).why_not_direct);
     sim_nat_story_call(s, 100000);
     sim_nat_story_call_ends_well(s, SEC(10));
+    const struct round_view round = sim_gateway_view(&s->bob, &s->alice).round;
+    assert_string_equal(round.result, "direct");
+    assert_in_range(round.probes, 1, 40);
+    assert_in_range(round.answers, 1, 40);
+    assert_int_equal(round.guesses, 0);
+    assert_int_equal(round.lost, 0);
 }
 
 static void an_idle_session_is_direct_again_soon_after_it_is_used(void **state)
