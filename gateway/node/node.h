@@ -29,7 +29,12 @@ enum lan_mode { LAN_PRIVATE, LAN_PUBLIC, LAN_OFF };
 /** For whom we relay: nobody, the peers that have an entry in the registry, anybody. */
 enum relay_serve { RELAY_SERVE_OFF, RELAY_SERVE_FRIENDS, RELAY_SERVE_OPEN };
 
+/** As what we take part in the BitTorrent DHT (BEP 43 for a client). */
+enum node_dht { NODE_DHT_OFF, NODE_DHT_CLIENT, NODE_DHT_SERVER, NODE_DHT_ADAPTIVE };
+
 #define RELAY_USE_MAX       2 /* a home and a spare */
+#define NODE_DHT_LISTEN_MAX 2
+#define NODE_BOOTSTRAP_MAX  8
 #define NODE_TLS_LISTEN_MAX 4
 #define NODE_STUN_MAX       8
 #define NODE_TURN_MAX       4
@@ -51,6 +56,12 @@ struct node_turn {
     char host[128];
     uint16_t port;
     enum node_transport transport;
+};
+
+/** A host by which the DHT is entered; port 0: none. */
+struct node_bootstrap {
+    char host[128];
+    uint16_t port;
 };
 
 struct node_options {
@@ -82,6 +93,9 @@ struct node_options {
                                              PEER_ID@HOST:PORT; empty from the end on */
     struct node_stun stun[NODE_STUN_MAX]; /* none from the end on */
     struct node_turn turn[NODE_TURN_MAX]; /* none from the end on; the first that works is used */
+    enum node_dht dht;
+    struct addr dht_listen[NODE_DHT_LISTEN_MAX]; /* one a family; none from the end on */
+    struct node_bootstrap dht_bootstrap[NODE_BOOTSTRAP_MAX]; /* none from the end on */
     char turn_user[256], turn_password[256];
     char turn_secret[256]; /* that user and password follow from; "": none */
 };
