@@ -4,7 +4,7 @@
  *     0..3        with the magic cookie: STUN (RFC 8489)
  *     4           path probe (gateway/wire/probe.h)
  *     5           relay frame: 16-byte header, then a sealed datagram
- *     6           invite (gateway/wire/invite_message.h)
+ *     7           invite (gateway/wire/invite_message.h); 6 is a signed beacon (wire/beacon.h)
  *     bit 0x40    QUIC (RFC 9000 §17; the fixed bit is never greased)
  *     the rest    unknown: handed to LAN discovery, whose datagrams look random on purpose
  *
@@ -17,7 +17,7 @@
 
 #define DEMUX_PROBE        0x04 /* first byte; RFC 9443 leaves 4..15 to nobody */
 #define DEMUX_RELAY        0x05
-#define DEMUX_INVITE       0x06
+#define DEMUX_INVITE       0x07
 #define DEMUX_QUIC_BIT     0x40
 #define DEMUX_RELAY_HEADER 16 /* bytes */
 

@@ -35,7 +35,7 @@ static void all_kinds_have_first_bytes_of_their_own(void **state)
 {
     (void)state;
     const uint8_t probe[1] = {4};
-    const uint8_t relay[16] = {5}, invite[1] = {6};
+    const uint8_t relay[16] = {5}, invite[1] = {7};
 
     assert_int_equal(demux(probe, 1), DEMUX_KIND_PROBE);
     assert_int_equal(demux(invite, 1), DEMUX_KIND_INVITE);
@@ -46,7 +46,7 @@ static void all_kinds_have_first_bytes_of_their_own(void **state)
 static void the_rest_is_unknown(void **state)
 {
     (void)state;
-    const uint8_t others[] = {7, 15, 16, 20, 63, 128, 191};
+    const uint8_t others[] = {6, 8, 15, 16, 20, 63, 128, 191};
 
     assert_int_equal(demux(others, 0), DEMUX_KIND_UNKNOWN);
     for (size_t i = 0; i < sizeof(others); i++)
