@@ -54,6 +54,7 @@ static void start_pwnat(struct node *n)
         .keys = n->keys,
         .network = n->hello.network,
         .gather = &n->punch.gather,
+        .common = &n->punch.means.common,
         .bootstrap = &n->bootstrap,
     };
     pwnat_desk_start(&n->pwnat, &n->desk, &options);

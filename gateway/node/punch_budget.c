@@ -43,10 +43,10 @@ static unsigned ports_of(const struct punch_budget *b, instant now, const struct
     return n;
 }
 
-/* Whoever meets an address with the same counter in a secret-less hash only harms itself. */
-static uint8_t *counter_of(struct punch_budget *b, const struct addr *a)
+/* ---- all peers together ---- */
+
+static size_t counter_of(const struct punch_common *all, unsigned row, const struct addr *a)
 {
-    static const uint64_t secret[2];
     uint8_t key[18];
     size_t len;
     const uint8_t *ip = addr_ip(a, &len);
@@ -54,22 +54,56 @@ static uint8_t *counter_of(struct punch_budget *b, const struct addr *a)
 
     memcpy(key, ip, len);
     memcpy(key + len, &port, sizeof(port));
-    return &b->guessed[map_hash(secret, key, len + sizeof(port)) % PUNCH_BUDGET_GUESSED];
+    return map_hash(all->secret[row], key, len + sizeof(port)) % PUNCH_BUDGET_COUNTERS;
 }
 
-static bool take_guessed(struct punch_budget *b, instant now, const struct addr *a)
+/* At least as many as were sent: the row where the fewest others share the counter tells best. */
+static unsigned common_count(const struct punch_common *all, const struct addr *a)
 {
-    uint8_t *count = counter_of(b, a);
+    unsigned least = UINT8_MAX;
 
-    if (b->guessed_since == 0 || now >= b->guessed_since + PUNCH_BUDGET_TIME) {
-        memset(b->guessed, 0, sizeof(b->guessed));
-        b->guessed_since = now;
+    for (unsigned row = 0; row < PUNCH_BUDGET_ROWS; row++) {
+        size_t at = counter_of(all, row, a);
+        unsigned n = (unsigned)all->now[row][at] + all->before[row][at];
+        least = n < least ? n : least;
     }
-    if (*count >= PUNCH_BUDGET_PROBES)
+    return least;
+}
+
+static void turn_over(struct punch_common *all, instant now)
+{
+    if (all->since > 0 && now < all->since + PUNCH_BUDGET_TIME / 2)
+        return;
+    if (all->since > 0 && now < all->since + PUNCH_BUDGET_TIME)
+        memcpy(all->before, all->now, sizeof(all->before));
+    else
+        memset(all->before, 0, sizeof(all->before));
+    memset(all->now, 0, sizeof(all->now));
+    all->since = now > 0 ? now : 1;
+}
+
+static bool common_take(struct punch_common *all, instant now, const struct addr *a)
+{
+    turn_over(all, now);
+    unsigned count = common_count(all, a);
+    if (count >= PUNCH_BUDGET_PROBES)
         return false;
-    ++*count;
+    for (unsigned row = 0; row < PUNCH_BUDGET_ROWS; row++) {
+        size_t at = counter_of(all, row, a);
+        if ((unsigned)all->now[row][at] + all->before[row][at] == count)
+            all->now[row][at]++;
+    }
     return true;
 }
+
+void punch_common_clear(struct punch_common *all)
+{
+    memset(all->now, 0, sizeof(all->now));
+    memset(all->before, 0, sizeof(all->before));
+    all->since = 0;
+}
+
+/* ---- one peer ---- */
 
 /* The place where an address is counted; NULL: there is none left. */
 static struct punch_spent *get(struct punch_budget *b, instant now, const struct addr *a)
@@ -83,29 +117,28 @@ static struct punch_spent *get(struct punch_budget *b, instant now, const struct
     return s;
 }
 
-bool punch_budget_take(struct punch_budget *b, instant now, const struct addr *a)
+bool punch_budget_take(struct punch_budget *b, struct punch_common *all, instant now,
+                       const struct addr *a)
 {
     struct punch_spent *s = get(b, now, a);
 
     if (!s)
-        return ports_of(b, now, a) >= PUNCH_BUDGET_PORTS && take_guessed(b, now, a);
+        return ports_of(b, now, a) >= PUNCH_BUDGET_PORTS && common_take(all, now, a);
     if (s->answered)
         return true;
-    if (s->probes >= PUNCH_BUDGET_PROBES)
+    if (s->probes >= PUNCH_BUDGET_PROBES || !common_take(all, now, a))
         return false;
     s->probes++;
     return true;
 }
 
-/* The place of another port of that host, whose probes stay counted. */
+/* The place of another port of that host; what that has had is among what all have spent. */
 static struct punch_spent *take_over(struct punch_budget *b, const struct addr *a)
 {
     for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++) {
         struct punch_spent *s = &b->spent[i];
         if (s->answered || addr_is_none(&s->addr) || !addr_same_ip(&s->addr, a))
             continue;
-        uint8_t *count = counter_of(b, &s->addr);
-        *count = (uint8_t)(s->probes > *count ? s->probes : *count);
         s->addr = *a;
         s->sent = 0;
         return s;
@@ -113,11 +146,12 @@ static struct punch_spent *take_over(struct punch_budget *b, const struct addr *
     return NULL;
 }
 
-void punch_budget_answered(struct punch_budget *b, const struct addr *a)
+void punch_budget_answered(struct punch_budget *b, const struct punch_common *all,
+                           const struct addr *a)
 {
     struct punch_spent *s = find(b, a);
 
-    if (!s && b->guessed_since > 0 && addr_port(a) != 0 && *counter_of(b, a) > 0)
+    if (!s && addr_port(a) != 0 && common_count(all, a) > 0)
         s = take_over(b, a);
     if (s)
         s->answered = true;
@@ -138,7 +172,7 @@ bool punch_budget_has_mapping(const struct punch_budget *b, instant now, const s
 
 instant punch_budget_ends(const struct punch_budget *b)
 {
-    instant end = b->guessed_since > 0 ? b->guessed_since + PUNCH_BUDGET_TIME : 0;
+    instant end = 0;
 
     for (size_t i = 0; i < PUNCH_BUDGET_ADDRESSES; i++) {
         const struct punch_spent *s = &b->spent[i];

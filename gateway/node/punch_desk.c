@@ -183,6 +183,7 @@ void punch_desk_network_changed(struct punch_desk *d)
     /* What did not answer there may answer here. */
     list_each(node, &d->efforts) list_entry(node, struct effort, link)->budget =
         (struct punch_budget){0};
+    punch_common_clear(&d->means.common);
     gather_network_changed(&d->gather);
     restart_all(d, STAGGER);
 }
@@ -308,6 +309,7 @@ void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun
     d->means =
         (struct punch_means){.node = node, .gather = &d->gather, .stun = stun, .wake = on_wake};
     list_init(&d->means.kept);
+    env_random(node->env, d->means.common.secret, sizeof(d->means.common.secret));
     gather_start(&d->gather, node, on_gathered, d);
 }
 

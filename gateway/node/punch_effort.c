@@ -258,8 +258,11 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         .arg = e,
         .rate = &e->means->rate,
     };
-    const struct punch_place place = {
-        .hub = node->hub, .conn = e->conn, .kept = &e->means->kept, .budget = &e->budget};
+    const struct punch_place place = {.hub = node->hub,
+                                      .conn = e->conn,
+                                      .kept = &e->means->kept,
+                                      .budget = &e->budget,
+                                      .common = &e->means->common};
     if (punch_round_new(&e->running, &place, now, &options) < 0) {
         lose(e, now, "no memory for a round of punching");
         return;

@@ -30,6 +30,7 @@ struct punch_means {
     const struct effort *searching;          /* its round may guess ports, or NULL */
     instant searched;                        /* when a round last did, 0: never */
     struct bucket rate;                      /* of the rounds' probes */
+    struct punch_common common;              /* what all peers together have spent */
 };
 
 struct effort {
@@ -56,7 +57,7 @@ struct effort {
     struct punch_message asked; /* the peer's question while we look; else its type is 0 */
     struct bucket requests;     /* of the peer */
     struct punch_budget budget;
-    instant searched; /* when a round last guessed ports, 0: never */
+    instant searched;      /* when a round last guessed ports, 0: never */
     struct nat_facts said; /* of our NAT, for this round: the peer counts from there */
     struct candidate told[CANDIDATES_MAX];
     size_t told_count;

@@ -130,7 +130,7 @@ static bool path_of(const struct punch_round *r, const struct punch_send *probe,
 /* What has a hop limit ends in our own network. */
 static bool may_send(struct punch_round *r, instant now, const struct punch_send *probe)
 {
-    bool may = probe->ttl > 0 || punch_budget_take(r->at.budget, now, &probe->to);
+    bool may = probe->ttl > 0 || punch_budget_take(r->at.budget, r->at.common, now, &probe->to);
     if (may && probe->socket == 0)
         punch_budget_sent(r->at.budget, now, &probe->to);
     return may;
@@ -165,7 +165,7 @@ void punch_round_heard(struct punch_round *r, instant now, const struct path *pa
         return;
     socket = path->via == 0 ? 0 : socket + 1;
     r->heard++;
-    punch_budget_answered(r->at.budget, &path->remote);
+    punch_budget_answered(r->at.budget, r->at.common, &path->remote);
     punch_heard(r->core, now, socket, &path->remote);
     if (works)
         punch_proven(r->core, now, socket, &path->remote);

@@ -20,8 +20,9 @@
 struct punch_place {
     struct hub *hub;
     struct quic_conn *conn;
-    struct list *kept; /* of struct kept_socket */
-    struct punch_budget *budget;
+    struct list *kept;           /* of struct kept_socket */
+    struct punch_budget *budget; /* of the peer, */
+    struct punch_common *common; /* and of all */
 };
 
 struct punch_round {

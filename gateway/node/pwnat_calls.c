@@ -66,7 +66,7 @@ static void send_openers(const struct pwnat_desk *d, const struct pwnat_call *ca
 static bool may_dial(struct pwnat_desk *d, instant now, const struct addr *a)
 {
     for (unsigned i = 0; i < DIAL_SENDS; i++)
-        if (!punch_budget_take(&d->budget, now, a))
+        if (!punch_budget_take(&d->budget, d->options.common, now, a))
             return false;
     return true;
 }

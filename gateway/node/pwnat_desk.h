@@ -32,6 +32,7 @@ struct pwnat_desk_options {
     const uint8_t *network; /* message_network() */
     const struct gather *gather;
     const struct bootstrap_desk *bootstrap;
+    struct punch_common *common; /* what is spent on others' addresses */
 };
 
 struct pwnat_desk {

@@ -854,6 +854,31 @@ static void twenty_probes_leave_for_an_address_that_does_not_answer(void **state
     assert_int_equal(stage->sent, 21);
 }
 
+static void send_probes(const struct addr *to, unsigned count)
+{
+    last_punch->next = (struct punch_send){.to = *to};
+    for (unsigned i = 0; i < count; i++) {
+        last_punch->is_due = true;
+        go_on(MSEC(100));
+    }
+}
+
+static void peers_in_league_cause_no_more_than_one(void **state)
+{
+    const struct addr victim = to_addr("203.0.113.9:5000");
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const struct quic_conn *c = meet(i, true);
+        hear_punch(i, c->say.round, true, "203.0.113.9:5000");
+        send_probes(&victim, 15);
+    }
+    assert_int_equal(stage->sent, 20);
+    punch_desk_network_changed(&stage->punch);
+    (void)begin_round();
+    send_probes(&victim, 1);
+    assert_int_equal(stage->sent, 21);
+}
+
 static void the_round_hears_of_probes_by_the_socket_they_came_to(void **state)
 {
     struct path path = {.kind = PATH_UDP, .remote = to_addr("203.0.113.9:5000")};
@@ -1196,6 +1221,7 @@ int main(void)
         TEST(private_addresses_are_probed_behind_a_common_public_one),
         TEST(probes_leave_by_their_socket_and_with_their_hop_limit),
         TEST(twenty_probes_leave_for_an_address_that_does_not_answer),
+        TEST(peers_in_league_cause_no_more_than_one),
         TEST(the_round_hears_of_probes_by_the_socket_they_came_to),
         TEST(a_direct_path_ends_the_round_and_keeps_its_socket),
         TEST(sockets_go_with_their_session),
