@@ -162,6 +162,8 @@ static void on_timer(struct timer *timer)
         if (!e->conn && e_due == now)
             free_effort(e);
     }
+    instant call = efforts_call(&d->means, &d->efforts, now);
+    due = call < due ? call : due;
     set_timer(d, due);
 }
 

@@ -78,6 +78,7 @@ static uint64_t bytes_of(const struct effort *e)
 static void wait_until(struct effort *e, instant due)
 {
     end_round(e);
+    effort_turn_end(e);
     e->direct = false;
     e->stage = EFFORT_WAITING;
     e->due = due;
@@ -113,6 +114,9 @@ static void lose(struct effort *e, instant now, const char *why)
     instant pause = PAUSE[e->lost < last ? e->lost : last] + (e->dialled ? 0 : PATIENCE);
     e->lost++;
     e->bytes = bytes_of(e);
+    if (e->unsearched)
+        effort_turn_want(e, now);
+    e->unsearched = false; /* who does not answer next time has lost its turn */
     wait_until(e, now + pause);
 }
 
@@ -137,7 +141,10 @@ static void log_success(const struct effort *e)
 void effort_rest(struct effort *e)
 {
     end_round(e);
+    effort_turn_end(e);
     e->stage = EFFORT_REST;
+    e->waits = 0;
+    e->unsearched = false;
     e->direct = false;
     e->due = INSTANT_NEVER;
     e->reason[0] = '\0';
@@ -269,8 +276,8 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     }
     e->means->running++;
     bool hard = punch_plan_guesses(punch_plan_of(&options.ours, &options.theirs));
-    if (hard && options.guessing)
-        e->means->searching = e;
+    e->unsearched = hard && !effort_may_search(e); /* else the peer has us wait for its turn */
+    effort_turn_begin(e, hard && options.guessing);
     e->plain = hard && !options.guessing && e->searched > 0;
     e->stage = EFFORT_RUNNING;
     e->accounted = false;
@@ -328,12 +335,10 @@ static void look(struct effort *e, instant now)
 
 static void ask(struct effort *e, instant now)
 {
-    if (e->means->running >= ROUNDS_MAX) {
-        e->due = now + ROUNDS_RETRY;
-        return;
-    }
-    if (e->lost > 3 && !is_used(e)) {
-        e->due = now + QUIET_CHECK;
+    bool idle = e->lost > 3 && !is_used(e);
+    if (idle || e->means->running >= ROUNDS_MAX) {
+        effort_turn_end(e);
+        e->due = now + (idle ? QUIET_CHECK : ROUNDS_RETRY);
         return;
     }
     e->round++;

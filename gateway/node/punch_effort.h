@@ -28,6 +28,8 @@ struct punch_means {
     struct list kept;                        /* of struct kept_socket */
     unsigned running;                        /* rounds */
     const struct effort *searching;          /* its round may guess ports, or NULL */
+    const struct effort *called;             /* it may ask for a search now, or NULL */
+    instant called_until;                    /* when others may too */
     instant searched;                        /* when a round last did, 0: never */
     struct bucket rate;                      /* of the rounds' probes */
     struct punch_common common;              /* what all peers together have spent */
@@ -39,12 +41,13 @@ struct effort {
     struct peer_id id;
     struct quic_conn *conn; /* that is to become direct; NULL: there is no session */
     enum effort_stage stage;
-    bool dialled;   /* by us: we ask first */
-    bool direct;    /* the round runs although our path is direct: the peer's is not */
-    bool plain;     /* the round may not search, so soon after one that did */
-    bool resting;   /* the session, see struct quic_conn_info */
-    uint16_t round; /* the last one */
-    unsigned lost;  /* rounds in a row */
+    bool dialled;    /* by us: we ask first */
+    bool direct;     /* the round runs although our path is direct: the peer's is not */
+    bool unsearched; /* the last round would need a search, and may not make one */
+    bool plain;      /* the round may not search, so soon after one that did */
+    bool resting;    /* the session, see struct quic_conn_info */
+    uint16_t round;  /* the last one */
+    unsigned lost;   /* rounds in a row */
     instant due;
     instant began;   /* the round */
     uint32_t fresh;  /* `via` of the newest socket that the peer has to be told of */
@@ -58,6 +61,7 @@ struct effort {
     struct bucket requests;     /* of the peer */
     struct punch_budget budget;
     instant searched;      /* when a round last guessed ports, 0: never */
+    instant waits;         /* for its turn to search since then, 0: it does not */
     struct nat_facts said; /* of our NAT, for this round: the peer counts from there */
     struct candidate told[CANDIDATES_MAX];
     size_t told_count;
@@ -81,10 +85,22 @@ void effort_restart(struct effort *e, instant due);
 instant effort_run(struct effort *e, instant now);
 /** Takes a message of the peer about punching. */
 void effort_message(struct effort *e, instant now, const struct punch_message *m);
-/* punch_say.c */
+/* punch_turn.c */
 
 /** May the next round guess ports? */
 bool effort_may_search(const struct effort *e);
+/** A round begins, which may `search` or not. */
+void effort_turn_begin(struct effort *e, bool search);
+/** It is no longer its turn, if it was. */
+void effort_turn_end(struct effort *e);
+/** It had to do without a search, and waits for its turn from `now` on. */
+void effort_turn_want(struct effort *e, instant now);
+/** Calls who has waited longest when there may be a search: its `due` is `now`. Returns when to
+ *  look again. */
+instant efforts_call(struct punch_means *m, const struct list *efforts, instant now);
+
+/* punch_say.c */
+
 /** Asks for a round, or (`ack`) agrees to one. */
 void effort_tell_punch(struct effort *e, bool ack);
 /** Tells candidates that turned up since. */

@@ -6,21 +6,6 @@
 
 #include "gateway/peer/peer.h"
 
-#define SEARCH_PAUSE SEC(20)  /* between two searches, */
-#define SEARCH_AGAIN SEC(300) /* and between two with one peer */
-
-/* A search is a thousand packets: home routers have small tables, and whoever lies about where it
- * is has us send them to somebody else. */
-bool effort_may_search(const struct effort *e)
-{
-    const struct punch_means *m = e->means;
-    instant now = env_now(m->node->env);
-
-    return !m->node->options->no_birthday && (!m->searching || m->searching == e) &&
-           (m->searched == 0 || now >= m->searched + SEARCH_PAUSE) &&
-           (e->searched == 0 || now >= e->searched + SEARCH_AGAIN);
-}
-
 /* ---- to the peer ---- */
 
 static void tell(struct quic_conn *conn, const struct punch_message *m)
@@ -137,7 +122,8 @@ const char *effort_why(struct effort *e, instant now)
                           : "no direct path has answered yet";
     case EFFORT_WAITING:
         if (e->reason[0])
-            (void)snprintf(e->why, sizeof(e->why), "%s; next try in %u s", e->reason, wait_s);
+            (void)snprintf(e->why, sizeof(e->why), "%s; next try in %u s%s", e->reason, wait_s,
+                           e->waits > 0 ? ", or when it is its turn to search" : "");
         else
             (void)snprintf(e->why, sizeof(e->why), "the first try is about to begin");
         return e->why;

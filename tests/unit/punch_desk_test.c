@@ -762,6 +762,104 @@ static void one_search_runs_at_a_time_and_seldom_with_one_peer(void **state)
     assert_int_equal(c->say.flags, PUNCH_GUESSING);
 }
 
+/* A round with peer `i` that makes a search, or would need one, and is lost. */
+static void lose_round(size_t i, unsigned guesses)
+{
+    agree_to_search(i);
+    last_punch->guesses = guesses;
+    last_punch->state = PUNCH_LOST;
+    go_on(MSEC(100));
+}
+
+static bool asks_to_search(size_t i)
+{
+    const struct punch_message *m = &stage->conn[i].say;
+    return m->type == PUNCH_PUNCH && m->flags == PUNCH_GUESSING;
+}
+
+static void who_has_waited_longest_searches_next(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        (void)meet(i, true);
+    agree_to_search(0);
+    struct punch *first = last_punch;
+    first->guesses = 1024;
+    for (size_t i = 1; i < 4; i++) {
+        lose_round(i, 0);
+        go_on(SEC(1));
+    }
+    assert_non_null(strstr(why(1), "or when it is its turn to search"));
+    stage->in_use = true;
+    first->state = PUNCH_LOST;
+    go_on(MSEC(100));
+    for (size_t i = 1; i < 4; i++) {
+        go_on(SEC(20) - MSEC(200));
+        for (size_t k = 1; k < 4; k++)
+            if (stage->conn[k].say.type == PUNCH_PUNCH && !asks_to_search(k))
+                lose_round(k, 0); /* their usual tries in between, without */
+        go_on(MSEC(200));
+        assert_true(asks_to_search(i));
+        lose_round(i, 1024);
+        assert_false(asks_to_search(i));
+    }
+}
+
+static void a_peer_that_does_not_answer_loses_its_turn(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        (void)meet(i, true);
+    agree_to_search(0);
+    struct punch *first = last_punch;
+    first->guesses = 1024;
+    lose_round(1, 0);
+    lose_round(2, 0);
+    unsigned told = stage->conn[2].told;
+    first->state = PUNCH_LOST;
+    go_on(SEC(20) + MSEC(200)); /* the first is called, and says nothing */
+    assert_true(asks_to_search(1));
+    go_on(SEC(6));
+    assert_true(stage->conn[2].told > told);
+    assert_true(asks_to_search(2));
+    agree_to_search(2);
+    assert_true(last_punch->options.guessing);
+    part(2); /* is dead: the slot is free */
+    (void)meet(3, true);
+    assert_true(asks_to_search(3));
+}
+
+static void nobody_takes_the_turn_of_who_was_called(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        (void)meet(i, true);
+    agree_to_search(0);
+    struct punch *first = last_punch;
+    first->guesses = 1024;
+    lose_round(1, 0);
+    first->state = PUNCH_LOST;
+    go_on(SEC(20) + MSEC(200));
+    assert_true(asks_to_search(1));
+    (void)meet(2, true);
+    assert_false(asks_to_search(2));
+    struct punch_message m = {.type = PUNCH_PUNCH, .flags = PUNCH_GUESSING, .round = 7};
+    (void)meet(3, false);
+    hear(3, &m);
+    assert_int_equal(stage->conn[3].say.flags, PUNCH_ACK);
+    agree_to_search(1);
+    assert_true(last_punch->options.guessing);
+}
+
+static void who_refuses_a_search_is_not_asked_again_at_once(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = begin_round(); /* it has not agreed */
+    last_punch->state = PUNCH_LOST;
+    go_on(SEC(4));
+    assert_int_equal(c->say.type, PUNCH_END);
+}
+
 static void only_whom_we_know_is_told_private_addresses(void **state)
 {
     const struct addr inside = to_addr("10.1.2.3:4433"), outside = to_addr("203.0.113.1:7000");
@@ -1216,6 +1314,10 @@ int main(void)
         TEST(who_may_not_connect_is_not_punched_with),
         TEST(switched_off_it_neither_asks_nor_answers),
         TEST(one_search_runs_at_a_time_and_seldom_with_one_peer),
+        TEST(who_has_waited_longest_searches_next),
+        TEST(a_peer_that_does_not_answer_loses_its_turn),
+        TEST(nobody_takes_the_turn_of_who_was_called),
+        TEST(who_refuses_a_search_is_not_asked_again_at_once),
         TEST(only_whom_we_know_is_told_private_addresses),
         TEST(addresses_that_may_not_be_probed_are_left_out),
         TEST(private_addresses_are_probed_behind_a_common_public_one),

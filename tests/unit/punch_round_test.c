@@ -596,6 +596,26 @@ static void rounds_share_what_they_may_send(void **state)
         punch_free(p[i]);
 }
 
+static void a_round_ends_in_time_whatever_the_peer_does(void **state)
+{
+    static const enum nat_class CLASS[] = {NAT_UNKNOWN, NAT_CONE, NAT_SEQUENTIAL, NAT_RANDOM};
+    (void)state;
+    for (size_t i = 0; i < 16; i++) {
+        struct punch *p = round_of(CLASS[i % 4], CLASS[i / 4], i % 2 == 0);
+        struct addr from = at("203.0.113.7:5000");
+        start(NULL);
+        for (unsigned t = 0; t < 400; t++) { /* names addresses, and is heard, all the time */
+            addr_set_port(&from, (uint16_t)(5000 + t));
+            punch_add(p, now, &(struct candidate){CANDIDATE_PEER, from});
+            punch_heard(p, now, 0, &from);
+            run_until(p, SEC(1) + t * MSEC(100));
+            count = 0;
+        }
+        assert_int_equal(punch_state(p), PUNCH_LOST);
+        punch_free(p);
+    }
+}
+
 static void blocked_udp_is_said(void **state)
 {
     (void)state;
@@ -640,6 +660,7 @@ int main(void)
         cmocka_unit_test_setup(a_probe_names_no_socket_that_was_not_wanted_before, start),
         cmocka_unit_test_setup(a_round_that_slept_is_over_without_a_burst, start),
         cmocka_unit_test_setup(rounds_share_what_they_may_send, start),
+        cmocka_unit_test_setup(a_round_ends_in_time_whatever_the_peer_does, start),
         cmocka_unit_test_setup(blocked_udp_is_said, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
