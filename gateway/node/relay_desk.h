@@ -53,7 +53,8 @@ size_t relay_desk_tls(const struct relay_desk *d, const struct peer_id *id, stru
 /** Is this peer one of the relays that we keep connected? */
 bool relay_desk_keeps(const struct relay_desk *d, const struct peer_id *id);
 /** The addresses, for UDP, of relays that we have sessions with: they answer STUN there. Writes up
- * to `max`, those of ours first, and returns how many. */
+ * to `max`, those of ours first, and returns how many. Those that only peers have named cannot
+ * outvote the others. */
 size_t relay_desk_servers(const struct relay_desk *d, struct addr *out, size_t max);
 /** May a stranger connect, because we relay, or because it is a relay of ours? */
 bool relay_desk_admits(const struct relay_desk *d, const struct peer_id *id);

@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 
 #define LOOK_EVERY SEC(5)
+#define RANKS      3 /* of relays, by who has told us of them */
 
 static struct peer *find_peer(const struct relay_desk *d, const struct peer_id *id)
 {
@@ -149,17 +150,30 @@ static void list_server(const struct relay_desk *d, const struct relay_site *p, 
             out[(*count)++] = p->found[i];
 }
 
+/* Who has told us of a relay: a person for us, a person for a peer, or a peer. */
+static unsigned rank_of(const struct relay_site *p)
+{
+    return p->ours ? 0 : p->named ? 1 : RANKS - 1;
+}
+
+/* Peers may name relays that lie about what they see, and a majority is believed: they get one
+ * vote, or fewer than those have that persons named. */
 size_t relay_desk_servers(const struct relay_desk *d, struct addr *out, size_t max)
 {
-    size_t count = 0;
+    size_t count = 0, relays = 0, most = SIZE_MAX;
 
-    for (int ours = 1; ours >= 0; ours--)
+    for (unsigned rank = 0; rank < RANKS; rank++) {
+        if (rank == RANKS - 1 && relays > 0)
+            most = relays + (relays > 1 ? relays - 1 : 1);
         list_each(node, &d->places)
         {
             const struct relay_site *p = list_entry(node, struct relay_site, link);
-            if (p->ours == (ours != 0))
+            size_t before = count;
+            if (rank_of(p) == rank && relays < most)
                 list_server(d, p, out, max, &count);
+            relays += count > before;
         }
+    }
     return count;
 }
 

@@ -329,6 +329,30 @@ static void names_a_relay(struct sim_relay_story *s, const char *host)
     says(&s->alice, &s->bob, &m);
 }
 
+/* Bob's own word is home alone; alice names two others that do relay. */
+static void relays_that_a_peer_names_do_not_outvote_others_about_our_nat(void **state)
+{
+    struct sim_relay_story *s = *state;
+    struct relay_message m = {.type = RELAY_RELAYS, .place_count = 2};
+    struct addr server[8];
+    struct known_peer *alice = registry_peer(s->bob.registry, &s->alice.keys.id);
+    memset(alice->relay[1], 0, sizeof(alice->relay[1]));
+    s->mallory.options.relay_serve = RELAY_SERVE_OPEN;
+    sim_gateway_start(&s->mallory);
+    connects(s);
+    memcpy(m.place[0].id, s->spare.keys.id.key, PEER_ID_LEN);
+    memcpy(m.place[1].id, s->mallory.keys.id.key, PEER_ID_LEN);
+    (void)snprintf(m.place[0].host, sizeof(m.place[0].host), "spare.example:4433");
+    (void)snprintf(m.place[1].host, sizeof(m.place[1].host), "203.0.113.3:4433");
+    says(&s->alice, &s->bob, &m);
+    sim_relay_story_wait(s, SEC(20));
+    assert_non_null(conn_to(&s->bob, &s->mallory));
+    assert_non_null(conn_to(&s->bob, &s->spare));
+    assert_int_equal(relay_desk_servers(&s->bob.node->relay, server, 8), 2);
+    assert_int_equal(addr_parse(&s->watched, "203.0.113.4:4433"), 0);
+    assert_true(addr_equal(&server[0], &s->watched));
+}
+
 static void who_is_said_to_be_a_relay_gets_few_packets(void **state)
 {
     struct sim_relay_story *s = *state;
@@ -387,6 +411,7 @@ int main(void)
         ON_STAGE(whatever_a_relay_says_nobody_falls),
         ON_STAGE(whatever_a_peer_says_nobody_falls),
         ON_STAGE(everybody_may_stop_in_the_middle_of_it),
+        ON_STAGE(relays_that_a_peer_names_do_not_outvote_others_about_our_nat),
         ON_STAGE(who_is_said_to_be_a_relay_gets_few_packets),
         ON_STAGE(a_peer_that_names_others_without_end_does_not_keep_the_disk_busy),
     };
