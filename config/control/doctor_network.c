@@ -175,32 +175,56 @@ static void find_nat64(json_t *list, const json_t *nat)
 
 /* ---- what kind of NAT ---- */
 
+/** A row without `filtering` fits any; the first that fits counts. */
 struct kind {
-    const char *class, *level, *is, *means;
+    const char *class, *filtering, *level, *is, *means;
 };
 
 static const struct kind KINDS[] = {
-    {"public", "ok", "anybody can send to this gateway", "direct paths to everybody"},
-    {"cone", "ok", "the NAT keeps one outside port for all destinations (cone)",
+    {"cone", "AD", "ok",
+     "the NAT keeps one outside port for all destinations, and lets in the addresses that this "
+     "side "
+     "has written to (address-restricted cone)",
      "direct paths to nearly everybody"},
-    {"symmetric", "note",
+    {"cone", "APD", "ok",
+     "the NAT keeps one outside port for all destinations, and lets in the ports that this side "
+     "has "
+     "written to (port-restricted cone)",
+     "direct paths to nearly everybody"},
+    {"cone", NULL, "ok", "the NAT keeps one outside port for all destinations (cone)",
+     "direct paths to nearly everybody"},
+    {"symmetric", NULL, "note",
      "the NAT gives each destination another port, one after the other (symmetric)",
      "the next ports can be predicted: direct paths to all but the worst NATs"},
-    {"symmetric_block", "note",
+    {"symmetric_block", NULL, "note",
      "the NAT gives each destination another port out of a block (symmetric_block)",
      "the block can be searched: direct paths to public and cone peers, after some seconds"},
-    {"symmetric_random", "note",
+    {"symmetric_random", NULL, "note",
      "the NAT gives each destination another port at random (symmetric_random)",
      "direct paths to public peers at once, to cone peers after a search of up to 20 s, and to "
      "symmetric ones only by the relay"},
 };
 
-static const struct kind *kind_of(const char *class)
+static const struct kind *kind_of(const json_t *nat)
 {
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++)
-        if (strcmp(KINDS[i].class, class) == 0)
+        if (is(nat, "class", KINDS[i].class) &&
+            (!KINDS[i].filtering || is(nat, "filtering", KINDS[i].filtering)))
             return &KINDS[i];
     return NULL;
+}
+
+static void find_public(json_t *list, const json_t *nat)
+{
+    const json_t *translated = json_object_get(nat, "translated");
+
+    if (json_is_false(translated))
+        doctor_add(list, "ok", "nat", "no NAT: this machine has that address itself");
+    else if (is(nat, "filtering", "EI"))
+        doctor_add(list, "ok", "nat", "the NAT lets anybody in (full cone)");
+    else
+        doctor_add(list, "ok", "nat", "anybody can send to this gateway");
+    doctor_why(list, "direct paths to everybody");
 }
 
 static const char SECOND[] =
@@ -227,9 +251,11 @@ static void find_untold(json_t *list, const json_t *nat)
 
 static void find_kind(json_t *list, const json_t *nat)
 {
-    const struct kind *kind = kind_of(field_text(nat, "class"));
+    const struct kind *kind = kind_of(nat);
     bool measured = !is(nat, "mapping", "unknown");
 
+    if (is(nat, "class", "public"))
+        find_public(list, nat);
     if (!kind) {
         if (is(nat, "class", "unknown") && doctor_knows(nat, "public"))
             find_untold(list, nat);

@@ -79,11 +79,12 @@ static void add_details(json_t *out, const struct node_nat *nat, instant now)
 {
     bool known = nat->measured > 0;
     json_t *more = json_pack(
-        "{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "v6_only",
-        nat->v6_only, "nat64", protocol_text(*nat->nat64 ? nat->nat64 : NULL), "preserving",
-        answer_json(nat->preserving), "udp_v4", answer_json(nat->udp_v4), "udp_v6",
-        answer_json(nat->udp_v6), "layered", answer_json(nat->layered), "carrier",
-        answer_json(nat->carrier), "delta", known ? json_integer(nat->delta) : json_null(), "span",
+        "{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "translated", answer_json(nat->translated), "v6_only", nat->v6_only, "nat64",
+        protocol_text(*nat->nat64 ? nat->nat64 : NULL), "preserving", answer_json(nat->preserving),
+        "udp_v4", answer_json(nat->udp_v4), "udp_v6", answer_json(nat->udp_v6), "layered",
+        answer_json(nat->layered), "carrier", answer_json(nat->carrier), "delta",
+        known ? json_integer(nat->delta) : json_null(), "span",
         known ? json_integer((json_int_t)nat->span) : json_null(), "opener_ttl",
         known ? json_integer((json_int_t)nat->opener_ttl) : json_null(), "opener_measured",
         json_boolean(nat->opener_measured), "measured_s",

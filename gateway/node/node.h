@@ -242,6 +242,7 @@ struct node_nat {
     enum nat_answer hairpin;
     enum nat_answer preserving;     /* are ports kept, inside as outside? */
     enum nat_answer udp_v4, udp_v6; /* does UDP come back? Not known while nobody was asked */
+    enum nat_answer translated;     /* is `public` another address than those of this machine? */
     bool v6_only;                   /* there is a router for IPv6, and none for IPv4 */
     char nat64[NODE_PREFIX_MAX]; /* "64:ff9b::/96": how IPv4 is reached there; empty: it is not */
     enum nat_answer layered;     /* is there another NAT behind the first router? */

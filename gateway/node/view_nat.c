@@ -77,6 +77,16 @@ static void view_router(const struct node *n, struct node_nat *out)
         }
 }
 
+static enum nat_answer translated(const struct node *n, const struct addr *public)
+{
+    if (addr_is_none(public))
+        return NAT_NOT_KNOWN;
+    for (size_t i = 0; i < n->hub.local_count; i++)
+        if (addr_same_ip(&n->hub.locals[i], public))
+            return NAT_NO;
+    return NAT_YES;
+}
+
 void node_nat(const struct node *n, struct node_nat *out)
 {
     const struct stun_result *v4 = stun_desk_result(&n->outside.stun, STUN_V4);
@@ -85,6 +95,7 @@ void node_nat(const struct node *n, struct node_nat *out)
     *out = (struct node_nat){
         .class = outside_facts(&n->outside).class,
         .reachable = outside_reachable(&n->outside),
+        .translated = translated(n, &v4->report.public),
         .udp_v4 = udp_of(n, v4, false),
         .udp_v6 = udp_of(n, v6, true),
         .public = v4->report.public,

@@ -139,6 +139,7 @@ static void relays_are_seen_as_home_and_spare_with_their_round_trips(void **stat
     assert_int_equal(nat.udp_v4, NAT_YES);
     assert_int_equal(nat.udp_v6, NAT_NOT_KNOWN);
     assert_int_equal(nat.preserving, NAT_YES);
+    assert_int_equal(nat.translated, NAT_YES);
     assert_true(nat.measured > 0);
     assert_false(nat.v6_only);
     node_relay(s.us.node, &view);

@@ -150,6 +150,13 @@ static void says_that_there_is_one_more_nat(void **state)
     sim_gateway_start(&s->alice);
     wait(s, SEC(1));
     check_says(s, "pcp 100.64.0.9:40000, 7199 s left, behind another NAT");
+    struct node_nat nat;
+    node_nat(s->alice.node, &nat);
+    assert_int_equal(nat.layered, NAT_YES);
+    assert_int_equal(nat.carrier, NAT_YES);
+    assert_int_equal(nat.port_maps, 1);
+    assert_string_equal(nat.port_map[0].method, "pcp");
+    assert_string_equal(nat.port_map[0].state, "behind another NAT");
 }
 
 static void asks_the_router_of_the_network_where_it_is(void **state)

@@ -756,11 +756,11 @@ static void status_has_every_key_of_the_contract(void **state)
         "tx_bytes", "streams", "ports", "why_not_direct", "dropped_datagrams",
         "punch",    "known"};
     static const char *const NAT_KEYS[] = {
-        "class",     "mapping", "filtering",  "hairpin",         "reachable",  "addresses",
-        "udp_v4",    "udp_v6",  "preserving", "port_mapping",    "layered",    "no_port_mapping",
-        "carrier",   "delta",   "span",       "opener_measured", "public",     "opener_ttl",
-        "router",    "v6_only", "nat64",      "local",           "measured_s", "port_maps",
-        "public_v6", "stun"};
+        "class",     "mapping",   "filtering",  "hairpin",         "reachable", "addresses",
+        "udp_v4",    "udp_v6",    "preserving", "port_mapping",    "layered",   "no_port_mapping",
+        "carrier",   "delta",     "span",       "opener_measured", "public",    "opener_ttl",
+        "router",    "v6_only",   "nat64",      "translated",      "local",     "measured_s",
+        "port_maps", "public_v6", "stun"};
 
     stage_alice_offers(&stage, OFFERS, 3);
     (void)opens("\"place\":\"web.alice\"");

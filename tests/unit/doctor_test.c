@@ -221,6 +221,28 @@ static void a_cone_is_only_called_one_when_that_was_measured(void **state)
     examine("{\"nat\": {\"class\": \"cone\", \"mapping\": \"EI\", \"public\": \"203.0.113.7:9\"},"
             " " RELAYED "}");
     finds("ok", "(cone)", NULL);
+    examine(
+        "{\"nat\": {\"class\": \"cone\", \"mapping\": \"EI\", \"filtering\": \"AD\", \"public\":"
+        " \"203.0.113.7:9\"}, " RELAYED "}");
+    finds("ok", "(address-restricted cone)", NULL);
+    examine(
+        "{\"nat\": {\"class\": \"cone\", \"mapping\": \"EI\", \"filtering\": \"APD\", \"public\":"
+        " \"203.0.113.7:9\"}, " RELAYED "}");
+    finds("ok", "(port-restricted cone)", NULL);
+}
+
+static void a_public_address_is_told_from_a_nat_that_lets_everybody_in(void **state)
+{
+    (void)state;
+    examine("{\"nat\": {\"class\": \"public\", \"mapping\": \"EI\", \"filtering\": \"EI\","
+            " \"translated\": false, \"public\": \"203.0.113.7:9\"}, " RELAYED "}");
+    finds("ok", "no NAT: this machine has", NULL);
+    examine("{\"nat\": {\"class\": \"public\", \"mapping\": \"EI\", \"filtering\": \"EI\","
+            " \"translated\": true, \"public\": \"203.0.113.7:9\"}, " RELAYED "}");
+    finds("ok", "lets anybody in (full cone)", NULL);
+    examine("{\"nat\": {\"class\": \"public\", \"mapping\": \"APD\", \"filtering\": \"APD\","
+            " \"translated\": true, \"public\": \"203.0.113.7:9\"}, " RELAYED "}");
+    finds("ok", "anybody can send", NULL);
 }
 
 static void blocked_udp_and_silent_relays_are_problems(void **state)
@@ -420,6 +442,7 @@ int main(void)
         SENTENCE(each_reason_for_a_relay_has_its_advice),
         SENTENCE(a_nat_that_one_server_sees_is_not_known_and_it_says_why),
         SENTENCE(a_cone_is_only_called_one_when_that_was_measured),
+        SENTENCE(a_public_address_is_told_from_a_nat_that_lets_everybody_in),
         SENTENCE(blocked_udp_and_silent_relays_are_problems),
         SENTENCE(a_relay_that_does_not_serve_us_is_named_with_the_reason),
         SENTENCE(servers_that_lie_or_are_silent_are_named),
