@@ -166,6 +166,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
         .save = save,
     };
     sim_udp_ops(&ops);
+    sim_icmp_ops(&ops);
     sim_sock_ops(&ops);
     sim_listen_ops(&ops);
 
@@ -191,6 +192,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
 void sim_host_deinit(struct sim_host *h)
 {
     assert_true(list_is_empty(&h->udp));
+    assert_null(h->icmp);
     assert_true(list_is_empty(&h->listeners));
     assert_true(list_is_empty(&h->socks));
     assert_int_equal(h->sockets, 0);

@@ -61,6 +61,8 @@ struct sim_host {
     unsigned fd_limit; /* of them; 0: none */
     uint16_t next_port;
     struct list udp, listeners, socks, tcp;
+    struct icmp_socket *icmp; /* at most one, see tests/sim/sim_icmp.c */
+    int raw_error;            /* negative errno: raw sockets cannot be had */
     unsigned send_again;           /* per mille of udp_send() calls that say -EAGAIN first */
     uint64_t sent, lost, received; /* datagrams */
 };
@@ -93,6 +95,7 @@ const struct sim_interface *sim_interface_of(const struct sim_host *h, const str
 
 /* For sim_env.c, from tests/sim/sim_udp.c, tests/sim/sim_sock.c and tests/sim/sim_listen.c. */
 void sim_udp_ops(struct env_ops *ops);
+void sim_icmp_ops(struct env_ops *ops);
 void sim_sock_ops(struct env_ops *ops);
 void sim_listen_ops(struct env_ops *ops);
 /** From tests/sim/sim_wire.c: forgets the packets under way from or to a host that goes. */

@@ -7,8 +7,8 @@
  *
  * puts a host on LAN 7 behind a router of that preset (tests/natlab/nat.h), or behind two. The
  * host's link is its own; the router's are its line outside, `up` from the LAN, `down` to it. Each
- * router takes one hop of a packet, and the internet world->hops. ICMP errors are not delivered:
- * our sockets do not hear of them.
+ * router takes one hop of a packet, and the internet world->hops. Routers send no ICMP errors: our
+ * sockets do not hear of them. Those that hosts send (tests/sim/sim_icmp.h) get through.
  */
 #pragma once
 

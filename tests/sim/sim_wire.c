@@ -130,6 +130,8 @@ static enum nat_verdict judge(struct sim_packet *p, struct sim_router *r,
                               enum nat_verdict (*rule)(struct nat *n, instant now,
                                                        struct nat_packet *p))
 {
+    if (p->icmp_error)
+        return sim_icmp_cross(p, &r->nat, rule == nat_in);
     struct nat_packet seen = {.proto = p->proto, .from = p->from, .to = p->to, .ttl = p->ttl};
     seen.tcp_flags = p->tcp.flags;
     enum nat_verdict v = rule(&r->nat, p->world->now, &seen);

@@ -21,6 +21,7 @@ struct sim_packet {
     /* The receiver's host takes it. */
     void (*arrived)(struct sim_packet *p);
     enum nat_proto proto;
+    bool icmp_error; /* about a NAT_PING packet, which it quotes */
     uint8_t ttl;
     struct {
         uint8_t flags;
@@ -40,5 +41,8 @@ void sim_wire_lose(struct sim_packet *p);
 /** On the heap, in no list. */
 struct sim_packet *sim_wire_copy(const struct sim_packet *p);
 
+/** From tests/sim/sim_icmp.c: shows an error that a host has sent to a router. Linux lets one out
+ * as it is when it does not know what it is about, and so do ours. */
+enum nat_verdict sim_icmp_cross(struct sim_packet *p, struct nat *n, bool from_outside);
 /** From tests/sim/sim_udp.c: the interface by which something leaves, or NULL. */
 const struct sim_interface *sim_udp_route(const struct sim_host *h, const struct udp_tx *tx);
