@@ -10,10 +10,11 @@
 #include "gateway/node/punch_round.h"
 #include "gateway/punch/attempt.h"
 
-/* An attempt to reach a caller, and what one such attempt may send to one address (measured: five
- * datagrams). */
+/* An attempt to reach a caller, and what it may send to one address: at 0, 1 and 3 s, and a
+ * good-bye.
+ */
 #define DIAL_WITHIN SEC(6)
-#define DIAL_SENDS  8
+#define DIAL_SENDS  5
 
 #define OPENER_LEN 8 /* bytes: nobody reads them */
 
@@ -63,6 +64,14 @@ static void send_openers(const struct pwnat_desk *d, const struct pwnat_call *ca
     }
 }
 
+static bool is_tried(const struct peer *p, const struct path *path)
+{
+    for (size_t i = 0; p->dialling && i < p->tried_count; i++)
+        if (path_equal(&p->tried[i], path))
+            return true;
+    return false;
+}
+
 static bool may_dial(struct pwnat_desk *d, instant now, const struct addr *a)
 {
     for (unsigned i = 0; i < DIAL_SENDS; i++)
@@ -79,7 +88,7 @@ static void dial(struct pwnat_desk *d, const struct pwnat_caller *c, instant now
         return;
     for (size_t i = 0; i < c->call.places; i++) {
         const struct path path = {.kind = PATH_UDP, .remote = c->call.place[i]};
-        if (!may_dial(d, now, &path.remote))
+        if (is_tried(p, &path) || !may_dial(d, now, &path.remote))
             continue;
         peer_connect_within(p, DIAL_WITHIN);
         peer_add_candidate(p, &path);
@@ -314,7 +323,14 @@ void pwnat_desk_on_settled(struct pwnat_desk *d, const struct peer *p)
 
 void pwnat_desk_on_conn(struct pwnat_desk *d, struct quic_conn *conn, bool ended)
 {
-    if (!d->node || list_is_empty(&d->kept))
+    struct quic_conn_info info;
+
+    if (!d->node || !d->socket)
+        return;
+    quic_conn_info(conn, &info);
+    if (!ended && info.path.kind == PATH_UDP)
+        punch_budget_answered(&d->budget, d->options.common, &info.path.remote);
+    if (list_is_empty(&d->kept))
         return;
     list_each(node, &d->kept)
     {

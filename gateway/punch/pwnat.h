@@ -10,7 +10,13 @@
  *
  * For the NAT's sake all that it compares is known to the caller: the Echo Request goes to
  * pwnat_nowhere(), its sequence number is fixed, its identifier follows from the callee's peer id
- * (NATs keep that if they can), and its data are as long as a notice.
+ * (NATs keep that if they can; through one that does not, nobody can call), and its data are as
+ * long as a notice.
+ *
+ * The caller's own NAT is the weak point. Linux's lets an ICMP error out about a packet that it
+ * does not know, but leaves its source address private (measured, 6.18), and providers that look at
+ * sources drop it. Where it arrives, the notice says the public address if the caller knows it, and
+ * the callee may know it, too.
  *
  *     struct pwnat_ear   the callee: recognises notices
  *     struct pwnat_call  what the callee does about one, by the clock

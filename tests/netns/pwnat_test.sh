@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Two gateways behind two kernel NATs, with no relay, no STUN server and nobody else, each knowing
-# only the other's id and public address: by ICMP (pwnat) one calls the other.
+# only the other's id and public address: by ICMP (pwnat) one calls the other. And so does one with
+# a public address that nobody knows, where the provider drops private sources.
 . "$(dirname "$0")/lib.sh"
 
 # masquerade ROUTER DROP: what comes for the router itself is dropped, or (nodrop) answered.
@@ -45,16 +46,18 @@ configure() {
     '[punch]' 'opener_ttl = 2' "${@:2}" >"$T/$1/overlay.conf"
 }
 
-hosts alice bob door gate internet
+hosts alice bob carol door gate internet
 on internet sysctl -q net.ipv4.ip_forward=1
 home alice door 1 203.0.113
 home bob gate 2 198.51.100
+link carol 198.18.7.1 internet 198.18.7.254 eth0
+on carol ip route add default via 198.18.7.254
 # One router's own door is open: what comes before the opener spoils the mapping (connectivity.md 3).
 masquerade door nodrop
 masquerade gate input
 server internet outside "$PYTHON" -m http.server -d "$T" 8000
 within 10 listening internet 8000 || die "no web server outside"
-for host in alice bob; do
+for host in alice bob carol; do
   check "$host has internet" on $host curl -s --max-time 5 -o /dev/null http://203.0.113.254:8000/
 done
 
@@ -73,9 +76,9 @@ stop() {
     kill_gateway $host
   done
 }
-fetch() {
+fetch() { # HOST
   local port
-  port=$(port_of bob web.alice) && on bob curl -s --max-time 10 "http://127.0.0.1:$port/page"
+  port=$(port_of "$1" web.alice) && on "$1" curl -s --max-time 10 "http://127.0.0.1:$port/page"
 }
 
 start off
@@ -91,10 +94,22 @@ start on
 check "with the option the status says that it is on" \
   status_is alice "s['nat']['pwnat']['state']" on
 check "and so does doctor" shows 'pwnat' ov alice doctor
-check "a page comes through" prints "called by ICMP" fetch
+check "a page comes through" prints "called by ICMP" fetch bob
 check "straight" status_is bob "s['peers'][0]['state']" direct
 check "the called one has heard one call" status_is alice "s['nat']['pwnat']['calls']" 1
 check "from the other" shows 'calls by ICMP' cat "$T/alice.log"
+
+on internet nft 'add table ip filter'
+on internet nft 'add chain ip filter forward { type filter hook forward priority 0; }'
+on internet nft 'add rule ip filter forward ip saddr 192.168.0.0/16 drop'
+configure carol 'pwnat = on'
+gateway carol
+ov carol peer add "${IDS[alice]}" --alias alice --address 203.0.113.1:4433 >/dev/null || die "peer add"
+check "a stranger is not let in" exits 5 -- ov carol open web.alice
+check "and was heard, and ignored" test "$(status alice "s['nat']['pwnat']['ignored']")" -ge 1
+ov alice peer add "${IDS[carol]}" --alias carol >/dev/null || die "peer add"
+check "as a contact it gets the page, wherever it is" prints "called by ICMP" fetch carol
+kill_gateway carol
 stop
 
 # Without CAP_NET_RAW the gateway says so, and runs.
