@@ -10,6 +10,7 @@
 
 #define BATCH_MAX      65000 /* bytes of one send */
 #define CONNECT_WITHIN SEC(10)
+#define READS_PER_TURN 16 /* of a stream, before others have their turn */
 
 struct turn_link {
     struct env *env;
@@ -26,6 +27,7 @@ struct turn_link {
     instant connect_by;
     struct addr told; /* the relayed address that on_ready told */
     enum turn_peer_state peer_told[TURN_PEERS_MAX];
+    bool unread;      /* the stream may have more, and will not say so again */
     bool over, freed; /* told the end; freed by a callback */
     unsigned telling; /* callbacks that are running */
     uint8_t batch[BATCH_MAX];
@@ -40,6 +42,7 @@ static void close_sockets(struct turn_link *l)
     if (l->udp)
         udp_close(l->env, l->udp);
     l->udp = NULL;
+    l->unread = false;
     turn_stream_close(&l->stream);
 }
 
@@ -122,14 +125,6 @@ static bool tell_peers(struct turn_link *l)
     return false;
 }
 
-static void run_work(struct deferred *work)
-{
-    struct turn_link *l = container_of(work, struct turn_link, work);
-    if (tell_ready(l) || tell_peers(l) || tell_end(l) || l->over)
-        return;
-    pump(l);
-}
-
 /* ---- hearing ---- */
 
 /* True when the link is gone. */
@@ -184,31 +179,54 @@ static void break_stream(struct turn_link *l, int err)
     env_defer(l->env, &l->work);
 }
 
+/* 0, or 1: the link is gone, or its stream broken. */
+static int take_stream(struct turn_link *l)
+{
+    for (unsigned turn = 0; turn < READS_PER_TURN; turn++) {
+        ssize_t n = turn_stream_read(&l->stream);
+        if (n == -EAGAIN)
+            return 0;
+        int err = n > 0 ? take_frames(l) : (int)n;
+        if (err > 0)
+            return 1;
+        if (n <= 0 || err < 0) {
+            break_stream(l, err);
+            return 1;
+        }
+        if (l->client.state == TURN_MOVED)
+            return 0;
+    }
+    l->unread = true;
+    env_defer(l->env, &l->work);
+    return 0;
+}
+
 static void on_ready(void *arg)
 {
     struct turn_link *l = arg;
-    ssize_t n;
     int err = turn_stream_flush(&l->stream);
 
-    if (err < 0) {
+    l->unread = false;
+    if (err < 0)
         break_stream(l, err);
-        return;
-    }
-    while ((n = turn_stream_read(&l->stream)) > 0) {
-        err = take_frames(l);
-        if (err > 0)
-            return;
-        if (err < 0) {
-            break_stream(l, err);
-            return;
-        }
-        if (l->client.state == TURN_MOVED)
-            break;
-    }
-    if (n <= 0 && n != -EAGAIN)
-        break_stream(l, (int)n);
+    else if (take_stream(l) == 0)
+        pump(l);
+}
+
+static void go_on(struct turn_link *l)
+{
+    if (l->unread)
+        on_ready(l);
     else
         pump(l);
+}
+
+static void run_work(struct deferred *work)
+{
+    struct turn_link *l = container_of(work, struct turn_link, work);
+    if (tell_ready(l) || tell_peers(l) || tell_end(l) || l->over)
+        return;
+    go_on(l);
 }
 
 static void on_connect(void *arg, int err)
@@ -311,7 +329,7 @@ static void first_work(struct deferred *work)
 {
     struct turn_link *l = container_of(work, struct turn_link, work);
     l->work.run = run_work;
-    pump(l);
+    go_on(l);
 }
 
 /* ---- for others ---- */

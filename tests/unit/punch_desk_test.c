@@ -762,10 +762,14 @@ static void one_search_runs_at_a_time_and_seldom_with_one_peer(void **state)
     assert_int_equal(c->say.flags, PUNCH_GUESSING);
 }
 
-/* A round with peer `i` that makes a search, or would need one, and is lost. */
+/* A round with peer `i` that makes a search, or would need one, and is lost; nothing if it does not
+ * wait for an answer any more. */
 static void lose_round(size_t i, unsigned guesses)
 {
+    unsigned before = punches;
     agree_to_search(i);
+    if (punches == before)
+        return;
     last_punch->guesses = guesses;
     last_punch->state = PUNCH_LOST;
     go_on(MSEC(100));

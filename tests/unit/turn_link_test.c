@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -24,6 +25,8 @@ struct world {
     enum turn_failure failure;
     char reason[TURN_REASON_MAX], heard[64];
     bool free_when_told;
+    struct deferred other; /* somebody else who wants a turn */
+    unsigned before_other; /* datagrams that came before that */
 };
 
 static struct addr at(const char *text)
@@ -68,7 +71,8 @@ static void on_datagram(void *arg, const struct addr *peer, uint8_t *data, size_
     memcpy(w->heard, data, len);
     w->heard[len] = '\0';
     data[0] = '!';
-    w->datagrams++;
+    if (w->datagrams++ == 0 && w->other.run)
+        env_defer(&w->env.env, &w->other);
     maybe_free(w);
 }
 
@@ -323,6 +327,38 @@ static void a_stream_carries_frames(void **state)
     assert_string_equal(w->heard, "you");
 }
 
+static void has_its_turn(struct deferred *work)
+{
+    struct world *w = container_of(work, struct world, other);
+    w->before_other = w->datagrams;
+}
+
+static void a_stream_that_never_ends_leaves_others_their_turn(void **state)
+{
+    struct world *w = *state;
+    enum { FRAMES = 65536, LEN = 64 };
+    uint8_t *flood = calloc(FRAMES, LEN);
+
+    assert_non_null(flood);
+    for (size_t i = 0; i < FRAMES; i++)
+        memcpy(flood + i * LEN, "\x40\x00\0\x3chello", 9);
+    start(w, TURN_LINK_TCP);
+    struct sock *s = fake_last_connect(&w->env);
+    fake_sock_connected(s, 0);
+    fake_env_settle(&w->env);
+    reply(s);
+    fake_env_settle(&w->env);
+    open_peer(w);
+    reply(s);
+    fake_env_settle(&w->env);
+    w->other.run = has_its_turn;
+    fake_sock_says(s, flood, (size_t)FRAMES * LEN);
+    fake_env_settle(&w->env);
+    free(flood);
+    assert_in_range(w->before_other, 1, FRAMES / 2);
+    assert_int_equal(w->datagrams, FRAMES); /* though the socket told it only once */
+}
+
 static void a_slow_stream_says_that_it_is_full(void **state)
 {
     struct world *w = *state;
@@ -382,6 +418,7 @@ int main(void)
         TEST(the_end_is_told_when_the_server_has_heard_of_it),
         TEST(may_be_freed_by_any_callback),
         TEST(a_stream_carries_frames),
+        TEST(a_stream_that_never_ends_leaves_others_their_turn),
         TEST(a_slow_stream_says_that_it_is_full),
         TEST(a_stream_that_breaks_is_told_with_its_reason),
     };
