@@ -59,7 +59,9 @@ static enum relay_serve serve_of(const struct settings *s)
     }
 }
 
-/* What a NAT does to UDP is asked by UDP; the others are for `overlay stun-test`. */
+/* What a NAT does to UDP is asked by UDP, what it does to TCP by TCP; TLS is for `overlay
+ * stun-test`.
+ */
 static void set_stun(const struct settings *s, struct node_options *out)
 {
     struct stun_server server;
@@ -67,8 +69,9 @@ static void set_stun(const struct settings *s, struct node_options *out)
 
     for (size_t i = 0; i < s->stun_servers.count && count < NODE_STUN_MAX; i++) {
         if (stun_server_parse(&server, s->stun_servers.at[i]) < 0 ||
-            server.transport != STUN_OVER_UDP)
+            server.transport == STUN_OVER_TLS)
             continue;
+        out->stun[count].tcp = server.transport == STUN_OVER_TCP;
         (void)snprintf(out->stun[count].host, sizeof(out->stun[count].host), "%s", server.host);
         out->stun[count++].port = server.port;
     }

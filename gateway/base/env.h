@@ -171,6 +171,8 @@ struct env_ops {
 
     int (*sock_listen)(struct env *env, struct sock_listener **out, const struct addr *local,
                        const struct listen_handler *handler, void *arg);
+    int (*sock_listen_shared)(struct env *env, struct sock_listener **out, const struct addr *local,
+                              const struct listen_handler *handler, void *arg);
     int (*sock_listen_unix)(struct env *env, struct sock_listener **out, const char *path,
                             const struct listen_handler *handler, void *arg);
     struct addr (*listener_local)(const struct sock_listener *l);
@@ -315,6 +317,14 @@ MUST_USE static inline int sock_listen(struct env *e, struct sock_listener **out
                                        const struct listen_handler *handler, void *arg)
 {
     return e->ops->sock_listen(e, out, local, handler, arg);
+}
+
+/** As sock_listen(), on an address that connections of sock_connect_from() share. */
+MUST_USE static inline int sock_listen_shared(struct env *e, struct sock_listener **out,
+                                              const struct addr *local,
+                                              const struct listen_handler *handler, void *arg)
+{
+    return e->ops->sock_listen_shared(e, out, local, handler, arg);
 }
 
 /**

@@ -132,13 +132,17 @@ static int start(struct io_loop *loop, struct sock_listener **out, int fd,
     return 0;
 }
 
-static int open_tcp(const struct addr *local)
+/* Where connections share the port, each socket there has to say so, SO_REUSEADDR not being enough
+ * beside one that listens. */
+static int open_tcp(const struct addr *local, bool shared)
 {
     const int on = 1;
     int fd = socket(local->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int err = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (err == 0 && shared)
+        err = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (err == 0 && addr_is_v6(local))
         err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (err == 0)
@@ -153,14 +157,11 @@ static int open_tcp(const struct addr *local)
     return fd;
 }
 
-int io_tcp_listen(struct io_loop *loop, struct sock_listener **out, const struct addr *local,
-                  int fd, const struct listen_handler *handler, void *arg)
+/* Takes a listening socket. */
+static int serve_tcp(struct io_loop *loop, struct sock_listener **out, int fd,
+                     const struct listen_handler *handler, void *arg)
 {
     const int on = 1;
-    if (fd < 0)
-        fd = open_tcp(local);
-    if (fd < 0)
-        return fd;
     /* Accepted sockets inherit all three, which saves as many calls for each of them. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
@@ -173,6 +174,21 @@ int io_tcp_listen(struct io_loop *loop, struct sock_listener **out, const struct
     if (err == 0)
         (*out)->local = addr_from_sockaddr(&bound.sa);
     return err;
+}
+
+int io_tcp_listen(struct io_loop *loop, struct sock_listener **out, const struct addr *local,
+                  int fd, const struct listen_handler *handler, void *arg)
+{
+    if (fd < 0)
+        fd = open_tcp(local, false);
+    return fd < 0 ? fd : serve_tcp(loop, out, fd, handler, arg);
+}
+
+int io_tcp_listen_shared(struct io_loop *loop, struct sock_listener **out, const struct addr *local,
+                         const struct listen_handler *handler, void *arg)
+{
+    int fd = open_tcp(local, true);
+    return fd < 0 ? fd : serve_tcp(loop, out, fd, handler, arg);
 }
 
 static int open_unix(const char *path, char **kept)

@@ -16,6 +16,10 @@
  *  or -1. */
 MUST_USE int io_tcp_listen(struct io_loop *l, struct sock_listener **out, const struct addr *local,
                            int fd, const struct listen_handler *handler, void *arg);
+/** As sock_listen_shared(). */
+MUST_USE int io_tcp_listen_shared(struct io_loop *l, struct sock_listener **out,
+                                  const struct addr *local, const struct listen_handler *handler,
+                                  void *arg);
 /** As sock_listen_unix(). A socket that came as `fd` is not removed from its folder at the end. */
 MUST_USE int io_unix_listen(struct io_loop *l, struct sock_listener **out, const char *path, int fd,
                             const struct listen_handler *handler, void *arg);

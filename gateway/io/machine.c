@@ -89,6 +89,12 @@ static int listen_tcp(struct env *e, struct sock_listener **out, const struct ad
     return io_tcp_listen(m->loop, out, local, fd, handler, arg);
 }
 
+static int listen_shared(struct env *e, struct sock_listener **out, const struct addr *local,
+                         const struct listen_handler *handler, void *arg)
+{
+    return io_tcp_listen_shared(machine_of(e)->loop, out, local, handler, arg);
+}
+
 static int listen_unix(struct env *e, struct sock_listener **out, const char *path,
                        const struct listen_handler *handler, void *arg)
 {
@@ -196,6 +202,7 @@ static const struct env_ops OPS = {
     .icmp_send = io_icmp_send,
     .icmp_close = io_icmp_close,
     .sock_listen = listen_tcp,
+    .sock_listen_shared = listen_shared,
     .sock_listen_unix = listen_unix,
     .listener_local = io_listener_local,
     .listener_close = io_listener_close,

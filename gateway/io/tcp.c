@@ -129,11 +129,13 @@ static int start_connecting(struct io_loop *l, struct sock **out, int fd,
     return 0;
 }
 
-/* Each of the sockets at one port has to say that it shares it. */
+/* Each of the sockets at one port has to say that it shares it, with others that connect by the
+ * first and with one that listens by the second. */
 static int bind_shared(int fd, const struct addr *local)
 {
     const int on = 1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
         bind(fd, &local->sa, addr_len(local)) < 0)
         return -errno;
     return 0;

@@ -63,7 +63,7 @@ static void start_pwnat(struct node *n)
 int node_start_desks(struct node *n)
 {
     start_desk(n);
-    punch_desk_start(&n->punch, &n->desk, &n->outside.stun);
+    punch_desk_start(&n->punch, &n->desk, &n->outside.stun, &n->tcp);
     int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
     if (err == 0)
         start_pwnat(n);

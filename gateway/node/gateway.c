@@ -384,7 +384,7 @@ int node_start(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "%s", strerror(-err));
         return err;
     }
-    err = tcp_roads_start(&n->tcp, &n->desk, member_tcp_places, why, why_len);
+    err = tcp_roads_start(&n->tcp, &n->desk, &TCP_ROADS_EVENTS, why, why_len);
     if (err < 0)
         return err;
     ways_start_portmap(n);

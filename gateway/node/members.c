@@ -379,7 +379,6 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
     punch_desk_on_part(&n->punch, p, conn, part);
     reach_desk_on_part(&n->outside.reach, conn, part);
     turn_desk_on_part(&n->turn, p, conn, part);
-    tcp_roads_on_part(&n->tcp, p, part);
 }
 
 static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)

@@ -96,8 +96,10 @@ struct member *member_get(struct node *n, const struct peer_id *id);
 bool member_may_come(struct node *n, const struct peer_id *id, const struct path *path);
 /** Ends the sessions of those who have to go. */
 void member_make_room(struct node *n);
-/** Where a peer may answer over TCP, for struct tcp_roads; `node` is a struct node. */
+/** Where a peer may answer over TCP; `node` is a struct node. */
 size_t member_tcp_places(void *node, const struct peer_id *id, struct tcp_place *out, size_t max);
+/** For struct tcp_roads (ways.c). */
+extern const struct tcp_roads_events TCP_ROADS_EVENTS;
 /** Ends it: its requests fail with -ECANCELED. */
 void member_free(struct member *m);
 /** Answers those who wait; a request that one of them makes anew waits for the next time. */

@@ -43,10 +43,11 @@ enum node_dht { NODE_DHT_OFF, NODE_DHT_CLIENT, NODE_DHT_SERVER, NODE_DHT_ADAPTIV
 #define NODE_TEXT_MAX       256 /* with its NUL */
 #define NODE_PREFIX_MAX     (ADDR_TEXT_MAX + 4)
 
-/** A STUN server that is asked over UDP; port 0: none. */
+/** A STUN server; port 0: none. */
 struct node_stun {
     char host[128];
     uint16_t port;
+    bool tcp; /* asked over TCP alone; others over UDP and, when need be, over TCP too */
 };
 
 enum node_transport { NODE_OVER_UDP, NODE_OVER_TCP, NODE_OVER_TLS };

@@ -91,6 +91,10 @@ static void look_at_path(struct punch_desk *d, struct effort *e, instant now)
         effort_became_direct(e);
         return;
     }
+    if (info.path.kind == PATH_TCP && e->running && e->running->meets)
+        effort_met(e, now);
+    if (info.path.kind != PATH_TCP && e->met)
+        effort_restart(e, now);
     e->direct = false;
     e->resting = info.resting;
     if (e->resting && e->stage == EFFORT_WAITING)
@@ -274,6 +278,16 @@ void punch_desk_on_probe(struct punch_desk *d, struct quic_conn *conn, const str
     }
 }
 
+void punch_desk_on_refused(struct punch_desk *d, const struct peer_id *id, const struct addr *to)
+{
+    struct effort *e = effort_of(d, id);
+
+    if (!e || !e->running)
+        return;
+    punch_round_refused(e->running, env_now(d->node->env), to);
+    wake(d);
+}
+
 void punch_desk_on_wake(struct punch_desk *d)
 {
     wake(d);
@@ -304,12 +318,13 @@ static void on_wake(struct punch_means *means)
     wake(container_of(means, struct punch_desk, means));
 }
 
-void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun_desk *stun)
+void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun_desk *stun,
+                      struct tcp_roads *tcp)
 {
     *d = (struct punch_desk){.node = node, .timer.fire = on_timer};
     list_init(&d->efforts);
-    d->means =
-        (struct punch_means){.node = node, .gather = &d->gather, .stun = stun, .wake = on_wake};
+    d->means = (struct punch_means){
+        .node = node, .gather = &d->gather, .stun = stun, .tcp = tcp, .wake = on_wake};
     list_init(&d->means.kept);
     env_random(node->env, d->means.common.secret, sizeof(d->means.common.secret));
     gather_start(&d->gather, node, on_gathered, d);

@@ -32,7 +32,9 @@ struct punch_desk {
     struct timer timer;
 };
 
-void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun_desk *stun);
+/** `tcp` may start later, and is not asked for anything before. */
+void punch_desk_start(struct punch_desk *d, const struct desk *node, struct stun_desk *stun,
+                      struct tcp_roads *tcp);
 void punch_desk_stop(struct punch_desk *d);
 /** The interfaces or addresses of this machine changed: all that goes on begins anew. */
 void punch_desk_network_changed(struct punch_desk *d);
@@ -44,6 +46,9 @@ void punch_desk_on_part(struct punch_desk *d, struct peer *p, struct quic_conn *
 /** From the endpoint's events: an authentic probe came. */
 void punch_desk_on_probe(struct punch_desk *d, struct quic_conn *conn, const struct path *path,
                          bool works);
+
+/** A TCP connection that was to meet a peer's has come to nothing. */
+void punch_desk_on_refused(struct punch_desk *d, const struct peer_id *id, const struct addr *to);
 
 /** From the endpoint's events: a session is idle no longer. */
 void punch_desk_on_wake(struct punch_desk *d);

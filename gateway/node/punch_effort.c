@@ -15,6 +15,7 @@
 #define PATIENCE      SEC(10)   /* of the side that was dialled, besides the same pauses */
 #define TRICKLE       MSEC(100) /* between two looks at our own candidates */
 #define QUIET_CHECK   SEC(30)
+#define MET_LASTS     SEC(300) /* over TCP, until UDP is tried again */
 
 /* Bytes between two rounds that probes and keep-alives do not account for. */
 #define TRAFFIC (64 * 1024)
@@ -87,6 +88,7 @@ static void wait_until(struct effort *e, instant due)
 void effort_begin(struct effort *e, instant now)
 {
     e->lost = 0;
+    e->met = false;
     e->reason[0] = '\0';
     wait_until(e, e->dialled ? now : now + PATIENCE);
 }
@@ -94,6 +96,7 @@ void effort_begin(struct effort *e, instant now)
 void effort_restart(struct effort *e, instant due)
 {
     e->lost = 0;
+    e->met = false;
     if (e->stage != EFFORT_REST)
         wait_until(e, due);
 }
@@ -165,6 +168,16 @@ void effort_became_direct(struct effort *e)
         e->searched = 0; /* what worked may be done again when it is lost */
 }
 
+void effort_met(struct effort *e, instant now)
+{
+    log_success(e);
+    effort_tell_end(e->conn, e->round, PUNCH_DIRECT);
+    e->reason[0] = '\0';
+    e->met = true;
+    e->bytes = bytes_of(e);
+    wait_until(e, now + MET_LASTS + (e->dialled ? 0 : PATIENCE));
+}
+
 /* Does anybody use the session, so that a better path is worth looking for? */
 static bool is_used(const struct effort *e)
 {
@@ -199,7 +212,7 @@ static bool is_ours(const struct effort *e, const struct addr *a)
 {
     for (size_t i = 0; i < e->told_count; i++)
         if (e->told[i].type != CANDIDATE_HOST && e->told[i].type != CANDIDATE_RELAYED &&
-            addr_same_ip(&e->told[i].addr, a))
+            e->told[i].type != CANDIDATE_TCP && addr_same_ip(&e->told[i].addr, a))
             return true;
     return false;
 }
@@ -207,7 +220,8 @@ static bool is_ours(const struct effort *e, const struct addr *a)
 static void remember(struct effort *e, const struct candidate *c)
 {
     for (size_t i = 0; i < e->named_count; i++)
-        if (addr_equal(&e->named[i].addr, &c->addr))
+        if (addr_equal(&e->named[i].addr, &c->addr) &&
+            (e->named[i].type == CANDIDATE_TCP) == (c->type == CANDIDATE_TCP))
             return;
     if (e->named_count < CANDIDATES_MAX)
         e->named[e->named_count++] = *c;
@@ -230,7 +244,8 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
         if (m->candidate[i].type != CANDIDATE_RELAYED)
             remember(e, &m->candidate[i]);
     for (size_t i = 0; i < e->named_count; i++)
-        if (e->named[i].type != CANDIDATE_HOST && is_ours(e, &e->named[i].addr))
+        if (e->named[i].type != CANDIDATE_HOST && e->named[i].type != CANDIDATE_TCP &&
+            is_ours(e, &e->named[i].addr))
             same_public = true;
     for (size_t i = 0; i < e->named_count; i++) {
         const struct addr *a = &e->named[i].addr;
@@ -238,6 +253,13 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
         if (punch_may_probe(a, own, e->told_count, shares))
             punch_add(e->running->core, now, &e->named[i]);
     }
+}
+
+/* What is found out goes to the peer with the next trickle. */
+static void prepare(struct effort *e, instant now)
+{
+    if (punch_wants_tcp(e->running->core, now))
+        tcp_roads_prepare(e->means->tcp);
 }
 
 static void start_round(struct effort *e, instant now, const struct punch_message *m,
@@ -260,6 +282,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
         .guessing = effort_may_search(e) && m->flags & PUNCH_GUESSING,
         .v4 = has_family(node->hub, false),
         .v6 = has_family(node->hub, true),
+        .tcp = e->means->tcp && info.path.kind != PATH_TCP,
         .random = fill_random,
         .has_mapping = has_mapping,
         .arg = e,
@@ -269,7 +292,9 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
                                       .conn = e->conn,
                                       .kept = &e->means->kept,
                                       .budget = &e->budget,
-                                      .common = &e->means->common};
+                                      .common = &e->means->common,
+                                      .tcp = e->means->tcp,
+                                      .id = &e->id};
     if (punch_round_new(&e->running, &place, now, &options) < 0) {
         lose(e, now, "no memory for a round of punching");
         return;
@@ -287,6 +312,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     e->fresh = 0;
     e->named_count = 0;
     take_candidates(e, now, m);
+    prepare(e, now);
 }
 
 /* Says what there is to say, after looking. */
@@ -318,7 +344,7 @@ static void on_refreshed(struct stun_refresh *refresh, uint16_t port)
  * it is now. */
 static void look(struct effort *e, instant now)
 {
-    const struct nat_facts facts = gather_facts(e->means->gather);
+    const struct nat_facts facts = effort_facts(e);
     enum nat_class class = punch_taken_for(&facts);
 
     if (gather_is_out_of_date(e->means->gather))
@@ -442,6 +468,7 @@ static instant run_round(struct effort *e, instant now)
     if (now >= e->trickle) {
         /* Others have the NAT make mappings too: those that measure it, for one. */
         punch_learn_port(core, stun_desk_facts(e->means->stun).last_port);
+        prepare(e, now);
         effort_tell_more(e);
         e->trickle = now + TRICKLE;
     }

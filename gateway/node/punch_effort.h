@@ -24,6 +24,7 @@ struct punch_means {
     const struct desk *node;                 /* borrowed */
     struct gather *gather;                   /* borrowed */
     struct stun_desk *stun;                  /* borrowed */
+    struct tcp_roads *tcp;                   /* borrowed; NULL: nobody is met over TCP */
     void (*wake)(struct punch_means *means); /* effort_run() is wanted soon */
     struct list kept;                        /* of struct kept_socket */
     unsigned running;                        /* rounds */
@@ -43,6 +44,7 @@ struct effort {
     enum effort_stage stage;
     bool dialled;    /* by us: we ask first */
     bool direct;     /* the round runs although our path is direct: the peer's is not */
+    bool met;        /* the session is direct, if over TCP only */
     bool unsearched; /* the last round would need a search, and may not make one */
     bool plain;      /* the round may not search, so soon after one that did */
     bool resting;    /* the session, see struct quic_conn_info */
@@ -79,6 +81,8 @@ void effort_begin(struct effort *e, instant now);
 void effort_rest(struct effort *e);
 /** The session's path is a direct one. */
 void effort_became_direct(struct effort *e);
+/** The round has made it direct, over TCP: it will do, until UDP is found to work after all. */
+void effort_met(struct effort *e, instant now);
 /** Forgets a round under way and asks for one at `due`. */
 void effort_restart(struct effort *e, instant due);
 /** Does what is due. Returns when there is more to do. */
@@ -101,6 +105,8 @@ instant efforts_call(struct punch_means *m, const struct list *efforts, instant 
 
 /* punch_say.c */
 
+/** What our NAT is, as far as anybody here knows. */
+struct nat_facts effort_facts(const struct effort *e);
 /** Asks for a round, or (`ack`) agrees to one. */
 void effort_tell_punch(struct effort *e, bool ack);
 /** Tells candidates that turned up since. */

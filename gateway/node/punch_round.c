@@ -13,6 +13,7 @@ int punch_round_new(struct punch_round **out, const struct punch_place *place, i
     if (!r)
         return -ENOMEM;
     r->at = *place;
+    r->meets = place->tcp && options->tcp;
     int err = punch_new(&r->core, now, options);
     if (err < 0) {
         free(r);
@@ -77,6 +78,8 @@ void punch_round_free(struct punch_round *r)
         return;
     while (r->sockets > 0)
         kept_sockets_let_go(r->at.kept, r->at.hub, r->at.conn, r->via[--r->sockets]);
+    if (r->meets)
+        tcp_roads_leave(r->at.tcp, r->at.id, NULL);
     punch_free(r->core);
     free(r);
 }
@@ -136,19 +139,44 @@ static bool may_send(struct punch_round *r, instant now, const struct punch_send
     return may;
 }
 
-void punch_round_run(struct punch_round *r, instant now)
+/* Also what the kernel repeats is a packet to an address that the peer named. */
+static void meet(struct punch_round *r, instant now, const struct punch_send *send)
+{
+    bool may = r->meets && punch_budget_take(r->at.budget, r->at.common, now, &send->to);
+
+    if (send->again && !may)
+        tcp_roads_leave(r->at.tcp, r->at.id, &send->to);
+    else if (!send->again && may && tcp_roads_meet(r->at.tcp, r->at.id, &send->to) < 0)
+        punch_refused(r->core, now, &send->to);
+}
+
+void punch_round_refused(struct punch_round *r, instant now, const struct addr *to)
+{
+    punch_refused(r->core, now, to);
+}
+
+static void send_probe(struct punch_round *r, instant now, const struct punch_send *send)
 {
     uint8_t probe[QUIC_GUESS_LEN];
-    struct punch_send send;
     struct path path;
+
+    if (!path_of(r, send, &path) || !may_send(r, now, send) ||
+        quic_conn_guess(r->at.conn, &send->to, probe) < 0)
+        return;
+    hub_send_path(r->at.hub, &path, probe, sizeof(probe), send->ttl);
+    r->sent++;
+}
+
+void punch_round_run(struct punch_round *r, instant now)
+{
+    struct punch_send send;
 
     open_wanted(r);
     for (unsigned i = 0; i < PROBES_PER_RUN && punch_output(r->core, now, &send); i++) {
-        if (path_of(r, &send, &path) && may_send(r, now, &send) &&
-            quic_conn_guess(r->at.conn, &send.to, probe) == 0) {
-            hub_send_path(r->at.hub, &path, probe, sizeof(probe), send.ttl);
-            r->sent++;
-        }
+        if (send.tcp)
+            meet(r, now, &send);
+        else
+            send_probe(r, now, &send);
         open_wanted(r);
     }
 }
@@ -157,6 +185,10 @@ void punch_round_heard(struct punch_round *r, instant now, const struct path *pa
 {
     unsigned socket = 0;
 
+    if (path->kind == PATH_TCP && r->meets && works) {
+        punch_budget_answered(r->at.budget, r->at.common, &path->remote);
+        punch_proven(r->core, now, 0, &path->remote);
+    }
     if (path->kind != PATH_UDP)
         return;
     while (path->via != 0 && socket < r->sockets && r->via[socket] != path->via)

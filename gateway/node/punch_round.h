@@ -13,6 +13,7 @@
 #include "gateway/base/list.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/punch_budget.h"
+#include "gateway/node/tcp_roads.h"
 #include "gateway/punch/attempt.h"
 #include "gateway/transport/quic.h"
 
@@ -23,6 +24,8 @@ struct punch_place {
     struct list *kept;           /* of struct kept_socket */
     struct punch_budget *budget; /* of the peer, */
     struct punch_common *common; /* and of all */
+    struct tcp_roads *tcp;       /* connects to the peer half-way; NULL: nobody does */
+    const struct peer_id *id;    /* of the peer */
 };
 
 struct punch_round {
@@ -31,6 +34,7 @@ struct punch_round {
     uint32_t via[PUNCH_SOCKETS_MAX]; /* of the core's socket n + 1; 0: it could not be opened */
     unsigned sockets;                /* opened, or tried to */
     unsigned sent, heard;            /* probes */
+    bool meets;                      /* over TCP, too */
 };
 
 /** A socket that was opened to punch with and carries a path of `conn`. */
@@ -54,6 +58,9 @@ void punch_round_run(struct punch_round *r, instant now);
 uint32_t punch_round_fresh(const struct punch_round *r);
 /** An authentic probe of the session came over `path`, which `works` both ways or not yet. */
 void punch_round_heard(struct punch_round *r, instant now, const struct path *path, bool works);
+
+/** What tcp_roads_meet() began came to nothing. */
+void punch_round_refused(struct punch_round *r, instant now, const struct addr *to);
 
 /** Keeps a socket if a path of `conn` (NULL: there is no session) that works needs it, and closes
  * it if not. Nothing for `via` 0. */

@@ -6,6 +6,18 @@
 
 #include "gateway/peer/peer.h"
 
+enum { TCP_TOLD = 6 }; /* fewer than TCP_OPEN_ADDRESSES of the other side */
+
+struct nat_facts effort_facts(const struct effort *e)
+{
+    const struct punch_means *m = e->means;
+    struct nat_facts facts = gather_facts(m->gather);
+
+    if (facts.class == NAT_UNKNOWN && m->tcp && m->tcp->udp_blocked)
+        facts.class = NAT_BLOCKED;
+    return facts;
+}
+
 /* ---- to the peer ---- */
 
 static void tell(struct quic_conn *conn, const struct punch_message *m)
@@ -21,14 +33,35 @@ void effort_tell_end(struct quic_conn *conn, uint16_t round, enum punch_result r
     tell(conn, &m);
 }
 
+/* The ways to meet us over TCP: the port that all such connections come from, as servers see it,
+ * and at our own addresses. */
+static size_t list_tcp(const struct effort *e, const struct candidate *all, size_t count,
+                       struct candidate out[static TCP_TOLD])
+{
+    const struct tcp_roads *tcp = e->means->tcp;
+    struct addr seen[2];
+    size_t used = 0, found = tcp ? tcp_roads_seen(tcp, seen) : 0;
+
+    for (size_t i = 0; i < found; i++)
+        out[used++] = (struct candidate){CANDIDATE_TCP, seen[i]};
+    for (size_t i = 0; i < count && tcp && used < TCP_TOLD; i++) {
+        struct addr a = all[i].addr;
+        addr_set_port(&a, tcp_roads_port(tcp, addr_is_v6(&a)));
+        if (all[i].type == CANDIDATE_HOST && addr_port(&a) != 0)
+            out[used++] = (struct candidate){CANDIDATE_TCP, a};
+    }
+    return used;
+}
+
 /* What our networks look like inside is for those that a person knows. */
 static size_t list_for(const struct effort *e, struct candidate out[static CANDIDATES_MAX])
 {
-    struct candidate all[CANDIDATES_MAX];
+    struct candidate all[CANDIDATES_MAX + TCP_TOLD];
     size_t used = 0, count = gather_list(e->means->gather, all);
+    count += list_tcp(e, all, count, all + count);
     bool known = registry_peer(e->means->node->registry, &e->id) != NULL;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && used < CANDIDATES_MAX; i++)
         if (known || punch_may_probe(&all[i].addr, NULL, 0, false))
             out[used++] = all[i];
     return used;
@@ -36,12 +69,11 @@ static size_t list_for(const struct effort *e, struct candidate out[static CANDI
 
 void effort_tell_punch(struct effort *e, bool ack)
 {
-    struct punch_means *d = e->means;
     struct punch_message m = {
         .type = PUNCH_PUNCH,
         .round = e->round,
         .flags = (uint8_t)((ack ? PUNCH_ACK : 0) | (effort_may_search(e) ? PUNCH_GUESSING : 0)),
-        .facts = gather_facts(d->gather),
+        .facts = effort_facts(e),
     };
     m.candidates = list_for(e, m.candidate);
     e->said = m.facts;
@@ -50,17 +82,18 @@ void effort_tell_punch(struct effort *e, bool ack)
     tell(e->conn, &m);
 }
 
-static bool was_told(const struct effort *e, const struct addr *a)
+static bool was_told(const struct effort *e, const struct candidate *c)
 {
     for (size_t i = 0; i < e->told_count; i++)
-        if (addr_equal(&e->told[i].addr, a))
+        if (addr_equal(&e->told[i].addr, &c->addr) &&
+            (e->told[i].type == CANDIDATE_TCP) == (c->type == CANDIDATE_TCP))
             return true;
     return false;
 }
 
 static void add_untold(struct effort *e, struct punch_message *m, const struct candidate *c)
 {
-    if (e->told_count < CANDIDATES_MAX && !was_told(e, &c->addr))
+    if (e->told_count < CANDIDATES_MAX && !was_told(e, c))
         m->candidate[m->candidates++] = e->told[e->told_count++] = *c;
 }
 

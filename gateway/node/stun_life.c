@@ -170,7 +170,8 @@ static void list_all(const struct stun_desk *d, enum stun_family family, struct 
     size_t count = d->events->relays(d->arg, all, RELAYS_MAX);
 
     for (size_t i = 0; i < d->places; i++)
-        all[count++] = d->place[i].found[family];
+        if (!d->node->options->stun[i].tcp)
+            all[count++] = d->place[i].found[family];
     stun_servers_list(d->node, family == STUN_V6, all, count, o);
 }
 

@@ -147,13 +147,11 @@ static void fulfil(struct tcp_roads *r, const struct wish *w, instant now)
 
     if (!p || !is_needed(r, p))
         return;
-    size_t count = r->places(r->node->node, &p->id, place, PLACES_MAX);
+    size_t count = r->events->places(r->node->node, &p->id, place, PLACES_MAX);
     for (size_t i = 0; i < count; i++)
         tcp_dial(r, p, &place[i], w->failures);
     if (count == 0 && p->dialling)
         wish(r, &p->id, now + PLACES_LATE, w->failures);
-    if (!p->dialling && r->udp_blocked)
-        tcp_open_begin(r, &p->id);
 }
 
 /* A wish is forgotten before it is met: that may lead to a new one for the same peer. */

@@ -19,7 +19,7 @@
 
 /* ---- the end of one ---- */
 
-static void close_road(struct road *road)
+void tcp_roads_close(struct road *road)
 {
     struct tcp_roads *r = road->roads;
     const struct path path = road->path;
@@ -47,11 +47,14 @@ static void lose(struct road *road, const char *why)
         log_debug(LOG_PATH, "%s %s: %s", kind, text, why);
     if (p && !road->proven)
         peer_note(p, "%s %s: %s", kind, text, why);
-    if (road->opening && !road->proven)
-        tcp_open_again(r, road);
-    else if (road->tcp.dialled)
+    const bool missed = road->opening && !road->proven;
+    const struct peer_id id = road->id;
+    const struct addr to = road->to;
+    if (road->tcp.dialled && !missed)
         tcp_dial_again(r, road);
-    close_road(road);
+    tcp_roads_close(road);
+    if (missed)
+        r->events->refused(r->node->node, &id, &to);
     tcp_roads_set_timer(r);
 }
 
@@ -78,12 +81,23 @@ static void on_datagrams(struct tcp_road *tcp, uint8_t *data, size_t len, size_t
     hub_deliver(road->roads->node->hub, &road->path, data, len, segment);
 }
 
+static size_t on_stun(struct tcp_road *tcp, const uint8_t *message, size_t len,
+                      uint8_t out[static TCP_ROAD_ANSWER])
+{
+    struct road *road = road_of(tcp);
+    const struct tcp_roads *r = road->roads;
+
+    road->asked = true;
+    return r->events->answer(r->node->node, &road->to, message, len, out);
+}
+
 static void on_down(struct tcp_road *tcp, const char *why)
 {
     lose(road_of(tcp), why);
 }
 
-static const struct tcp_road_handler ROAD_HANDLER = {on_up, on_datagrams, on_down};
+static const struct tcp_road_handler ROAD_HANDLER = {on_up, on_datagrams, on_stun, on_down};
+_Static_assert(STUN_ANSWER_MAX <= TCP_ROAD_ANSWER, "an answer fits");
 
 static int carry(struct hub_carrier *carrier, const struct quic_tx *tx)
 {
@@ -189,20 +203,28 @@ static struct road *oldest_stranger(const struct tcp_roads *r)
 }
 
 /* One caller has its share and no more, also if it proves to be a thousand peers. When there are
- * too many strangers the oldest goes: an honest one has proved itself within moments. */
+ * too many strangers the oldest goes: an honest one has proved itself within moments. Before others
+ * are turned away, those go who only came to ask. */
 static bool may_enter(struct tcp_roads *r, const struct addr *from)
 {
     unsigned strangers = 0, neighbours = 0, proven = 0, most = r->node->options->max_peers / 8;
+    struct road *asker = NULL;
 
     list_each(node, &r->roads)
     {
-        const struct road *road = list_entry(node, struct road, link);
+        struct road *road = list_entry(node, struct road, link);
         bool near = !road->tcp.dialled && addr_same_caller(&road->to, from);
+        if (near && road->asked && !asker)
+            asker = road;
         proven += near && road->proven;
         neighbours += near && !road->proven;
         strangers += !road->tcp.dialled && !road->proven;
     }
-    if (neighbours >= STRANGERS_OF || proven >= (most > STRANGERS_OF ? most : STRANGERS_OF))
+    if (neighbours >= STRANGERS_OF && asker)
+        lose(asker, "somebody else calls from there");
+    else if (neighbours >= STRANGERS_OF)
+        return false;
+    if (proven >= (most > STRANGERS_OF ? most : STRANGERS_OF))
         return false;
     if (strangers >= STRANGERS_MAX)
         lose(oldest_stranger(r), "too many have nothing to say");
@@ -224,7 +246,8 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {
     const struct tcp_door *door = arg;
     struct tcp_roads *r = door->roads;
-    bool may = !is_too_often(r, from) && may_enter(r, from);
+    bool may =
+        (!door->half || tcp_half_is_met(r, from)) && !is_too_often(r, from) && may_enter(r, from);
     struct road *road = may ? new_road(r, from, door->tls) : NULL;
 
     if (!road) {
@@ -258,6 +281,8 @@ static void note_use(void *arg, const struct path *path, instant heard)
 
 static const char *why_to_close(const struct road *road, instant now)
 {
+    if (road->asked && now < road->since + IDLE_AFTER)
+        return NULL;
     if (!road->proven)
         return now >= road->since + PROVE_WITHIN ? "nobody has proved to be there" : NULL;
     return now >= road->used + IDLE_AFTER ? "not used any more" : NULL;
@@ -284,7 +309,7 @@ void tcp_roads_set_timer(struct tcp_roads *r)
         r->sweep = INSTANT_NEVER;
     else if (r->sweep == INSTANT_NEVER)
         r->sweep = env_now(r->node->env) + SWEEP_EVERY;
-    instant dial = tcp_dial_deadline(r), open = tcp_open_deadline(r);
+    instant dial = tcp_dial_deadline(r), open = tcp_half_deadline(r);
     dial = open < dial ? open : dial;
     timer_set(r->node->env, &r->timer, dial < r->sweep ? dial : r->sweep);
 }
@@ -299,7 +324,7 @@ static void on_timer(struct timer *timer)
         sweep(r, now);
     }
     tcp_dial_due(r, now);
-    tcp_open_due(r, now);
+    tcp_half_due(r, now);
     tcp_roads_set_timer(r);
 }
 
@@ -340,6 +365,7 @@ void tcp_roads_network_changed(struct tcp_roads *r)
     struct list *next;
 
     r->udp_blocked = false;
+    tcp_half_end(r);
     if (count < 0 || count == LOCALS_MAX) /* not known, or not all of them */
         return;
     for (struct list *node = r->roads.next; node != &r->roads; node = next) {
@@ -372,7 +398,7 @@ size_t tcp_roads_listens(const struct tcp_roads *r, struct addr *out, size_t max
 
 /* ---- life ---- */
 
-static const struct listen_handler LISTEN_HANDLER = {on_accept};
+const struct listen_handler TCP_DOOR_HANDLER = {on_accept};
 
 static int open_door(struct tcp_roads *r, const struct addr *at, bool tls, char *why,
                      size_t why_len)
@@ -381,7 +407,7 @@ static int open_door(struct tcp_roads *r, const struct addr *at, bool tls, char 
     char text[ADDR_TEXT_MAX];
 
     *door = (struct tcp_door){.roads = r, .tls = tls};
-    int err = sock_listen(r->node->env, &door->listener, at, &LISTEN_HANDLER, door);
+    int err = sock_listen(r->node->env, &door->listener, at, &TCP_DOOR_HANDLER, door);
     if (err == 0)
         r->doors++;
     else
@@ -409,14 +435,12 @@ static int open_doors(struct tcp_roads *r, char *why, size_t why_len)
 }
 
 int tcp_roads_start(struct tcp_roads *r, const struct desk *node,
-                    size_t (*places)(void *node, const struct peer_id *id, struct tcp_place *out,
-                                     size_t max),
-                    char *why, size_t why_len)
+                    const struct tcp_roads_events *events, char *why, size_t why_len)
 {
     uint8_t secret[MAP_SECRET_LEN];
 
     *r = (struct tcp_roads){.node = node,
-                            .places = places,
+                            .events = events,
                             .carrier.send = carry,
                             .sweep = INSTANT_NEVER,
                             .timer.fire = on_timer};
@@ -427,7 +451,7 @@ int tcp_roads_start(struct tcp_roads *r, const struct desk *node,
         r->calls[i] = bucket_of(CALLS_RATE, CALLS_BURST);
     list_init(&r->roads);
     list_init(&r->wishes);
-    list_init(&r->opens);
+    tcp_stun_start(&r->stun, node->env);
     hub_set_carrier(node->hub, PATH_TCP, &r->carrier);
     return open_doors(r, why, why_len);
 }
@@ -446,7 +470,7 @@ void tcp_roads_stop(struct tcp_roads *r)
         unmake(road);
     }
     tcp_dial_end(r);
-    tcp_open_end(r);
+    tcp_half_end(r);
     map_deinit(&r->by_via);
     tls_identity_free(r->identity);
     *r = (struct tcp_roads){0};

@@ -1,6 +1,6 @@
 /**
  * The parts of struct tcp_roads, for the files that make it up: tcp_life.c (listening, carrying,
- * closing), tcp_dial.c (whom to dial, and when) and tcp_open.c (who dials us at the same moment).
+ * closing), tcp_dial.c (whom to dial, and when) and tcp_half.c (who is met half-way).
  */
 #pragma once
 
@@ -18,6 +18,7 @@ struct road {
     bool tls;
     bool bound;    /* to the local port that those to relays share */
     bool opening;  /* both ends dial at once */
+    bool asked;    /* by a STUN client */
     bool proven;   /* a session has used it */
     instant since; /* when it began */
     instant used;  /* when a session was last seen to use it */
@@ -33,6 +34,10 @@ MUST_USE int tcp_roads_dial(struct tcp_roads *r, const struct peer_id *id,
 /** Dials a peer that dials us at the same moment, from the port that relays see. */
 MUST_USE int tcp_roads_open(struct tcp_roads *r, const struct peer_id *id,
                             const struct tcp_place *place);
+/** Ends one without a word. */
+void tcp_roads_close(struct road *road);
+/** Somebody calls at a struct tcp_door. */
+extern const struct listen_handler TCP_DOOR_HANDLER;
 /** Sets the timer anew, after anything that it depends on. */
 void tcp_roads_set_timer(struct tcp_roads *r);
 
@@ -52,13 +57,11 @@ void tcp_dial_again(struct tcp_roads *r, const struct road *lost);
 /** Forgets all wishes. */
 void tcp_dial_end(struct tcp_roads *r);
 
-/* tcp_open.c */
+/* tcp_half.c */
 
-/** A peer that is reached through a relay only: tries to meet it, unless that was done lately. */
-void tcp_open_begin(struct tcp_roads *r, const struct peer_id *id);
-/** An attempt was turned down. */
-void tcp_open_again(struct tcp_roads *r, const struct road *lost);
+/** Is it somebody that tcp_roads_meet() was called for lately? */
+bool tcp_half_is_met(const struct tcp_roads *r, const struct addr *from);
 /** As for tcp_dial. */
-void tcp_open_due(struct tcp_roads *r, instant now);
-instant tcp_open_deadline(const struct tcp_roads *r);
-void tcp_open_end(struct tcp_roads *r);
+void tcp_half_due(struct tcp_roads *r, instant now);
+instant tcp_half_deadline(const struct tcp_roads *r);
+void tcp_half_end(struct tcp_roads *r);

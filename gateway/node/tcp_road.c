@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/wire/stun.h"
+
 /* Reads before the loop may look at others. */
 #define READS_PER_TURN 16
 /* What the kernel may hold back beyond what is under way: more would only wait there, where nothing
@@ -91,6 +93,39 @@ static ssize_t read_cipher(struct tcp_road *road)
     return n;
 }
 
+/* A TLS client begins with another byte (RFC 8446 §5.1), a STUN client with this one. */
+static bool begins_like_stun(const struct tcp_road *road, uint8_t first)
+{
+    return !road->dialled && road->handler->on_stun && first == 0;
+}
+
+/* Goes on without TLS. */
+static void become_plain(struct tcp_road *road)
+{
+    tls_stream_free(road->tls);
+    road->tls = NULL;
+}
+
+/* The first bytes of a TLS client. Returns as sock_readv() when they turn out to be plain, else 0
+ * after they went to TLS, or the error. */
+static ssize_t read_first(struct tcp_road *road, uint8_t *data, size_t room)
+{
+    size_t there;
+    uint8_t *area = tls_stream_area(road->tls, &there);
+    ssize_t n = read_sock(road, data, room < there ? room : there);
+
+    if (n <= 0)
+        return n == 0 ? -ECONNRESET : n;
+    road->heard = true;
+    if (begins_like_stun(road, data[0])) {
+        become_plain(road);
+        return n;
+    }
+    memcpy(area, data, (size_t)n);
+    tls_stream_input(road->tls, (size_t)n);
+    return 0;
+}
+
 /* Plain bytes, as sock_readv(). */
 static ssize_t read_tls(struct tcp_road *road, uint8_t *data, size_t room)
 {
@@ -114,6 +149,31 @@ static void say_hello(struct tcp_road *road)
     stream_hello_write(road->out);
     road->out_at = 0;
     road->out_len = STREAM_HELLO_LEN;
+}
+
+static bool is_asked(const struct tcp_road *road)
+{
+    return !road->in.greeted && road->in.len > road->in.at &&
+           begins_like_stun(road, road->in.data[road->in.at]);
+}
+
+/* Answers the STUN messages that are whole. Who does not take the answers is not waited for.
+ * Returns 0 or the error. */
+static int answer(struct tcp_road *road)
+{
+    for (;;) {
+        const uint8_t *message = road->in.data + road->in.at;
+        size_t there = road->in.len - road->in.at;
+        int len = stun_frame_len(message, there);
+        if (len <= 0 || (size_t)len > there)
+            return len < 0 ? len : 0;
+        road->in.at += (size_t)len;
+        road->out_at = 0;
+        road->out_len = road->handler->on_stun(road, message, (size_t)len, road->out);
+        int err = road->out_len > 0 ? flush(road) : -EBADMSG;
+        if (err < 0)
+            return err == -EAGAIN ? -ECONNRESET : err;
+    }
 }
 
 /* Hands out what is whole. Returns 0 or -EBADMSG. */
@@ -142,13 +202,15 @@ static int take(struct tcp_road *road)
     for (unsigned turn = 0; turn < READS_PER_TURN; turn++) {
         size_t room;
         uint8_t *area = stream_frames_area(&road->in, &room);
-        ssize_t n = road->tls ? read_tls(road, area, room) : read_sock(road, area, room);
+        ssize_t n = road->tls && !road->dialled && !road->heard ? read_first(road, area, room) : 0;
+        if (n == 0)
+            n = road->tls ? read_tls(road, area, room) : read_sock(road, area, room);
         if (n == -EAGAIN)
             return 0;
         if (n <= 0)
             return n == 0 ? -ECONNRESET : (int)n;
         stream_frames_added(&road->in, (size_t)n);
-        int err = hand_out(road);
+        int err = is_asked(road) ? answer(road) : hand_out(road);
         if (err < 0)
             return err;
     }
@@ -218,7 +280,7 @@ static void prepare(struct tcp_road *road, struct env *env, const struct tcp_roa
     road->handler = handler;
     road->sock = NULL;
     road->tls = NULL;
-    road->dialled = road->connected = road->secure = road->up = false;
+    road->dialled = road->connected = road->secure = road->up = road->heard = false;
     road->work = (struct deferred){.run = on_work};
     road->queue = (struct stream_queue){0};
     road->out_at = road->out_len = 0;

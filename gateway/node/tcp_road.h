@@ -5,6 +5,9 @@
  * Who dials says hello (gateway/wire/stream_frame.h) as soon as it can; who was called only
  * answers, so that a scanner learns nothing. When both have, the road is up. Events come from the
  * loop; none from inside tcp_road_send().
+ *
+ * A caller may say STUN messages instead (RFC 8489 §6.2.2), whose first byte is no hello's: also in
+ * the clear where TLS is expected, which begins otherwise too, so that to ask takes no handshake.
  */
 #pragma once
 
@@ -20,7 +23,8 @@
 #include "gateway/wire/stream_frame.h"
 #include "gateway/wire/stream_queue.h"
 
-#define TCP_ROAD_OUT 32768 /* bytes handed to TLS or the kernel at a time */
+#define TCP_ROAD_OUT    32768 /* bytes handed to TLS or the kernel at a time */
+#define TCP_ROAD_ANSWER 128   /* bytes of an answer to a STUN message */
 
 struct tcp_road;
 
@@ -30,6 +34,10 @@ struct tcp_road_handler {
     /** Datagrams as in struct udp_rx, to be scribbled on. The road may not be closed from inside.
      */
     void (*on_datagrams)(struct tcp_road *road, uint8_t *data, size_t len, size_t segment);
+    /** A STUN message came: writes the answer, returns its length, 0: that ends the road. NULL: we
+     *  are no server. */
+    size_t (*on_stun)(struct tcp_road *road, const uint8_t *message, size_t len,
+                      uint8_t out[static TCP_ROAD_ANSWER]);
     /** It is of no use any more: close it. Comes once. */
     void (*on_down)(struct tcp_road *road, const char *why);
 };
@@ -41,6 +49,7 @@ struct tcp_road {
     struct sock *sock;      /* NULL: closed */
     struct tls_stream *tls; /* NULL: plain */
     bool dialled, connected, secure, up;
+    bool heard;           /* anything, of a TLS client */
     struct deferred work; /* writes, and reads on */
     struct stream_queue queue;
     size_t out_at, out_len;

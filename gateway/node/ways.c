@@ -4,6 +4,8 @@
 
 #include "gateway/node/members.h"
 
+#define RELAYS_MAX 8
+
 static size_t list_relays(void *arg, struct addr *out, size_t max)
 {
     const struct node *n = arg;
@@ -56,6 +58,81 @@ static void on_turn_changed(void *arg, const struct addr *before, const struct a
 
 static const struct turn_desk_events TURN_EVENTS = {on_turn_changed};
 static const struct outside_events OUTSIDE_EVENTS = {list_relays, on_nat_changed};
+
+/* ---- TCP ---- */
+
+struct tcp_servers {
+    struct node *node;
+    struct addr *out;
+    size_t count, max;
+};
+
+static void add_server(struct tcp_servers *s, const struct addr *a)
+{
+    if (s->count < s->max && !addr_is_none(a) && !is_among(s->out, s->count, a))
+        s->out[s->count++] = *a;
+}
+
+static void add_places(struct tcp_servers *s, bool tcp)
+{
+    const struct stun_desk *d = &s->node->outside.stun;
+
+    for (size_t i = 0; i < d->places; i++)
+        for (int f = 0; f < STUN_FAMILIES && s->node->options.stun[i].tcp == tcp; f++)
+            add_server(s, &d->place[i].found[f]);
+}
+
+/* A relay answers STUN at its ports for TLS and TCP alike (gateway/node/tcp_road.h). */
+static void add_relay(void *arg, struct peer *p)
+{
+    struct tcp_servers *s = arg;
+    struct addr at[PEER_ADDRESSES_MAX];
+    const char *host;
+    size_t count = peer_session(p)
+                       ? relay_desk_tls(&s->node->relay, &p->id, at, PEER_ADDRESSES_MAX, &host)
+                       : 0;
+
+    for (size_t i = 0; i < count; i++)
+        add_server(s, &at[i]);
+}
+
+static size_t list_tcp_stun(void *node, struct addr *out, size_t max)
+{
+    struct node *n = node;
+    struct tcp_servers s = {.node = n, .out = out, .max = max};
+    struct addr relay[RELAYS_MAX];
+    size_t count = relay_desk_servers(&n->relay, relay, RELAYS_MAX);
+
+    add_places(&s, true);
+    n->desk.each(n->desk.node, add_relay, &s);
+    for (size_t i = 0; i < count; i++)
+        add_server(&s, &relay[i]);
+    add_places(&s, false);
+    return s.count;
+}
+
+static size_t answer_stun(void *node, const struct addr *from, const uint8_t *message, size_t len,
+                          uint8_t out[static STUN_ANSWER_MAX])
+{
+    const struct node *n = node;
+    struct stun_service *service = n->outside.stun.service;
+    return service ? stun_service_answer(service, env_now(n->env), from, message, len, out) : 0;
+}
+
+static void on_tcp_refused(void *node, const struct peer_id *id, const struct addr *to)
+{
+    struct node *n = node;
+    punch_desk_on_refused(&n->punch, id, to);
+}
+
+const struct tcp_roads_events TCP_ROADS_EVENTS = {
+    .places = member_tcp_places,
+    .stun = list_tcp_stun,
+    .answer = answer_stun,
+    .refused = on_tcp_refused,
+};
+
+/* ---- life ---- */
 
 void ways_start_portmap(struct node *n)
 {

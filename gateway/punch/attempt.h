@@ -9,6 +9,7 @@
  *     punch_fresh()     which of them the other side must be told about, as a candidate
  *     punch_output()    while it returns true: probes to send
  *     punch_heard()     an authenticated probe of the peer came in
+ *     punch_wants_tcp() it may soon say where to connect over TCP: punch_send.tcp
  *     punch_deadline()  when to call punch_output() again
  *     punch_state()     running, won (a path proved to work both ways), or lost: punch_why()
  *
@@ -47,6 +48,7 @@ struct punch_options {
     struct nat_facts ours, theirs;
     bool guessing; /* both agree to search by birthday and block scan */
     bool v4, v6;   /* families that we have a main socket of */
+    bool tcp;      /* we can connect over TCP, and have no path over it */
     void (*random)(void *arg, void *out, size_t len);
     /** Has our NAT a mapping for this address and the main socket already, from an earlier round?
      *  NULL: for none. */
@@ -57,8 +59,11 @@ struct punch_options {
     struct bucket *rate;
 };
 
-/** One probe to be sent. */
+/** One probe to be sent, or (`tcp`) a connection to be made. */
 struct punch_send {
+    bool tcp; /* connect to `to`, from the port that the peer was told; nothing else counts, but: */
+    bool again; /* it was begun before, and the kernel is about to repeat its SYN: give it up if
+                   that is one too many */
     unsigned socket; /* 0: the main one of the family of `to`, else 1..punch_sockets() */
     struct addr to;
     int ttl; /* 0: the default */
@@ -95,6 +100,13 @@ void punch_heard(struct punch *p, instant now, unsigned socket, const struct add
  *  have not had a check yet get one, for theirs may be the better path. */
 void punch_proven(struct punch *p, instant now, unsigned socket, const struct addr *remote);
 
+/** Do we have to know, and the peer be told, where we are seen over TCP (candidates of type
+ * CANDIDATE_TCP)? At once where UDP is blocked on either side, else when all that needs UDP has
+ * nearly been tried. */
+bool punch_wants_tcp(struct punch *p, instant now);
+/** A connection to `to` was turned down, or broke before it was of use. */
+void punch_refused(struct punch *p, instant now, const struct addr *to);
+
 enum punch_state punch_state(const struct punch *p);
 /** Why there is no direct path (yet), for people: "their NAT is symmetric with random ports, and no
  *  guess hit". A string that lasts. */
@@ -104,7 +116,8 @@ const char *punch_trying(const struct punch *p);
 /** Probes sent so far, and guesses among them. */
 void punch_counts(const struct punch *p, unsigned *probes, unsigned *guesses);
 
-/** Hops that get a packet out of our NATs, but not to the other side's: as measured, or the usual. */
+/** Hops that get a packet out of our NATs, but not to the other side's: as measured, or the usual.
+ */
 int punch_opener_ttl(const struct nat_facts *ours);
 
 /**

@@ -4,57 +4,59 @@
 
 /* connectivity.md 4.5: nothing after 4 s, then the next. Where the plain punch needs a NAT that
  * does not filter by port, it has shown after a second whether there is one. */
-/* PUNCH_TCP and PUNCH_ICMP have their place here and are passed over by rounds. TCP simultaneous open
- * runs beside them (gateway/node/tcp_open.c). Calling by ICMP comes before any round: a round is
- * agreed on over a session, by which all is told that a call could tell and more, so pwnat is for
- * who has none. It belongs to an attempt to connect, after what is dialled straight has not answered
+/* TCP is the last resort where UDP is not known to be blocked. PUNCH_ICMP has its place here and is
+ * passed over by rounds. Calling by ICMP comes before any round: a round is agreed on over a
+ * session, by which all is told that a call could tell and more, so pwnat is for who has none. It
+ * belongs to an attempt to connect, after what is dialled straight has not answered
  * (gateway/punch/pwnat.h, gateway/node/pwnat_desk.h). */
 static const struct punch_step base_steps[] = {
     {PUNCH_OPEN, SEC(4)}, {PUNCH_REROLL, SEC(3)}, {PUNCH_TWO_STAGE, SEC(6)},
-    {PUNCH_TCP, SEC(10)}, {PUNCH_ICMP, SEC(10)},
+    {PUNCH_TCP, SEC(5)},  {PUNCH_ICMP, SEC(10)},
 };
 static const struct punch_step dial_steps[] = {
     {PUNCH_OPEN, SEC(4)},  {PUNCH_REROLL, SEC(3)},    {PUNCH_PREDICT, SEC(3)},
-    {PUNCH_BLOCK, SEC(4)}, {PUNCH_BIRTHDAY, SEC(10)},
+    {PUNCH_BLOCK, SEC(4)}, {PUNCH_BIRTHDAY, SEC(10)}, {PUNCH_TCP, SEC(5)},
 };
 static const struct punch_step order_steps[] = {
-    {PUNCH_OPEN, SEC(1)},
-    {PUNCH_PREDICT, SEC(3)},
-    {PUNCH_BLOCK, SEC(4)},
-    {PUNCH_BIRTHDAY, SEC(10)},
+    {PUNCH_OPEN, SEC(1)},      {PUNCH_PREDICT, SEC(3)}, {PUNCH_BLOCK, SEC(4)},
+    {PUNCH_BIRTHDAY, SEC(10)}, {PUNCH_TCP, SEC(5)},
 };
 static const struct punch_step block_steps[] = {
     {PUNCH_OPEN, SEC(1)},
     {PUNCH_BLOCK, SEC(4)},
     {PUNCH_BIRTHDAY, SEC(10)},
+    {PUNCH_TCP, SEC(5)},
 };
-static const struct punch_step chance_steps[] = {{PUNCH_OPEN, SEC(1)}, {PUNCH_BIRTHDAY, SEC(10)}};
-static const struct punch_step both_steps[] = {{PUNCH_OPEN, SEC(1)}, {PUNCH_PREDICT, SEC(3)}};
-static const struct punch_step meet_steps[] = {{PUNCH_OPEN, SEC(1)}, {PUNCH_MEET, SEC(8)}};
+static const struct punch_step chance_steps[] = {
+    {PUNCH_OPEN, SEC(1)}, {PUNCH_BIRTHDAY, SEC(10)}, {PUNCH_TCP, SEC(5)}};
+static const struct punch_step both_steps[] = {
+    {PUNCH_OPEN, SEC(1)}, {PUNCH_PREDICT, SEC(3)}, {PUNCH_TCP, SEC(5)}};
+static const struct punch_step meet_steps[] = {
+    {PUNCH_OPEN, SEC(1)}, {PUNCH_MEET, SEC(8)}, {PUNCH_TCP, SEC(5)}};
 /* Where one server alone was asked, a NAT that changes ports may be symmetric or not. If it is not,
  * the plain punch shows it in less than a second; then the search; and last what cures a router
  * that took something amiss. */
 static const struct punch_step maybe_order_steps[] = {
     {PUNCH_OPEN, SEC(2)},      {PUNCH_PREDICT, SEC(3)}, {PUNCH_BLOCK, SEC(4)},
     {PUNCH_BIRTHDAY, SEC(10)}, {PUNCH_REROLL, SEC(3)},  {PUNCH_TWO_STAGE, SEC(6)},
+    {PUNCH_TCP, SEC(5)},
 };
 static const struct punch_step maybe_block_steps[] = {
     {PUNCH_OPEN, SEC(2)},   {PUNCH_BLOCK, SEC(4)},     {PUNCH_BIRTHDAY, SEC(10)},
-    {PUNCH_REROLL, SEC(3)}, {PUNCH_TWO_STAGE, SEC(6)},
+    {PUNCH_REROLL, SEC(3)}, {PUNCH_TWO_STAGE, SEC(6)}, {PUNCH_TCP, SEC(5)},
 };
 static const struct punch_step maybe_chance_steps[] = {
-    {PUNCH_OPEN, SEC(2)},
-    {PUNCH_BIRTHDAY, SEC(10)},
-    {PUNCH_REROLL, SEC(3)},
-    {PUNCH_TWO_STAGE, SEC(6)},
+    {PUNCH_OPEN, SEC(2)},      {PUNCH_BIRTHDAY, SEC(10)}, {PUNCH_REROLL, SEC(3)},
+    {PUNCH_TWO_STAGE, SEC(6)}, {PUNCH_TCP, SEC(5)},
 };
 /* Nobody has told anything: most NATs are cones. */
 static const struct punch_step dark_steps[] = {
     {PUNCH_OPEN, SEC(4)},      {PUNCH_REROLL, SEC(3)}, {PUNCH_BIRTHDAY, SEC(10)},
-    {PUNCH_TWO_STAGE, SEC(6)}, {PUNCH_TCP, SEC(10)},   {PUNCH_ICMP, SEC(10)},
+    {PUNCH_TWO_STAGE, SEC(6)}, {PUNCH_TCP, SEC(5)},    {PUNCH_ICMP, SEC(10)},
 };
-static const struct punch_step relay_steps[] = {{PUNCH_OPEN, SEC(4)}};
-static const struct punch_step shut_steps[] = {{PUNCH_OPEN, SEC(4)}, {PUNCH_TCP, SEC(10)}};
+static const struct punch_step relay_steps[] = {{PUNCH_OPEN, SEC(4)}, {PUNCH_TCP, SEC(5)}};
+/* Long enough for both to learn where they are seen over TCP. */
+static const struct punch_step shut_steps[] = {{PUNCH_OPEN, SEC(1)}, {PUNCH_TCP, SEC(10)}};
 
 enum kind {
     BASE,

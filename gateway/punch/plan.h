@@ -22,7 +22,7 @@ enum punch_way {
     PUNCH_BLOCK,     /* the ports near those that were seen */
     PUNCH_BIRTHDAY,  /* random ports against many sockets */
     PUNCH_MEET,      /* a predicted port against many sockets of a block */
-    PUNCH_TCP,       /* TCP simultaneous open: not a matter of struct punch */
+    PUNCH_TCP,       /* TCP simultaneous open */
     PUNCH_ICMP,      /* pwnat: not a matter of struct punch, see plan.c */
     PUNCH_WAYS,
 };

@@ -9,8 +9,9 @@
 #define HEARD_PAUSE  SEC(1) /* a search rests while what was heard is answered */
 #define BURST        6
 #define PROVEN_GRACE MSEC(200)
-#define LOOK_BEFORE  MSEC(400) /* a round trip to a server, with a loss */
-#define MAPPINGS_MAX 512       /* by others, while a round runs: more is another story */
+#define LOOK_BEFORE  MSEC(400)  /* a round trip to a server, with a loss */
+#define MAPPINGS_MAX 512        /* by others, while a round runs: more is another story */
+#define TCP_BEFORE   MSEC(2500) /* its step: to be told our address, and to tell it to the peer */
 
 /* In any second no more than PUNCH_RATE, the burst at its beginning included. */
 #define RATE (PUNCH_RATE - BURST)
@@ -19,6 +20,7 @@ static const struct punch_strategy *const strategies[PUNCH_WAYS] = {
     [PUNCH_REROLL] = &punch_reroll,     [PUNCH_TWO_STAGE] = &punch_two_stage,
     [PUNCH_PREDICT] = &punch_predict,   [PUNCH_BLOCK] = &punch_block,
     [PUNCH_BIRTHDAY] = &punch_birthday, [PUNCH_MEET] = &punch_meet,
+    [PUNCH_TCP] = &punch_tcp,
 };
 
 /* ---- the plan ---- */
@@ -28,10 +30,28 @@ static bool looks_at_ports(enum punch_way way)
     return way == PUNCH_PREDICT || punch_way_guesses(way);
 }
 
+static bool is_blocked(const struct punch *p)
+{
+    return p->options.ours.class == NAT_BLOCKED || p->options.theirs.class == NAT_BLOCKED;
+}
+
+/* Where it is the only hope, addresses may still come. Elsewhere one has to be known that leads to
+ * them from outside, or the round would go on for the sake of a network that they may not share. */
+static bool is_worth_tcp(const struct punch *p)
+{
+    bool outside = false;
+
+    for (unsigned i = 0; i < p->tcp.targets; i++)
+        outside = outside || !addr_is_private(&p->tcp.target[i].addr);
+    return p->options.tcp && (outside || is_blocked(p));
+}
+
 static bool is_worth(struct punch *p, enum punch_way way)
 {
     if (p->tried & 1u << way || !strategies[way])
         return false;
+    if (way == PUNCH_TCP)
+        return is_worth_tcp(p);
     if (punch_way_guesses(way) && !p->options.guessing)
         return false;
     return p->options.v4 && (!looks_at_ports(way) || punch_find_around(p));
@@ -115,6 +135,7 @@ int punch_new(struct punch **out, instant now, const struct punch_options *optio
     if (p->rate->rate == 0)
         *p->rate = bucket_of(RATE, BURST);
     p->plan = punch_plan_of(&options->ours, &options->theirs);
+    tcp_open_init(&p->tcp);
     p->way = PUNCH_OPEN;
     p->tried = 1u << PUNCH_OPEN;
     p->step_began = punch_checks_start(p, now);
@@ -129,13 +150,18 @@ void punch_free(struct punch *p)
     free(p);
 }
 
+/* Whether we share their network, and which addresses are our own, the caller knows. */
+static bool is_possible(const struct punch *p, const struct addr *a)
+{
+    bool family = addr_is_v6(a) ? p->options.v6 : p->options.v4;
+    return family && punch_may_probe(a, NULL, 0, true);
+}
+
 static bool is_wanted(const struct punch *p, const struct addr *a)
 {
     unsigned same_ip = 0;
-    bool family = addr_is_v6(a) ? p->options.v6 : p->options.v4;
 
-    /* Whether we share their network, and which addresses are our own, the caller knows. */
-    if (!family || !punch_may_probe(a, NULL, 0, true))
+    if (!is_possible(p, a))
         return false;
     for (unsigned i = 0; i < p->candidates; i++) {
         if (addr_equal(&p->candidate[i].addr, a))
@@ -157,8 +183,21 @@ static unsigned rank_of(const struct candidate *c)
     return c->type < CANDIDATE_TYPES ? ranks[c->type] : CANDIDATE_TYPES;
 }
 
+static void add_tcp(struct punch *p, instant now, const struct addr *a)
+{
+    if (!p->options.tcp || !is_possible(p, a))
+        return;
+    tcp_open_add(&p->tcp, now, a);
+    if (p->way == PUNCH_TCP)
+        p->run.due = tcp_open_deadline(&p->tcp);
+}
+
 void punch_add(struct punch *p, instant now, const struct candidate *candidate)
 {
+    if (candidate->type == CANDIDATE_TCP) {
+        add_tcp(p, now, &candidate->addr);
+        return;
+    }
     if (p->candidates == CANDIDATES_MAX || !is_wanted(p, &candidate->addr))
         return;
     p->candidate[p->candidates++] = (struct punch_target){
@@ -295,6 +334,36 @@ void punch_proven(struct punch *p, instant now, unsigned socket, const struct ad
     p->proven = true;
     p->strategy = NULL;
     p->step_end = now + PROVEN_GRACE;
+}
+
+static bool is_tcp_next(struct punch *p)
+{
+    for (size_t i = 0; i < p->plan->steps; i++) {
+        enum punch_way way = p->plan->step[i].way;
+        if (way == PUNCH_TCP && !(p->tried & 1u << way))
+            return true;
+        if (is_worth(p, way))
+            return false;
+    }
+    return false;
+}
+
+bool punch_wants_tcp(struct punch *p, instant now)
+{
+    if (!p->options.tcp || p->state != PUNCH_RUNNING || p->proven)
+        return false;
+    return is_blocked(p) || p->way == PUNCH_TCP ||
+           (now + TCP_BEFORE >= p->step_end && is_tcp_next(p));
+}
+
+void punch_refused(struct punch *p, instant now, const struct addr *to)
+{
+    uint32_t number;
+
+    p->options.random(p->options.arg, &number, sizeof(number));
+    tcp_open_refused(&p->tcp, now, to, TCP_OPEN_SPREAD * (number % 1024) / 1024);
+    if (p->way == PUNCH_TCP)
+        p->run.due = tcp_open_deadline(&p->tcp);
 }
 
 enum punch_state punch_state(const struct punch *p)

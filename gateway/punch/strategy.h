@@ -9,6 +9,7 @@
 
 #include "gateway/punch/attempt.h"
 #include "gateway/punch/plan.h"
+#include "gateway/punch/tcp_open.h"
 
 #define PUNCH_LEARNT_MAX      8  /* sources that the peer was heard from */
 #define PUNCH_CANDIDATE_SENDS 12 /* probes to one candidate; */
@@ -70,6 +71,7 @@ struct punch {
 
     struct punch_target candidate[CANDIDATES_MAX], learnt[PUNCH_LEARNT_MAX];
     unsigned candidates, learnts;
+    struct tcp_open tcp;
     instant heard; /* last; 0: never */
     bool proven;   /* a path works; the round ends with its step */
 
@@ -83,7 +85,7 @@ struct punch {
 };
 
 extern const struct punch_strategy punch_reroll, punch_two_stage, punch_predict, punch_block,
-    punch_birthday, punch_meet;
+    punch_birthday, punch_meet, punch_tcp;
 
 /* ---- openers and checks: opener.c, checks.c ---- */
 

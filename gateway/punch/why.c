@@ -21,6 +21,10 @@ static const struct excuse EXCUSES[NAT_CLASSES] = {
 static const char EITHER[] =
     "either NAT may be symmetric (one server alone cannot tell), and no port tried was open";
 
+/* Where UDP is blocked, after attempts to meet over TCP. */
+static const struct excuse SHUT = {"UDP is blocked on our side, and no TCP connection met theirs",
+                                   "UDP is blocked on their side, and no TCP connection met ours"};
+
 /* The same without a search. */
 static const struct excuse UNSEARCHED = {
     "our NAT is symmetric, and a search of its ports was not agreed on",
@@ -59,11 +63,12 @@ static const char *why_ports(const struct punch *p)
 static const char *why_lost(const struct punch *p)
 {
     enum nat_class ours = p->options.ours.class, theirs = p->options.theirs.class;
+    const struct excuse *shut = p->tcp.attempts > 0 ? &SHUT : &EXCUSES[NAT_BLOCKED];
 
     if (ours == NAT_BLOCKED)
-        return EXCUSES[ours].ours;
+        return shut->ours;
     if (theirs == NAT_BLOCKED)
-        return EXCUSES[theirs].theirs;
+        return shut->theirs;
     if (p->candidates == 0)
         return "they named no address that we may probe";
     if (p->heard > 0)

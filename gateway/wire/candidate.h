@@ -20,6 +20,8 @@ enum candidate_type {
     CANDIDATE_CONFIGURED = 4, /* a person says that this address leads to it */
     CANDIDATE_PEER = 5,       /* as a peer has seen it */
     CANDIDATE_RELAYED = 6,    /* on a TURN server: for the peer plain UDP, and yet not direct */
+    CANDIDATE_TCP = 7,        /* where it connects from, to be connected to at the same moment: RFC
+                                 6544's tcp-so; of no other use */
     CANDIDATE_TYPES,
 };
 

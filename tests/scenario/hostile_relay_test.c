@@ -12,7 +12,6 @@
 #include "gateway/node/members.h"
 #include "gateway/wire/punch_message.h"
 #include "gateway/wire/reach_message.h"
-#include "gateway/wire/tcp_open_message.h"
 #include "tests/sim/sim_relay_story.h"
 #include "tests/support/random.h"
 
@@ -123,27 +122,26 @@ static void talks_of_rounds(const struct sim_gateway *from, const struct sim_gat
         .candidates = random_below(&chance, CANDIDATES_MAX),
     };
     for (size_t i = 0; i < m.candidates; i++)
-        m.candidate[i] = (struct candidate){.type = (enum candidate_type)random_below(&chance, 6),
-                                            .addr = some_address()};
+        m.candidate[i] =
+            (struct candidate){.type = (enum candidate_type)random_below(&chance, CANDIDATE_TYPES),
+                               .addr = some_address()};
     const struct message_part part = punch_message_write(&m, out);
     if (conn_to(from, to))
         peer_tell_part(conn_to(from, to), &part);
 }
 
-/* And about where to dial. */
+/* And about doors. */
 static void talks_of_doors(const struct sim_gateway *from, const struct sim_gateway *to)
 {
-    uint8_t out[REACH_MESSAGE_MAX], place[TCP_OPEN_MESSAGE_MAX];
-    const struct addr a = some_address();
+    uint8_t out[REACH_MESSAGE_MAX];
     struct reach_message m = {
         .type = random_below(&chance, 2) ? REACH_DIAL_BACK : REACH_DIALLED_BACK,
         .port = (uint16_t)random_below(&chance, 65536),
         .status = (enum reach_status)random_below(&chance, REACH_STATUS_COUNT),
     };
     const struct message_part reach = reach_message_write(&m, out);
-    const struct message_part tcp = tcp_open_message_write(&a, place);
     if (conn_to(from, to))
-        peer_tell_part(conn_to(from, to), random_below(&chance, 2) ? &reach : &tcp);
+        peer_tell_part(conn_to(from, to), &reach);
 }
 
 static void talks(struct sim_relay_story *s, const struct sim_gateway *from,

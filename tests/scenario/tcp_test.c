@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "gateway/wire/stream_frame.h"
+#include "gateway/wire/stun.h"
 #include "tests/sim/sim_nat_story.h"
 
 #define TLS_LISTEN "198.51.100.9:443"
@@ -196,6 +197,7 @@ struct stranger {
     struct sock *sock;
     struct env *env;
     bool connected, gone;
+    size_t heard;
 };
 
 static void on_connect(void *arg, int err)
@@ -213,7 +215,7 @@ static void on_ready(void *arg)
     ssize_t n;
 
     while ((n = sock_readv(x->env, x->sock, &area, 1)) > 0)
-        ;
+        x->heard += (size_t)n;
     x->gone = x->gone || n != -EAGAIN;
 }
 
@@ -312,6 +314,129 @@ static void connections_of_no_use_are_closed_after_a_minute(void **state)
     assert_over_tls(s);
 }
 
+/* ---- callers who prove themselves ---- */
+
+enum { CROWD = 12, SHARE = 8 };
+
+static void begin_at_the_relay(struct sim_nat_story *s, struct sim_gateway *g)
+{
+    char id[PEER_ID_TEXT_LEN + 1];
+    (void)snprintf(g->options.relay_use[0], sizeof(g->options.relay_use[0]), "%s@%s",
+                   peer_id_print(&s->relay.keys.id, id), RELAY_ADDRESS);
+    sim_gateway_start(g);
+}
+
+static void begin_one(struct sim_nat_story *s, struct sim_gateway *g, uint8_t number)
+{
+    const struct sim_link line = {.delay = MSEC(5)};
+    char address[ADDR_TEXT_MAX];
+    sim_gateway_init(g, &s->world, "crowd", number, 0, NULL);
+    (void)snprintf(address, sizeof(address), "192.168.1.%u/24", number);
+    (void)sim_access_join(&s->homes[1], &g->host, address);
+    sim_host_links(&g->host, &line);
+    begin_at_the_relay(s, g);
+}
+
+/* How many of the crowd have a session with the relay; `one` is one of them. */
+static unsigned connected(struct sim_nat_story *s, struct sim_gateway crowd[CROWD],
+                          struct sim_gateway **one)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < CROWD; i++)
+        if (crowd[i].node && sim_gateway_view(&crowd[i], &s->relay).path.present) {
+            *one = &crowd[i];
+            count++;
+        }
+    return count;
+}
+
+/* However many peers it proves to be. */
+static void one_address_has_its_share_of_connections_and_no_more(void **state)
+{
+    static struct sim_gateway crowd[CROWD];
+    struct sim_nat_story *s = *state;
+    struct sim_gateway *one = NULL;
+
+    sim_gateway_stop(&s->relay);
+    s->relay.options.max_peers = 8 * SHARE;
+    sim_gateway_start(&s->relay);
+    const unsigned before = s->relay.host.sockets;
+    for (unsigned i = 0; i < CROWD; i++)
+        begin_one(s, &crowd[i], (uint8_t)(30 + i));
+    for (unsigned i = 0; i < 10; i++) {
+        sim_nat_story_wait(s, SEC(6));
+        assert_true(connected(s, crowd, &one) <= SHARE);
+    }
+    assert_int_equal(connected(s, crowd, &one), SHARE);
+    assert_int_equal(s->relay.host.sockets, before + SHARE);
+    /* From elsewhere there is room. */
+    s->homes[0].router[0].nat.config.udp_blocked = true;
+    begin_at_the_relay(s, &s->alice);
+    sim_nat_story_wait(s, SEC(10));
+    assert_true(sim_gateway_view(&s->alice, &s->relay).path.present);
+    /* And when one goes, for another. */
+    sim_gateway_stop(one);
+    sim_nat_story_wait(s, SEC(400));
+    assert_int_equal(connected(s, crowd, &one), SHARE);
+    for (unsigned i = 0; i < CROWD; i++)
+        sim_gateway_deinit(&crowd[i]);
+}
+
+static void there_are_no_more_connections_than_peers_are_allowed(void **state)
+{
+    static struct sim_gateway crowd[CROWD];
+    struct sim_nat_story *s = *state;
+    struct sim_gateway *one = NULL;
+
+    sim_gateway_stop(&s->relay);
+    s->relay.options.max_peers = 5;
+    sim_gateway_start(&s->relay);
+    const unsigned before = s->relay.host.sockets;
+    for (unsigned i = 0; i < CROWD; i++)
+        begin_one(s, &crowd[i], (uint8_t)(30 + i));
+    for (unsigned i = 0; i < 60; i++) {
+        sim_nat_story_wait(s, SEC(1));
+        assert_true(s->relay.host.sockets <= before + 5);
+    }
+    assert_in_range(connected(s, crowd, &one), 1, 5);
+    for (unsigned i = 0; i < CROWD; i++)
+        sim_gateway_deinit(&crowd[i]);
+}
+
+/* Who asks where it is seen does not take the place of one who wants more. */
+static void who_only_asks_by_stun_goes_when_others_call(void **state)
+{
+    struct sim_nat_story *s = *state;
+    static const uint8_t ID[STUN_ID_LEN] = {9};
+    struct stranger x[12], last;
+    uint8_t question[64];
+    struct stun_writer w;
+    stun_begin(&w, question, sizeof(question), STUN_REQUEST, STUN_BINDING, ID);
+    stun_put_text(&w, STUN_SOFTWARE, "twenty bytes at least");
+    const struct iovec area = {question, stun_end(&w)};
+
+    for (unsigned i = 0; i < 12; i++) {
+        call(&x[i], &s->alice.host.env);
+        sim_nat_story_wait(s, MSEC(200));
+        assert_true(x[i].connected && !x[i].gone);
+        assert_int_equal(sock_writev(x[i].env, x[i].sock, &area, 1), area.iov_len);
+        sim_nat_story_wait(s, MSEC(200));
+        assert_in_range(x[i].heard, 32, 64); /* bytes */
+    }
+    assert_int_equal(still_there(x, 12), 8);
+    sim_nat_story_wait(s, SEC(30)); /* longer than who says nothing */
+    assert_int_equal(still_there(x, 12), 8);
+    call(&last, &s->alice.host.env);
+    sim_nat_story_wait(s, SEC(1));
+    assert_true(last.connected && !last.gone);
+    assert_int_equal(still_there(x, 12), 7);
+    sim_nat_story_wait(s, SEC(70));
+    assert_int_equal(still_there(x, 12), 0);
+    sock_close(last.env, last.sock);
+    for (unsigned i = 0; i < 12; i++)
+        sock_close(x[i].env, x[i].sock);
+}
+
 int main(void)
 {
 #define STORY(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -328,6 +453,9 @@ int main(void)
         STORY(a_crowd_of_strangers_keeps_nobody_out),
         STORY(who_calls_again_and_again_is_answered_some_times_a_second),
         STORY(connections_of_no_use_are_closed_after_a_minute),
+        STORY(one_address_has_its_share_of_connections_and_no_more),
+        STORY(there_are_no_more_connections_than_peers_are_allowed),
+        STORY(who_only_asks_by_stun_goes_when_others_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

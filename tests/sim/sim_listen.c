@@ -151,6 +151,7 @@ static void listener_close_op(struct sock_listener *l)
 void sim_listen_ops(struct env_ops *ops)
 {
     ops->sock_listen = listen_op;
+    ops->sock_listen_shared = listen_op;
     ops->sock_listen_unix = listen_unix_op;
     ops->listener_local = listener_local_op;
     ops->listener_close = listener_close_op;

@@ -201,7 +201,8 @@ static void cross(struct sim_packet *p, struct sim_router *r, bool from_outside)
 static bool cross_internet(struct sim_packet *p)
 {
     const struct sim_world *w = p->world;
-    if (p->ttl <= w->hops || (w->cut && w->cut(w->cut_arg, &p->from, &p->to)))
+    bool may_cut = w->cut && !(w->cut_spares_tcp && p->proto == NAT_TCP);
+    if (p->ttl <= w->hops || (may_cut && w->cut(w->cut_arg, &p->from, &p->to)))
         return false;
     p->ttl = (uint8_t)(p->ttl - w->hops);
     return true;
@@ -213,6 +214,8 @@ static void travel(struct sim_packet *p)
     bool from_outside;
     if (p->world->tap && p->proto == NAT_UDP)
         p->world->tap(p->world->tap_arg, &p->from, &p->to, p->data, p->len);
+    if (p->world->tap_syn && p->proto == NAT_TCP && p->tcp.flags == NAT_TCP_SYN)
+        p->world->tap_syn(p->world->tap_arg, &p->from, &p->to);
     if (p->network == INTERNET && !cross_internet(p)) {
         sim_wire_lose(p);
         return;

@@ -36,6 +36,9 @@ struct sim_world {
     /* True: the internet loses a packet between these two, as routers outside see them. */
     bool (*cut)(void *arg, const struct addr *from, const struct addr *to);
     void *cut_arg;
+    bool cut_spares_tcp;
+    /* Sees every TCP packet that begins a connection, as `tap` does datagrams. */
+    void (*tap_syn)(void *arg, const struct addr *from, const struct addr *to);
 };
 
 /** Starts one hour after boot. `seed` 0: SIM_SEED, or else a fixed one. Prints the seed. */

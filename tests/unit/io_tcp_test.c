@@ -237,6 +237,37 @@ static void two_share_a_local_port_to_different_places(void **state)
     listener_close(w->env, other);
 }
 
+/* As for a peer that is met half-way: who calls before we do is let in. */
+static void one_listens_at_the_port_that_connections_share(void **state)
+{
+    struct world *w = *state;
+    struct sock_listener *shared, *plain;
+    struct end second = {.env = w->env, .read_size = 4096};
+    const struct addr any = addr_loopback(false, 0);
+
+    listen_on(w, "127.0.0.1:0");
+    assert_int_equal(sock_connect_from(w->env, &w->client.sock, &any, &w->at, &HANDLER, &w->client),
+                     0);
+    assert_true(spin_until(w->loop, &w->accepted, 1));
+    const struct addr local = sock_local(w->env, w->client.sock);
+    assert_int_equal(sock_listen_shared(w->env, &shared, &local, &LISTENER, w), 0);
+    assert_int_equal(sock_connect(w->env, &second.sock, &local, &HANDLER, &second), 0);
+    assert_true(spin_until(w->loop, &w->accepted, 2));
+    sock_close(w->env, second.sock);
+    /* And the other way round: one more connects from where it is listened. */
+    assert_int_equal(sock_listen(w->env, &plain, &any, &LISTENER, w), 0);
+    const struct addr to = listener_local(w->env, plain);
+    second = (struct end){.env = w->env, .read_size = 4096};
+    assert_int_equal(sock_connect_from(w->env, &second.sock, &local, &to, &HANDLER, &second), 0);
+    assert_true(spin_until(w->loop, &second.connected, 1));
+    assert_int_equal(second.connect_err, 0);
+    assert_true(spin_until(w->loop, &w->accepted, 3));
+    assert_true(addr_equal(&local, &w->from));
+    sock_close(w->env, second.sock);
+    listener_close(w->env, plain);
+    listener_close(w->env, shared);
+}
+
 /* ---- edges ---- */
 
 /* One edge brings data and the end; the reader stops at the short read, as it may. */
@@ -553,6 +584,7 @@ int main(void)
         TEST(carries_bytes_and_half_close_over_ipv4),
         TEST(carries_bytes_and_half_close_over_ipv6),
         TEST(two_share_a_local_port_to_different_places),
+        TEST(one_listens_at_the_port_that_connections_share),
         TEST(tells_the_end_that_came_with_the_data),
         TEST(tells_data_once_until_there_is_more),
         TEST(hands_what_was_ready_to_the_next_handler),

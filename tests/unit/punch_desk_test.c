@@ -38,6 +38,11 @@ struct stage {
     struct stun_desk stun;
     struct stun_refresh *refresh;
     struct punch_desk punch;
+    struct tcp_roads tcp;
+    unsigned prepared, met, left, given_up;
+    struct addr met_at;
+    struct addr seen; /* over TCP; none: not known yet */
+    uint16_t tcp_port;
     struct peer peer[PEERS];
     struct quic_conn conn[PEERS];
     bool is_connected[PEERS], may_not[PEERS];
@@ -204,9 +209,49 @@ void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, 
     stage->last_ttl = ttl;
 }
 
+/* ---- TCP ---- */
+
+void tcp_roads_prepare(struct tcp_roads *r)
+{
+    assert_ptr_equal(r, &stage->tcp);
+    stage->prepared++;
+}
+
+size_t tcp_roads_seen(const struct tcp_roads *r, struct addr out[static 2])
+{
+    (void)r;
+    out[0] = stage->seen;
+    return !addr_is_none(&stage->seen);
+}
+
+uint16_t tcp_roads_port(const struct tcp_roads *r, bool v6)
+{
+    (void)r;
+    return v6 ? 0 : stage->tcp_port;
+}
+
+int tcp_roads_meet(struct tcp_roads *r, const struct peer_id *id, const struct addr *to)
+{
+    (void)r;
+    assert_true(peer_id_equal(id, &stage->peer[0].id));
+    stage->met++;
+    stage->met_at = *to;
+    return 0;
+}
+
+void tcp_roads_leave(struct tcp_roads *r, const struct peer_id *id, const struct addr *to)
+{
+    (void)r;
+    (void)id;
+    stage->left += !to;
+    stage->given_up += to != NULL;
+}
+
 /* ---- the round ---- */
 
 struct punch {
+    bool wants_tcp;
+    unsigned refused;
     struct punch_options options;
     struct addr added[CANDIDATES_MAX];
     size_t count;
@@ -253,6 +298,19 @@ unsigned punch_fresh(const struct punch *p)
 unsigned punch_sockets(const struct punch *p)
 {
     return p->sockets;
+}
+
+bool punch_wants_tcp(struct punch *p, instant now)
+{
+    (void)now;
+    return p->wants_tcp;
+}
+
+void punch_refused(struct punch *p, instant now, const struct addr *to)
+{
+    (void)now;
+    (void)to;
+    p->refused++;
 }
 
 bool punch_output(struct punch *p, instant now, struct punch_send *out)
@@ -368,7 +426,7 @@ static int begin(void **state)
                            .find = find,
                            .each = each,
                            .node = &s};
-    punch_desk_start(&s.punch, &s.desk, &s.stun);
+    punch_desk_start(&s.punch, &s.desk, &s.stun, &s.tcp);
     punches = 0;
     *state = &s;
     return 0;
@@ -1281,6 +1339,129 @@ static void the_round_counts_from_what_the_peer_was_told(void **state)
     assert_int_equal(last_punch->options.ours.last_port, 40001);
 }
 
+/* ---- TCP ---- */
+
+static void what_is_found_out_about_tcp_is_told_as_that_and_no_more(void **state)
+{
+    (void)state;
+    const struct quic_conn *c = begin_round();
+    stage->seen = to_addr("203.0.113.1:32768");
+    stage->tcp_port = 40001;
+    assert_int_equal(stage->prepared, 0);
+    last_punch->wants_tcp = true;
+    stage->is_known = true;
+    go_on(MSEC(100));
+    assert_int_equal(stage->prepared, 1);
+    assert_int_equal(c->say.type, PUNCH_CANDIDATES);
+    assert_int_equal(c->say.candidates, 2);
+    assert_int_equal(c->say.candidate[0].type, CANDIDATE_TCP);
+    assert_true(addr_equal(&c->say.candidate[0].addr, &stage->seen));
+    assert_int_equal(c->say.candidate[1].type, CANDIDATE_TCP);
+    assert_int_equal(addr_port(&c->say.candidate[1].addr), 40001);
+    unsigned told = c->told;
+    go_on(SEC(1));
+    assert_int_equal(c->told, told);
+    assert_true(stage->prepared > 5); /* for as long as it may be wanted */
+}
+
+static void connect_to(const char *where, bool again)
+{
+    last_punch->next = (struct punch_send){.to = to_addr(where), .tcp = true, .again = again};
+    last_punch->is_due = true;
+    punch_desk_on_wake(&stage->punch);
+    go_on(0);
+}
+
+static void attempts_count_with_the_probes_to_an_address_also_those_of_the_kernel(void **state)
+{
+    (void)state;
+    const struct addr to = to_addr("203.0.113.9:4000");
+    (void)begin_round();
+    for (unsigned i = 0; i < 20; i++) {
+        connect_to("203.0.113.9:4000", i % 4 > 0);
+        assert_int_equal(stage->met, i / 4 + 1);
+        assert_true(addr_equal(&stage->met_at, &to));
+    }
+    assert_int_equal(stage->given_up, 0);
+    connect_to("203.0.113.9:4000", true); /* one more would leave */
+    assert_int_equal(stage->given_up, 1);
+    connect_to("203.0.113.9:4000", false);
+    assert_int_equal(stage->met, 5);
+    connect_to("203.0.113.10:4000", false);
+    assert_int_equal(stage->met, 6);
+    assert_int_equal(stage->sent, 0); /* datagrams */
+}
+
+static void a_peer_that_names_many_gets_twenty_at_one_in_all_its_rounds(void **state)
+{
+    (void)state;
+    const struct addr to = to_addr("203.0.113.9:4000");
+    for (unsigned round = 0; round < 3; round++) {
+        (void)begin_round();
+        for (unsigned i = 0; i < 15; i++) {
+            connect_to("203.0.113.9:4000", false);
+            punch_desk_on_refused(&stage->punch, &stage->peer[0].id, &to);
+            assert_int_equal(last_punch->refused, i + 1);
+        }
+        part(0);
+    }
+    assert_int_equal(stage->met, 20);
+}
+
+static void become_tcp(size_t i)
+{
+    struct quic_conn *c = &stage->conn[i];
+    c->info.path = (struct path){.kind = PATH_TCP, .via = 9, .remote = to_addr("203.0.113.9:4000")};
+    punch_desk_on_conn(&stage->punch, &stage->peer[i], c, false);
+    go_on(0);
+}
+
+static void a_session_that_moved_to_tcp_has_ended_the_round(void **state)
+{
+    (void)state;
+    struct quic_conn *c = begin_round();
+    const struct path path = {.kind = PATH_TCP, .via = 9, .remote = to_addr("203.0.113.9:4000")};
+    punch_desk_on_probe(&stage->punch, c, &path, false);
+    assert_int_equal(last_punch->proven, 0);
+    punch_desk_on_probe(&stage->punch, c, &path, true);
+    assert_int_equal(last_punch->proven, 1);
+    become_tcp(0);
+    assert_int_equal(punches, 0);
+    assert_int_equal(stage->left, 1);
+    assert_int_equal(c->say.type, PUNCH_END);
+    assert_int_equal(c->say.result, PUNCH_DIRECT);
+    unsigned told = c->told;
+    stage->in_use = true;
+    go_on(SEC(299));
+    assert_int_equal(c->told, told);
+    go_on(SEC(2)); /* is there UDP by now? */
+    assert_int_equal(c->say.type, PUNCH_PUNCH);
+    hear_punch(0, c->say.round, true, "203.0.113.9:5000");
+    assert_false(last_punch->options.tcp);
+}
+
+static void when_that_is_lost_a_round_begins_at_once(void **state)
+{
+    (void)state;
+    struct quic_conn *c = begin_round();
+    become_tcp(0);
+    assert_int_equal(punches, 0);
+    c->info.path = (struct path){.kind = PATH_RELAY, .via = 1};
+    punch_desk_on_conn(&stage->punch, &stage->peer[0], c, false);
+    go_on(0);
+    assert_int_equal(c->say.type, PUNCH_PUNCH);
+    hear_punch(0, c->say.round, true, "203.0.113.9:5000");
+    assert_true(last_punch->options.tcp);
+}
+
+static void who_found_udp_blocked_by_other_means_says_so(void **state)
+{
+    (void)state;
+    stage->tcp.udp_blocked = true;
+    const struct quic_conn *c = meet(0, true);
+    assert_int_equal(c->say.facts.class, NAT_BLOCKED);
+}
+
 static void a_change_of_the_network_begins_all_anew(void **state)
 {
     (void)state;
@@ -1345,6 +1526,12 @@ int main(void)
         TEST(other_ports_of_a_nat_that_is_not_known_do_so_too),
         TEST(who_counts_is_looked_at_while_a_round_runs),
         TEST(the_round_counts_from_what_the_peer_was_told),
+        TEST(what_is_found_out_about_tcp_is_told_as_that_and_no_more),
+        TEST(attempts_count_with_the_probes_to_an_address_also_those_of_the_kernel),
+        TEST(a_peer_that_names_many_gets_twenty_at_one_in_all_its_rounds),
+        TEST(a_session_that_moved_to_tcp_has_ended_the_round),
+        TEST(when_that_is_lost_a_round_begins_at_once),
+        TEST(who_found_udp_blocked_by_other_means_says_so),
         TEST(a_change_of_the_network_begins_all_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,14 +12,16 @@
 
 #include <cmocka.h>
 
+#include "gateway/wire/stun.h"
 #include "tests/support/fake_env.h"
 
-enum { DIALLER, ANSWERER, ENDS };
+enum { DIALLER, ANSWERER, ENDS, ANSWER_LEN = 32 };
 
 struct end {
     struct tcp_road road;
     struct sock *sock; /* of `road`, to play its far end */
-    unsigned ups, downs, batches;
+    unsigned ups, downs, batches, questions;
+    bool ignores; /* questions */
     size_t bytes, datagrams;
     uint8_t first, last; /* first bytes of the first and last datagram */
     char why[160];
@@ -64,7 +66,17 @@ static void on_down(struct tcp_road *road, const char *why)
     tcp_road_close(road);
 }
 
-static const struct tcp_road_handler HANDLER = {on_up, on_datagrams, on_down};
+/* Our answers repeat the question's last byte. */
+static size_t on_stun(struct tcp_road *road, const uint8_t *message, size_t len,
+                      uint8_t out[static TCP_ROAD_ANSWER])
+{
+    struct end *e = end_of(road);
+    e->questions++;
+    memset(out, message[len - 1], ANSWER_LEN);
+    return e->ignores ? 0 : ANSWER_LEN;
+}
+
+static const struct tcp_road_handler HANDLER = {on_up, on_datagrams, on_stun, on_down};
 
 static struct addr at(const char *text)
 {
@@ -372,6 +384,133 @@ static void a_reset_is_told(void **state)
     assert_int_equal(w->end[ANSWERER].downs, 1);
 }
 
+/* ---- STUN ---- */
+
+static size_t question(uint8_t out[static 64], uint8_t last)
+{
+    static const uint8_t ID[STUN_ID_LEN] = {1, 2, 3};
+    struct stun_writer w;
+    char text[5] = {'a', 'b', 'c', (char)last, 0};
+    stun_begin(&w, out, 64, STUN_REQUEST, STUN_BINDING, ID);
+    stun_put_text(&w, STUN_SOFTWARE, text);
+    return stun_end(&w);
+}
+
+static void ask(struct world *w, const uint8_t *bytes, size_t len)
+{
+    if (w->end[ANSWERER].road.sock)
+        fake_sock_says(w->end[ANSWERER].sock, bytes, len);
+    fake_env_settle(&w->fake);
+}
+
+static void assert_answer(struct world *w, uint8_t byte)
+{
+    uint8_t bytes[4 * ANSWER_LEN];
+    assert_int_equal(fake_sock_heard(w->end[ANSWERER].sock, bytes, sizeof(bytes)), ANSWER_LEN);
+    assert_int_equal(bytes[0], byte);
+    assert_int_equal(w->end[ANSWERER].downs, 0);
+}
+
+static void who_says_stun_is_answered_as_often_as_it_asks(void **state)
+{
+    struct world *w = *state;
+    uint8_t bytes[64];
+    answer(w, false);
+    for (uint8_t i = 'A'; i < 'D'; i++) {
+        ask(w, bytes, question(bytes, i));
+        assert_answer(w, i);
+    }
+    assert_int_equal(w->end[ANSWERER].ups, 0);
+}
+
+static void at_the_tls_door_stun_may_be_said_in_the_clear(void **state)
+{
+    struct world *w = *state;
+    uint8_t bytes[64];
+    answer(w, true);
+    for (uint8_t i = 'A'; i < 'D'; i++) {
+        ask(w, bytes, question(bytes, i));
+        assert_answer(w, i);
+    }
+}
+
+static void a_question_may_come_in_pieces(void **state)
+{
+    struct world *w = *state;
+    uint8_t bytes[64], heard[64];
+    size_t len = question(bytes, 'Z');
+    answer(w, true);
+    for (size_t i = 0; i < len; i++) {
+        assert_int_equal(fake_sock_heard(w->end[ANSWERER].sock, heard, sizeof(heard)), 0);
+        ask(w, bytes + i, 1);
+    }
+    assert_answer(w, 'Z');
+}
+
+static void within_tls_it_may_be_said_too(void **state)
+{
+    struct world *w = *state;
+    struct end *d = &w->end[DIALLER];
+    answer(w, true);
+    dial(w, true);
+    /* Instead of the hello. */
+    d->road.out_len = question(d->road.out, 'Q');
+    fake_sock_connected(d->sock, 0);
+    fake_env_settle(&w->fake);
+    carry_all(w);
+    assert_int_equal(w->end[ANSWERER].questions, 1);
+    assert_int_equal(w->end[ANSWERER].downs, 0);
+    assert_int_equal(d->downs, 1); /* which has heard no hello */
+}
+
+static void what_only_begins_like_stun_ends_it(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t OTHER[][8] = {{0, 1, 0, 1}, {0, 1, 0xff, 0xfc}, {0, 1, 0, 0, 1, 2, 3, 4}};
+    for (size_t i = 0; i < sizeof(OTHER) / sizeof(OTHER[0]); i++) {
+        w->end[ANSWERER].downs = 0;
+        answer(w, i % 2);
+        ask(w, OTHER[i], sizeof(OTHER[i]));
+        assert_int_equal(w->end[ANSWERER].downs, 1);
+    }
+    assert_int_equal(w->end[ANSWERER].questions, 0);
+}
+
+static void who_is_not_answered_is_sent_away(void **state)
+{
+    struct world *w = *state;
+    uint8_t bytes[64];
+    w->end[ANSWERER].ignores = true;
+    answer(w, false);
+    ask(w, bytes, question(bytes, 'A'));
+    assert_int_equal(w->end[ANSWERER].downs, 1);
+}
+
+static void who_asks_without_reading_the_answers_is_sent_away(void **state)
+{
+    struct world *w = *state;
+    uint8_t bytes[64];
+    answer(w, false);
+    fake_sock_room(w->end[ANSWERER].sock, ANSWER_LEN + 5);
+    ask(w, bytes, question(bytes, 'A'));
+    assert_int_equal(w->end[ANSWERER].downs, 0);
+    ask(w, bytes, question(bytes, 'B'));
+    assert_int_equal(w->end[ANSWERER].downs, 1);
+}
+
+static void whom_we_dialled_is_not_answered(void **state)
+{
+    struct world *w = *state;
+    uint8_t bytes[64];
+    dial(w, false);
+    fake_sock_connected(w->end[DIALLER].sock, 0);
+    fake_env_settle(&w->fake);
+    fake_sock_says(w->end[DIALLER].sock, bytes, question(bytes, 'A'));
+    fake_env_settle(&w->fake);
+    assert_int_equal(w->end[DIALLER].downs, 1);
+    assert_int_equal(w->end[DIALLER].questions, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build, demolish)
@@ -392,6 +531,14 @@ int main(void)
         TEST(the_other_ends_end_is_told_once),
         TEST(an_end_in_the_tls_handshake_is_told),
         TEST(a_reset_is_told),
+        TEST(who_says_stun_is_answered_as_often_as_it_asks),
+        TEST(at_the_tls_door_stun_may_be_said_in_the_clear),
+        TEST(a_question_may_come_in_pieces),
+        TEST(within_tls_it_may_be_said_too),
+        TEST(what_only_begins_like_stun_ends_it),
+        TEST(who_is_not_answered_is_sent_away),
+        TEST(who_asks_without_reading_the_answers_is_sent_away),
+        TEST(whom_we_dialled_is_not_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
