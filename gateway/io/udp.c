@@ -408,12 +408,13 @@ static int send_chunk(struct udp_socket *s, const struct msghdr *described, stru
     return sent < 0 ? sent : 0;
 }
 
-/* As many whole segments as one call may carry, in bytes. */
+/* Bytes for one call: all of them, or as many whole segments as it may carry. */
 static size_t chunk_len(const struct udp_tx *tx, size_t segment)
 {
     size_t count = UDP_MAX_PAYLOAD / segment;
     size_t max = (count < UDP_MAX_SEGMENTS ? count : UDP_MAX_SEGMENTS) * segment;
-    return tx->len < max || max == 0 ? tx->len : max;
+    bool fits = tx->len <= UDP_MAX_PAYLOAD && tx->len <= UDP_MAX_SEGMENTS * segment;
+    return fits || max == 0 ? tx->len : max;
 }
 
 int io_udp_send(struct udp_socket *s, const struct udp_tx *tx)

@@ -147,6 +147,8 @@ static void carries_batches_intact(struct world *w, size_t largest)
     check_batch(w, 54 * 1200, 1200);
     check_batch(w, 64 * 100 + 1, 100);    /* more than the kernel takes at once */
     check_batch(w, 200 * 1200 + 7, 1200); /* much more */
+    check_batch(w, 7 * 8952 + 1200, 8952);
+    check_batch(w, 8 * 8952, 8952);
     check_batch(w, largest, largest);
 }
 
@@ -190,6 +192,9 @@ static void takes_a_batch_in_one_read(void **state)
     if (w->b.batches != 1)
         print_message("this kernel coalesces nothing: %u reads\n", w->b.batches);
     assert_true(w->b.batches <= 40);
+    bool coalesces = w->b.batches == 1;
+    check_batch(w, 7 * 8952 + 1200, 8952); /* the short one goes with the others */
+    assert_true(!coalesces || w->b.batches == 1);
 }
 
 static void keeps_boundaries_of_different_datagrams(void **state)
