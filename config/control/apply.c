@@ -97,6 +97,7 @@ static void set_turn(const struct settings *s, struct node_options *out)
     }
     (void)snprintf(out->turn_user, sizeof(out->turn_user), "%s", s->turn_username);
     (void)snprintf(out->turn_password, sizeof(out->turn_password), "%s", s->turn_password);
+    (void)snprintf(out->turn_ca, sizeof(out->turn_ca), "%s", s->turn_ca);
     (void)snprintf(out->turn_secret, sizeof(out->turn_secret), "%s", s->turn_secret);
 }
 

@@ -98,6 +98,7 @@ struct node_options {
     struct addr dht_listen[NODE_DHT_LISTEN_MAX]; /* one a family; none from the end on */
     struct node_bootstrap dht_bootstrap[NODE_BOOTSTRAP_MAX]; /* none from the end on */
     char turn_user[256], turn_password[256];
+    char turn_ca[64];      /* file of the home with certificates to trust there; "": none */
     char turn_secret[256]; /* that user and password follow from; "": none */
 };
 

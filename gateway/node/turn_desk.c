@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/log.h"
@@ -258,7 +259,28 @@ static const enum turn_link_transport LINK_OF[] = {
     [NODE_OVER_TLS] = TURN_LINK_TLS,
 };
 
-static void connect_to(struct turn_desk *d, const struct addr *server)
+/* The certificates to trust besides the system's, PEM; NULL: none. Free them. */
+static int load_ca(const struct turn_desk *d, uint8_t **out)
+{
+    const char *name = d->node->options->turn_ca;
+    size_t len;
+
+    *out = NULL;
+    return name[0] && server_of(d)->transport == NODE_OVER_TLS
+               ? env_load(d->node->env, name, out, &len)
+               : 0;
+}
+
+static void fail_for_ca(struct turn_desk *d, int err)
+{
+    char reason[TURN_REASON_MAX];
+
+    (void)snprintf(reason, sizeof(reason), "the file %s ([turn] ca) in the gateway's home: %s",
+                   d->node->options->turn_ca, strerror(-err));
+    fail(d, reason);
+}
+
+static void connect_to(struct turn_desk *d, const struct addr *server, const char *ca)
 {
     const struct node_options *o = d->node->options;
     char user[TURN_USER_MAX + 1], password[TURN_PASSWORD_MAX + 1];
@@ -266,6 +288,7 @@ static void connect_to(struct turn_desk *d, const struct addr *server)
         .server = *server,
         .transport = LINK_OF[server_of(d)->transport],
         .host = server_of(d)->host,
+        .trust = ca,
         .user = o->turn_user[0] || o->turn_secret[0] ? user : NULL,
         .password = o->turn_user[0] || o->turn_secret[0] ? password : NULL,
     };
@@ -286,11 +309,18 @@ static void connect_to(struct turn_desk *d, const struct addr *server)
 static void on_looked_up(struct lookup *l, int err, const struct addr *list, int count)
 {
     struct turn_desk *d = container_of(l, struct turn_desk, lookup);
+    uint8_t *ca;
 
-    if (err < 0)
+    if (err < 0) {
         fail(d, strerror(-err));
+        return;
+    }
+    err = load_ca(d, &ca);
+    if (err < 0)
+        fail_for_ca(d, err);
     else /* one of several addresses may be out of reach: the next one on each round of servers */
-        connect_to(d, &list[d->missed / d->servers % (size_t)count]);
+        connect_to(d, &list[d->missed / d->servers % (size_t)count], (const char *)ca);
+    free(ca);
 }
 
 static void begin(struct turn_desk *d)

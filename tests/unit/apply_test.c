@@ -91,13 +91,14 @@ static void options_reach_the_node(void **state)
 
     parse(&s, "[gateway]\nlisten = 192.0.2.1:4433\nport = random\nnetwork = lab\n"
               "nickname = me\n[lan]\nmode = public\n[limits]\nudp_idle_s = 2m\nrate = 1K\n"
-              "max_peers = 3\nstreams_per_peer = 4\n");
+              "max_peers = 3\nstreams_per_peer = 4\n[turn]\nca = turn.pem\n");
     settings_node_options(&s, "1.2.3", &o);
     settings_deinit(&s);
     assert_int_equal(addr_port(&o.listen[0]), 4433);
     assert_true(addr_is_none(&o.listen[1]));
     assert_false(o.port_kept);
     assert_string_equal(o.network, "lab");
+    assert_string_equal(o.turn_ca, "turn.pem");
     assert_string_equal(o.nickname, "me");
     assert_string_equal(o.version, "1.2.3");
     assert_int_equal(o.lan, LAN_PUBLIC);

@@ -74,7 +74,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
                                "[punch]\nmode = off\nbirthday = off\npwnat = on\nopener_ttl = 5\n"
                                "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
-                               "password = pw\nsecret = xyz\n"
+                               "password = pw\nsecret = xyz\nca = turn.pem\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
                                "max_peers = 7\n"),
                      0);
@@ -96,6 +96,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.relay_tls_listen.count, 1);
     assert_int_equal(s.turn_use.count, 1);
     assert_string_equal(s.turn_username, "me");
+    assert_string_equal(s.turn_ca, "turn.pem");
     assert_int_equal(s.relay_rate, 1 << 20);
     assert_int_equal(s.relay_daily, UINT64_C(2) << 30);
     assert_int_equal(s.portmap_mode, SETTINGS_PORTMAP_OFF);
