@@ -17,6 +17,7 @@ struct pwnat_callee {
     struct pwnat_ring ring;
     struct peer_id id;
     bool settled; /* the attempt is over */
+    bool noted;   /* for people, that it was called */
     uint16_t echo_id;
     uint8_t key[ICMP_NOTICE_KEY_LEN]; /* of what we say to it */
     uint64_t time_ms;                 /* of this round's notices */
@@ -133,6 +134,10 @@ static void open_fresh(struct pwnat_desk *d, struct pwnat_callee *c)
     if (!main || hub_open_extra(d->node->hub, &main->local, &c->via) < 0)
         c->via = 0;
     c->time_ms = (uint64_t)env_wall_us(d->node->env) / 1000;
+    struct peer *p = d->node->find(d->node->node, &c->id);
+    if (p && !c->noted)
+        peer_note(p, "called by ICMP too ([punch] pwnat)");
+    c->noted = true;
 }
 
 /* ---- notices ---- */

@@ -182,6 +182,7 @@ static void without_the_option_on_either_side_there_is_no_way(void **state)
         (off == 0 ? &stage.alice : &stage.bob)->options.pwnat = false;
         start(BOB ":4433");
         assert_false(bob_connects());
+        assert_int_equal(strstr(stage.bob.wait_why, "ICMP") != NULL, off == 0); /* who called */
         leave();
     }
 }
