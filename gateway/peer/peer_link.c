@@ -6,6 +6,8 @@
 
 #include "gateway/base/log.h"
 
+static const char OTHER_NETWORK[] = "belongs to another network";
+
 static const char *text_of_end(const struct quic_ended *ended)
 {
     switch (ended->why) {
@@ -20,8 +22,9 @@ static const char *text_of_end(const struct quic_ended *ended)
     case QUIC_END_RESET:
         return "reset";
     case QUIC_END_CLOSED:
-    case QUIC_END_PEER_CLOSED:
         return "closed";
+    case QUIC_END_PEER_CLOSED:
+        return ended->code == QUIC_CLOSE_NETWORK ? OTHER_NETWORK : "closed";
     case QUIC_END_ERROR:
         break;
     }
@@ -34,7 +37,8 @@ static bool is_denial(const struct quic_ended *ended)
 {
     return ended->proven &&
            (ended->why == QUIC_END_REFUSED ||
-            (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_DENIED));
+            (ended->why == QUIC_END_PEER_CLOSED &&
+             (ended->code == QUIC_CLOSE_DENIED || ended->code == QUIC_CLOSE_NETWORK)));
 }
 
 static int errno_of_end(const struct quic_ended *ended)
@@ -64,6 +68,16 @@ static void note_failed_dial(struct peer *p, const struct link *l, const struct 
         peer_fail(p, -EACCES);
 }
 
+/* The attempt to connect fails when this connection, the last, has ended. */
+static void turned_away(struct peer *p, const char *why)
+{
+    if (!p->dialling)
+        return;
+    peer_explain(p, "%s", why);
+    p->error = -EACCES;
+    p->denied = true;
+}
+
 static void note_lost_session(struct peer *p, const struct quic_ended *ended)
 {
     char id[9];
@@ -71,6 +85,8 @@ static void note_lost_session(struct peer *p, const struct quic_ended *ended)
 
     log_info(LOG_PEER, "%s: session ended (%s%s%s)", peer_id_short(&p->id, id), text_of_end(ended),
              theirs ? " by the peer: " : "", theirs ? ended->reason : "");
+    if (is_denial(ended))
+        turned_away(p, text_of_end(ended));
     if (p->wanted && !is_denial(ended) && !p->current && !p->dialling && p->redial == INSTANT_NEVER)
         peer_plan_redial(p);
 }
@@ -219,19 +235,16 @@ static void on_flow(void *arg, struct session *s, const struct preamble *what, s
     p->host->events->on_flow(p->host->arg, p, what, flow);
 }
 
-static void on_misfit(void *arg, struct session *s, const char *why)
+static void on_misfit(void *arg, struct session *s, enum session_misfit what)
 {
     struct link *l = link_of_session(arg);
+    const char *why = what == SESSION_OTHER_NETWORK ? OTHER_NETWORK : "malformed control message";
     char id[9];
     (void)s;
 
     log_warn(LOG_PEER, "%s: %s", peer_id_short(&l->peer->id, id), why);
-    if (l->peer->dialling) {
-        peer_explain(l->peer, "%s", why);
-        l->peer->error = -EACCES;
-        l->peer->denied = true;
-    }
-    link_close(l, QUIC_CLOSE_DENIED);
+    turned_away(l->peer, why);
+    link_close(l, what == SESSION_OTHER_NETWORK ? QUIC_CLOSE_NETWORK : QUIC_CLOSE_DENIED);
 }
 
 static const struct session_events SESSION_EVENTS = {

@@ -23,6 +23,12 @@
 
 struct session;
 
+/** Why a session cannot be. */
+enum session_misfit {
+    SESSION_OTHER_NETWORK, /* or it has not said to which it belongs, where ours has a name */
+    SESSION_MALFORMED,     /* it does not keep to the protocol */
+};
+
 struct session_events {
     /** The other side has said who it is and what it offers, or has had its time to. */
     void (*on_ready)(void *arg, struct session *s);
@@ -39,8 +45,8 @@ struct session_events {
     void (*on_stream)(void *arg, struct session *s, const struct preamble *what, struct pipe *pipe);
     /** It wants a flow; yours, unanswered. */
     void (*on_flow)(void *arg, struct session *s, const struct preamble *what, struct flow *flow);
-    /** It belongs to another network, or does not keep to the protocol: close it. */
-    void (*on_misfit)(void *arg, struct session *s, const char *why);
+    /** Close it. Comes once. */
+    void (*on_misfit)(void *arg, struct session *s, enum session_misfit what);
 };
 
 struct session_options {

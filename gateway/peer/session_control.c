@@ -127,12 +127,19 @@ void session_be_ready(struct session *s)
     s->options.events->on_ready(s->options.arg, s);
 }
 
-static void misfit(struct session *s, const char *why)
+void session_is_misfit(struct session *s, enum session_misfit what)
 {
     if (s->misfit)
         return;
     s->misfit = true;
-    s->options.events->on_misfit(s->options.arg, s, why);
+    s->options.events->on_misfit(s->options.arg, s, what);
+}
+
+bool session_is_shut(const struct session *s)
+{
+    static const uint8_t common[MESSAGE_NETWORK_LEN];
+    bool named = memcmp(s->options.hello->network, common, sizeof(common)) != 0;
+    return s->misfit || (named && !s->has_hello);
 }
 
 static void take_hello(struct session *s, const struct message_hello *hello)
@@ -142,7 +149,9 @@ static void take_hello(struct session *s, const struct message_hello *hello)
     s->hello = *hello;
     s->has_hello = true;
     if (memcmp(hello->network, own->network, sizeof(own->network)) != 0)
-        misfit(s, "belongs to another network");
+        session_is_misfit(s, SESSION_OTHER_NETWORK);
+    else
+        session_greet_again(s);
 }
 
 static void take_services(struct session *s, struct message_services list)
@@ -217,7 +226,7 @@ static void on_theirs_readable(void *arg)
 
     while (s->theirs && !s->misfit && s->theirs->ops->peek(s->theirs, &area, 1) == 1) {
         if (take_piece(s, &area) < 0)
-            misfit(s, "malformed control message");
+            session_is_misfit(s, SESSION_MALFORMED);
     }
 }
 

@@ -46,7 +46,8 @@ static void take_stream(struct session *s, const struct preamble *what, struct p
     }
 }
 
-/* Returns -EAGAIN if more bytes are needed; else the stream has found its owner. */
+/* Returns -EAGAIN if more bytes are needed, or the peer's HELLO; else the stream has found its
+ * owner. */
 static int greet(struct session *s, struct pipe *pipe)
 {
     uint8_t data[PREAMBLE_MAX];
@@ -60,6 +61,8 @@ static int greet(struct session *s, struct pipe *pipe)
         pipe->ops->reset(pipe, PIPE_RESET_PROTOCOL);
         return 0;
     }
+    if (what.kind != PREAMBLE_CONTROL && session_is_shut(s))
+        return -EAGAIN;
     pipe->ops->consume(pipe, (size_t)used);
     take_stream(s, &what, pipe);
     return 0;
@@ -117,6 +120,15 @@ static void wait_for_preamble(struct session *s, struct pipe *pipe)
     list_append(&s->greetings, &g->node);
     s->greeting_count++;
     pipe_attach(pipe, &GREETING, g);
+}
+
+void session_greet_again(struct session *s)
+{
+    struct list *next;
+    for (struct list *node = s->greetings.next; node != &s->greetings; node = next) {
+        next = node->next;
+        on_greeting_readable(list_entry(node, struct greeting, node));
+    }
 }
 
 void session_on_stream(struct session *s, struct pipe *pipe)

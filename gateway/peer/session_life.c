@@ -6,12 +6,18 @@
 
 #include "gateway/peer/talk.h"
 
-/* A peer that has sent no HELLO by now is not a gateway, but may use streams all the same. */
+/* A peer that has sent no HELLO by now is not a gateway, but may use streams all the same; though
+ * not of a network with a name, which is for those who know that. */
 #define HELLO_WITHIN MSEC(1500)
 
 static void on_hello_timer(struct timer *timer)
 {
-    session_be_ready(container_of(timer, struct session, hello_timer));
+    struct session *s = container_of(timer, struct session, hello_timer);
+
+    if (session_is_shut(s))
+        session_is_misfit(s, SESSION_OTHER_NETWORK);
+    else
+        session_be_ready(s);
 }
 
 /* ---- streams that we open ---- */

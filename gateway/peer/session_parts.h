@@ -32,6 +32,13 @@ MUST_USE int session_open_control(struct session *s);
 void session_take_control(struct session *s, struct pipe *pipe);
 /** The peer has said what it offers, or has had its time to. */
 void session_be_ready(struct session *s);
+/** It cannot be: tells the owner, once. */
+void session_is_misfit(struct session *s, enum session_misfit what);
+/** Nothing that the peer wants is looked at: it has yet to say that it is of our network, which has
+ *  a name, or is not. */
+bool session_is_shut(const struct session *s);
+/** It has said so: looks at the streams that wait for that. */
+void session_greet_again(struct session *s);
 /** Gives both control streams back. */
 void session_end_control(struct session *s);
 /** Gives back the streams that have not named their service. */

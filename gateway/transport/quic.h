@@ -66,6 +66,7 @@ enum quic_close_code {
     QUIC_CLOSE_DONE = 0,      /* shutting down */
     QUIC_CLOSE_DENIED = 1,    /* not one of ours, or blocked: the one uniform refusal */
     QUIC_CLOSE_DUPLICATE = 2, /* another connection to the same peer is kept */
+    QUIC_CLOSE_NETWORK = 3,   /* each belongs to a network of its own */
 };
 
 struct quic_handler {

@@ -85,6 +85,7 @@ struct harness {
     struct session *session;
     struct fake_pipe *theirs, *stream;
     unsigned ready, services, misfits, stream_count, flow_count;
+    enum session_misfit misfit;
     uint32_t pong;
     uint64_t known, gone;
     unsigned parts, part_type;
@@ -142,10 +143,10 @@ static void on_flow(void *arg, struct session *s, const struct preamble *what, s
     h->flow = flow;
 }
 
-static void on_misfit(void *arg, struct session *s, const char *why)
+static void on_misfit(void *arg, struct session *s, enum session_misfit what)
 {
     (void)s;
-    assert_non_null(why);
+    ((struct harness *)arg)->misfit = what;
     ((struct harness *)arg)->misfits++;
 }
 
@@ -188,7 +189,6 @@ static int build(void **state)
     fake_pipe_init(h->stream);
     fake_env_init(&h->fake);
     h->hello.protocol = MESSAGE_PROTOCOL;
-    message_network("home", h->hello.network);
     strcpy(ours.item[0].name, "web"); /* NOLINT: a literal that fits */
     ours.item[0].proto = 1;
     ours.item[0].port = 3000;
@@ -276,7 +276,7 @@ static void is_ready_when_the_peer_has_told_its_services(void **state)
     size_t count;
 
     assert_null(session_services(h->session, &count));
-    meet(h, "home");
+    meet(h, "");
     assert_int_equal(h->ready, 1);
     const struct message_service *list = session_services(h->session, &count);
     assert_int_equal(count, 2);
@@ -289,7 +289,7 @@ static void hears_of_changed_services(void **state)
     struct harness *h = *state;
     size_t count;
 
-    meet(h, "home");
+    meet(h, "");
     send_services(h->theirs, 1);
     assert_non_null(session_services(h->session, &count));
     assert_int_equal(count, 1);
@@ -315,9 +315,46 @@ static void will_not_talk_to_another_network(void **state)
 
     meet(h, "office");
     assert_int_equal(h->misfits, 1);
+    assert_int_equal(h->misfit, SESSION_OTHER_NETWORK);
     assert_int_equal(h->ready, 0);
     fake_env_advance(&h->fake, SEC(3));
     assert_int_equal(h->ready, 0);
+}
+
+static void looks_at_no_stream_in_a_named_network_before_hello(void **state)
+{
+    struct harness *h = *state;
+
+    message_network("home", h->hello.network);
+    send_preamble(h->stream, PREAMBLE_TCP, "web");
+    session_on_stream(h->session, &h->stream->pipe);
+    assert_int_equal(h->stream_count, 0);
+    meet(h, "home");
+    assert_int_equal(h->stream_count, 1);
+    assert_string_equal(h->what.name, "web");
+}
+
+static void serves_no_stream_of_another_network_that_came_before_hello(void **state)
+{
+    struct harness *h = *state;
+
+    message_network("home", h->hello.network);
+    send_preamble(h->stream, PREAMBLE_TCP, "web");
+    session_on_stream(h->session, &h->stream->pipe);
+    meet(h, "office");
+    assert_int_equal(h->stream_count, 0);
+    assert_int_equal(h->misfits, 1);
+}
+
+static void a_named_network_is_not_for_who_never_says_hello(void **state)
+{
+    struct harness *h = *state;
+
+    message_network("home", h->hello.network);
+    fake_env_advance(&h->fake, MSEC(1500));
+    assert_int_equal(h->ready, 0);
+    assert_int_equal(h->misfits, 1);
+    assert_int_equal(h->misfit, SESSION_OTHER_NETWORK);
 }
 
 static void ends_on_a_malformed_control_message(void **state)
@@ -329,6 +366,7 @@ static void ends_on_a_malformed_control_message(void **state)
     fake_pipe_send(h->theirs, BAD, sizeof(BAD));
     session_on_stream(h->session, &h->theirs->pipe);
     assert_int_equal(h->misfits, 1);
+    assert_int_equal(h->misfit, SESSION_MALFORMED);
 }
 
 static void answers_pings_and_hears_pongs(void **state)
@@ -336,7 +374,7 @@ static void answers_pings_and_hears_pongs(void **state)
     struct harness *h = *state;
     uint8_t out[MESSAGE_TOKEN_SIZE];
 
-    meet(h, "home");
+    meet(h, "");
     uses = 0;
     size_t before = streams[0]->sent_len;
     fake_pipe_send(h->theirs, out, message_write_token(MESSAGE_PING, 77, out));
@@ -353,7 +391,7 @@ static void says_which_sessions_it_does_not_have(void **state)
     uint8_t out[MESSAGE_SESSION_SIZE];
     struct message m;
 
-    meet(h, "home");
+    meet(h, "");
     h->known = UINT64_C(0x1122334455667788);
     size_t before = streams[0]->sent_len;
     fake_pipe_send(h->theirs, out, message_write_session(MESSAGE_STILL, h->known, out));
@@ -371,7 +409,7 @@ static void asks_and_hears_which_sessions_the_peer_does_not_have(void **state)
     uint8_t out[MESSAGE_SESSION_SIZE];
     struct message m;
 
-    meet(h, "home");
+    meet(h, "");
     size_t before = streams[0]->sent_len;
     assert_int_equal(session_ask(h->session, 99), 0);
     assert_true(message_read(&m, streams[0]->sent + before, MESSAGE_SESSION_SIZE) > 0);
@@ -391,7 +429,7 @@ static void carries_the_messages_of_other_modules_once_it_knows_the_peer(void **
     fake_pipe_send(h->theirs, out, message_write_part(&part, out));
     session_on_stream(h->session, &h->theirs->pipe);
     assert_int_equal(h->parts, 0);
-    send_hello(h->theirs, "home");
+    send_hello(h->theirs, "");
     fake_pipe_send(h->theirs, out, message_write_part(&part, out));
     assert_int_equal(h->parts, 1);
     assert_int_equal(h->part_type, 20);
@@ -423,7 +461,7 @@ static void goes_on_without_a_control_stream_that_was_reset(void **state)
     fake_pipe_break(streams[0], PIPE_RESET_ABORTED);
     assert_int_equal(session_ping(h->session, 5), -ENOTCONN);
     assert_int_equal(session_ask(h->session, 5), -ENOTCONN);
-    meet(h, "home");
+    meet(h, "");
     assert_int_equal(h->ready, 1);
 }
 
@@ -431,7 +469,7 @@ static void refuses_a_second_control_stream(void **state)
 {
     struct harness *h = *state;
 
-    meet(h, "home");
+    meet(h, "");
     send_preamble(h->stream, PREAMBLE_CONTROL, "");
     session_on_stream(h->session, &h->stream->pipe);
     assert_true(h->stream->reset);
@@ -713,6 +751,9 @@ int main(void)
         SENTENCE(hears_of_changed_services),
         SENTENCE(serves_an_endpoint_that_never_says_hello),
         SENTENCE(will_not_talk_to_another_network),
+        SENTENCE(looks_at_no_stream_in_a_named_network_before_hello),
+        SENTENCE(serves_no_stream_of_another_network_that_came_before_hello),
+        SENTENCE(a_named_network_is_not_for_who_never_says_hello),
         SENTENCE(ends_on_a_malformed_control_message),
         SENTENCE(answers_pings_and_hears_pongs),
         SENTENCE(says_which_sessions_it_does_not_have),
