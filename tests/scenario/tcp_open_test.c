@@ -1,5 +1,6 @@
 /* Where UDP leads nowhere two gateways behind NATs connect to one another over TCP at the same
  * moment: who may begin, what they have to know, and what somebody who lies can make of it. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -282,6 +283,65 @@ static void without_anybody_to_tell_it_they_stay_on_the_relay(void **state)
     stay_relayed(s, SEC(40));
 }
 
+/* ---- who calls ---- */
+
+struct stranger {
+    struct env *env;
+    struct sock *sock;
+    bool connected, gone;
+    int err;
+};
+
+static void on_connect(void *arg, int err)
+{
+    struct stranger *x = arg;
+    x->connected = err == 0;
+    x->err = err;
+}
+
+static void on_ready(void *arg)
+{
+    struct stranger *x = arg;
+    uint8_t byte;
+    const struct iovec area = {&byte, 1};
+    x->gone = sock_readv(x->env, x->sock, &area, 1) != -EAGAIN;
+}
+
+static void calls(struct sim_nat_story *s, struct stranger *x, struct sim_host *h, uint16_t port)
+{
+    static const struct sock_handler HANDLER = {on_connect, on_ready};
+    struct addr to = at("203.0.113.1:1");
+    addr_set_port(&to, port);
+    *x = (struct stranger){.env = &h->env};
+    assert_int_equal(sock_connect(x->env, &x->sock, &to, &HANDLER, x), 0);
+    sim_nat_story_wait(s, MSEC(500));
+    sock_close(x->env, x->sock);
+}
+
+/* Whoever finds the port gets nothing of it, and soon nobody is there. */
+static void the_port_where_one_is_met_is_shut_for_others(void **state)
+{
+    struct sim_nat_story *s = *state;
+    struct sim_host host;
+    struct stranger x;
+    set_stage(s, "public", "sym_random");
+    block_udp(s, 1);
+    meets(s);
+    become_direct_over_tcp(s, SEC(10));
+    uint16_t port = tcp_roads_port(&s->alice.node->tcp, false);
+    assert_int_not_equal(port, 0);
+    sim_host_init(&host, &s->world, "stranger");
+    (void)sim_host_join(&host, INTERNET, "198.51.100.77/24");
+    calls(s, &x, &host, port);
+    assert_true(x.connected && x.gone);
+    sim_nat_story_wait(s, SEC(20));
+    assert_int_equal(tcp_roads_port(&s->alice.node->tcp, false), 0);
+    calls(s, &x, &host, port);
+    assert_int_equal(x.err, -ECONNREFUSED);
+    sim_host_deinit(&host);
+    assert_int_equal(sim_gateway_view(&s->bob, &s->alice).state, PEER_DIRECT);
+}
+
 /* ---- who lies ---- */
 
 static void on_syn(void *arg, const struct addr *from, const struct addr *to)
@@ -379,6 +439,7 @@ int main(void)
         STORY(a_relays_plain_tcp_port_tells_it_too),
         STORY(a_configured_stun_server_tells_it),
         STORY(without_anybody_to_tell_it_they_stay_on_the_relay),
+        STORY(the_port_where_one_is_met_is_shut_for_others),
         STORY(who_names_addresses_that_refuse_brings_twenty_syns_to_one),
         STORY(who_names_addresses_that_are_silent_brings_twenty_syns_to_one),
     };
