@@ -7,6 +7,7 @@
 # make grid           every pair of NATs, simulated and real: SEEDS=20
 # make doctor-tour    what doctor says behind each kind of NAT: TOUR=build/doctor-tour
 # make sim            one scenario with one seed: SCENARIO=roam SEED=7, SIM_LOG=1 for its log
+# make sim-dht        a DHT of 10,000 nodes, simulated: NODES=10000 SEED=1
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
 # make deps           install what is missing with apt               make clean, uninstall
 #
@@ -49,7 +50,7 @@ TEST_LIBS := cmocka
 LIBS_MISSING := $(shell $(PKG_CONFIG) --print-errors --short-errors --exists $(LIBS) 2>&1 | head -3)
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null)
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS) $(OPTIONAL_LIBS) 2>/dev/null) $(IPSEC_MB)
-TEST_LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_LIBS) 2>/dev/null)
+TEST_LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(TEST_LIBS) 2>/dev/null) -lm
 
 takes = $(shell $(CC) $1 -Werror -fsyntax-only -x c /dev/null 2>/dev/null && echo $1)
 
@@ -262,6 +263,11 @@ TOUR ?= build/doctor-tour
 doctor-tour:
 	$(sub) MODE=release all natlab
 	$Qtests/netns/doctor_tour.sh $(TOUR)
+# A simulated Mainline: how fast, how sure, and what nodes that lie can do.
+NODES ?= 10000
+sim-dht:
+	$(sub) MODE=release build/release/tests/grid/dht
+	$Qbuild/release/tests/grid/dht $(NODES) $(or $(SEED),1)
 # Replays one scenario.
 SEED ?=
 SCENARIO ?=
@@ -352,7 +358,7 @@ clean:
 
 FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
-        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour sim demo bench \
+        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour sim sim-dht demo bench \
         bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist clean
 .SECONDARY:

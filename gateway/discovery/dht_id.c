@@ -84,9 +84,32 @@ static uint32_t front_of(const struct dht_id *id)
     return read_be32(&r);
 }
 
+/* By hand, for tables are searched with it. */
 bool dht_addr_is_local(const struct addr *a)
 {
-    return addr_is_loopback(a) || addr_is_private(a) || addr_is_link_local(a);
+    size_t len;
+    const uint8_t *ip = addr_ip(a, &len);
+
+    if (len == 16)
+        return (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) ||
+               (ip[0] == 0 && addr_is_loopback(a));
+    if (len == 0)
+        return false;
+    switch (ip[0]) {
+    case 10:
+    case 127:
+        return true;
+    case 100:
+        return (ip[1] & 0xc0) == 64;
+    case 169:
+        return ip[1] == 254;
+    case 172:
+        return (ip[1] & 0xf0) == 16;
+    case 192:
+        return ip[1] == 168;
+    default:
+        return false;
+    }
 }
 
 void dht_id_fit(struct dht_id *id, const struct addr *addr)
@@ -126,6 +149,20 @@ size_t dht_addr_key(const struct addr *a, bool wide, uint8_t out[static 20])
         len = 3;
     memcpy(out, ip, len);
     return len;
+}
+
+bool dht_addr_same(const struct addr *a, const struct addr *b, bool wide)
+{
+    size_t len, other;
+    const uint8_t *x = addr_ip(a, &len), *y = addr_ip(b, &other);
+
+    if (len != other || len == 0)
+        return false;
+    if (len == 16)
+        len = wide ? 6 : 8;
+    else if (wide)
+        len = 3;
+    return memcmp(x, y, len) == 0 && (!dht_addr_is_local(a) || addr_equal(a, b));
 }
 
 bool dht_addr_is_usable(const struct addr *a)

@@ -39,6 +39,8 @@ bool dht_addr_is_local(const struct addr *a);
  *  `wide`, one network from the next: /24 and /48. Local addresses count whole, with their port.
  *  Returns how many were written. */
 size_t dht_addr_key(const struct addr *a, bool wide, uint8_t out[static 20]);
+/** Have two addresses the same such bytes? */
+bool dht_addr_same(const struct addr *a, const struct addr *b, bool wide);
 /** Could a node be there: a port, and an address that one can send to? */
 bool dht_addr_is_usable(const struct addr *a);
 

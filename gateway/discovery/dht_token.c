@@ -25,7 +25,8 @@ void dht_tokens_rotate(struct dht_tokens *t, const uint8_t secret[static DHT_SEC
 {
     memcpy(t->secret[1], t->secret[0], DHT_SECRET_LEN);
     memcpy(t->secret[0], secret, DHT_SECRET_LEN);
-    t->rotate = now + ROTATE_EVERY;
+    /* After a long rest the one before is too old as well: still due. */
+    t->rotate = now < t->rotate + ROTATE_EVERY ? now + ROTATE_EVERY : now;
 }
 
 /* The address without its port: NATs change that between two packets. */

@@ -24,7 +24,7 @@ struct dht_tokens {
 /** `secrets` are random. */
 void dht_tokens_init(struct dht_tokens *t, const uint8_t secrets[static 2 * DHT_SECRET_LEN],
                      instant now);
-/** Is it time for dht_tokens_rotate()? */
+/** Is it time for dht_tokens_rotate()? Ask again after that. */
 bool dht_tokens_due(const struct dht_tokens *t, instant now);
 /** The present secret becomes the one before. */
 void dht_tokens_rotate(struct dht_tokens *t, const uint8_t secret[static DHT_SECRET_LEN],

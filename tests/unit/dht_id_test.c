@@ -135,6 +135,29 @@ static void customers_and_networks_have_their_keys(void **state)
     assert_int_equal(dht_addr_key(&a, true, key), 0);
 }
 
+static void addresses_of_one_customer_are_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same, wide;
+    } CASE[] = {
+        {"192.0.2.7:1", "192.0.2.7:2", true, true},
+        {"192.0.2.7:1", "192.0.2.8:1", false, true},
+        {"192.0.2.7:1", "192.0.3.7:1", false, false},
+        {"[2001:db8::1]:1", "[2001:db8::2]:1", true, true},
+        {"[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1", false, true},
+        {"127.0.0.1:1", "127.0.0.1:2", false, false},
+        {"127.0.0.1:1", "127.0.0.1:1", true, true},
+        {"192.0.2.7:1", "[2001:db8::1]:1", false, false},
+    };
+    for (size_t i = 0; i < sizeof(CASE) / sizeof(*CASE); i++) {
+        const struct addr a = at(CASE[i].a), b = at(CASE[i].b);
+        assert_int_equal(dht_addr_same(&a, &b, false), CASE[i].same);
+        assert_int_equal(dht_addr_same(&a, &b, true), CASE[i].wide);
+    }
+}
+
 static void nobody_is_at_addresses_that_nobody_has(void **state)
 {
     (void)state;
@@ -216,6 +239,7 @@ int main(void)
         cmocka_unit_test(local_addresses_may_have_any_id),
         cmocka_unit_test(distance_is_exclusive_or),
         cmocka_unit_test(customers_and_networks_have_their_keys),
+        cmocka_unit_test(addresses_of_one_customer_are_the_same),
         cmocka_unit_test(nobody_is_at_addresses_that_nobody_has),
         cmocka_unit_test(four_networks_that_agree_make_our_address),
         cmocka_unit_test(liars_in_the_minority_move_nothing_and_a_move_is_seen),

@@ -1,0 +1,66 @@
+/**
+ * What a server keeps for others: BEP 44 items for two hours, and who announced which infohash for
+ * three quarters of an hour. Bounded in count and bytes; what was used longest ago gives way.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/addr.h"
+#include "gateway/base/attr.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/list.h"
+#include "gateway/base/map.h"
+#include "gateway/discovery/dht_id.h"
+#include "gateway/discovery/dht_item.h"
+
+struct dht_store_limits {
+    unsigned items;
+    size_t bytes;    /* of all items, with what it takes to keep them */
+    unsigned topics; /* infohashes */
+    unsigned peers, peers_of_one;
+};
+
+/** Read the counts freely. */
+struct dht_store {
+    struct dht_store_limits limits;
+    struct map items, topics;
+    struct list items_used, topics_used; /* the longest ago first */
+    unsigned item_count, topic_count, peer_count;
+    size_t bytes;
+};
+
+/** A kept item, borrowed until the store is called again. */
+struct dht_stored {
+    bool mutable;
+    int64_t seq;
+    const uint8_t *key, *sig;
+    struct krpc_bytes value;
+};
+
+/** `secret` is random. */
+void dht_store_init(struct dht_store *s, const struct dht_store_limits *limits,
+                    const uint8_t secret[static MAP_SECRET_LEN]);
+void dht_store_deinit(struct dht_store *s);
+
+/** Keeps an item that dht_item_read() took. `cas`: the seq that it must replace, or NULL. Returns
+ *  0, or the KRPC error: 301, 302, 202 for want of memory; then nothing changed. */
+MUST_USE int dht_store_put(struct dht_store *s, instant now, const struct dht_item *item,
+                           const struct dht_id *target, const int64_t *cas);
+MUST_USE bool dht_store_get(struct dht_store *s, instant now, const struct dht_id *target,
+                            struct dht_stored *out);
+
+/** Remembers a peer. Returns 0 or -ENOMEM. */
+MUST_USE int dht_store_announce(struct dht_store *s, instant now, const struct dht_id *infohash,
+                                const struct addr *peer);
+/** Writes up to `max` peers of one family, beginning at a place that `chance` picks. Returns how
+ *  many. */
+size_t dht_store_peers(struct dht_store *s, instant now, const struct dht_id *infohash, bool v6,
+                       uint32_t chance, struct addr *out, size_t max);
+/** Writes up to `max` infohashes, from a place that `chance` picks (BEP 51). Returns how many. */
+size_t dht_store_sample(const struct dht_store *s, uint32_t chance, struct dht_id *out, size_t max);
+
+/** Forgets what is too old. Returns when to call it next. */
+instant dht_store_expire(struct dht_store *s, instant now);

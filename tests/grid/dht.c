@@ -1,0 +1,161 @@
+/* A simulated Mainline: how fast a value is found, how many nodes keep one, and what nodes that lie
+ * can do about it.
+ *
+ * usage: dht [NODES [SEED]]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/crypto/secret.h"
+#include "gateway/identity/keys.h"
+#include "tests/sim/dht_world.h"
+
+enum { TARGETS = 50, READERS = 4 };
+
+struct figures {
+    double put_ms[TARGETS], first_ms[TARGETS * READERS], done_ms[TARGETS * READERS];
+    unsigned puts, gets, stored_20, right, older, nothing, first_older;
+    unsigned stored_sum, copies_sum, placed_sum;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double quantile(double *v, unsigned count, double q)
+{
+    if (count == 0)
+        return 0;
+    qsort(v, count, sizeof(*v), by_value);
+    return v[(unsigned)(q * (count - 1) + 0.5)];
+}
+
+static struct dht_item make_item(unsigned number, int64_t seq)
+{
+    uint8_t seed[32] = {(uint8_t)number, (uint8_t)(number >> 8), 1};
+    struct dht_item item = {.seq = seq};
+    struct keys keys;
+    char text[64];
+
+    keys_from_seed(&keys, seed);
+    int len = snprintf(text, sizeof(text), "item %u, version %lld", number, (long long)seq);
+    if (dht_item_set_bytes(&item, text, (size_t)len) < 0)
+        abort();
+    dht_item_sign(&item, &keys);
+    return item;
+}
+
+static struct dht_event put(struct dht_world *w, unsigned node, const struct dht_item *item)
+{
+    struct dht_request *r = dht_put(dht_world_node(w, node), dht_world_now(w), item, NULL, NULL);
+    if (!r)
+        abort();
+    return dht_world_finish(w, node, r, NULL, NULL);
+}
+
+static void get(struct dht_world *w, unsigned node, const struct dht_item *want, struct figures *f)
+{
+    struct dht_item found = {0}, first = {0};
+    struct dht_request *r = dht_get_mutable(dht_world_node(w, node), dht_world_now(w), want->key,
+                                            (struct krpc_bytes){0}, 0, NULL);
+    if (!r)
+        abort();
+    const struct dht_event e = dht_world_finish(w, node, r, &found, &first);
+    f->done_ms[f->gets++] = (double)e.took / 1e6;
+    if (!e.item) {
+        f->nothing++;
+        return;
+    }
+    f->first_ms[f->right + f->older] = (double)e.first / 1e6;
+    f->first_older += first.seq < want->seq;
+    if (found.seq < want->seq)
+        f->older++;
+    else
+        f->right++;
+}
+
+/* Old and new version by one node each, then readers that come from elsewhere. */
+static void play(struct dht_world *w, const unsigned *node, unsigned nodes, struct figures *f)
+{
+    for (unsigned i = 0; i < TARGETS; i++) {
+        const struct dht_item old = make_item(i, 1000), now = make_item(i, 2000);
+        const struct dht_id target = dht_item_target(&now);
+        (void)put(w, node[i % nodes], &old);
+        dht_world_leak(w, &old);
+        const struct dht_event e = put(w, node[(i + 1) % nodes], &now);
+        f->put_ms[f->puts++] = (double)e.took / 1e6;
+        f->stored_20 += e.stored >= 20;
+        f->stored_sum += e.stored;
+        f->copies_sum += dht_world_copies(w, &target, 2000);
+        f->placed_sum += dht_world_placed(w, &target, 2000, 20);
+        for (unsigned k = 0; k < READERS; k++)
+            get(w, node[(i + 2 + k) % nodes], &now, f);
+    }
+}
+
+static void print(const char *what, struct figures *f)
+{
+    unsigned found = f->right + f->older;
+
+    printf(
+        "%-28s first value: median %4.0f ms, 95th %4.0f ms, 99th %4.0f ms; whole look-up: median "
+        "%4.0f ms\n",
+        what, quantile(f->first_ms, found, 0.5), quantile(f->first_ms, found, 0.95),
+        quantile(f->first_ms, found, 0.99), quantile(f->done_ms, f->gets, 0.5));
+    printf("%-28s put: median %4.0f ms, 95th %4.0f ms; kept by 20 or more: %.1f %%, on average "
+           "%.1f (%.1f honest; of the 20 closest honest %.1f)\n",
+           "", quantile(f->put_ms, f->puts, 0.5), quantile(f->put_ms, f->puts, 0.95),
+           100.0 * f->stored_20 / f->puts, (double)f->stored_sum / f->puts,
+           (double)f->copies_sum / f->puts, (double)f->placed_sum / f->puts);
+    printf("%-28s right: %.2f %%, older: %u, nothing: %u, of %u; an older one first: %u\n", "",
+           100.0 * f->right / f->gets, f->older, f->nothing, f->gets, f->first_older);
+}
+
+static void run(const char *what, const struct dht_world_options *options)
+{
+    enum { NODES = 24 };
+    struct figures *f = calloc(1, sizeof(*f));
+    struct dht_world *w = dht_world_new(options);
+    unsigned node[NODES];
+
+    if (!f)
+        abort();
+    dht_world_run(w, SEC(30));
+    for (unsigned i = 0; i < NODES; i++)
+        node[i] = dht_world_join(w, DHT_CLIENT);
+    dht_world_run(w, SEC(90));
+    play(w, node, NODES, f);
+    print(what, f);
+    printf(
+        "%-28s network size: estimated %llu of %u; worst rate to one address: %u/s; %llu packets, "
+        "%u nodes left\n",
+        "", (unsigned long long)dht_network_size(dht_world_node(w, node[0])), options->nodes,
+        dht_world_counts(w)->worst_rate, (unsigned long long)dht_world_counts(w)->packets,
+        dht_world_counts(w)->left);
+    fflush(stdout);
+    dht_world_free(w);
+    free(f);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned nodes = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 10000;
+    struct dht_world_options options = {.seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1,
+                                        .nodes = nodes,
+                                        .natted_percent = 30,
+                                        .loss_permille = 10,
+                                        .rtt_ms = 100,
+                                        .stays = SEC(3600)};
+
+    if (crypto_start() < 0)
+        return 1;
+    printf("%u nodes, seed %llu, RTT median %u ms, loss 1 %%, nodes stay an hour on average\n",
+           nodes, (unsigned long long)options.seed, options.rtt_ms);
+    run("30 % answer no stranger", &options);
+    options.hostile_percent = 30;
+    run("and 30 % lie", &options);
+    return 0;
+}

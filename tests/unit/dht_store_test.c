@@ -1,0 +1,242 @@
+/* What a server keeps: replaced by the rules of BEP 44, bounded, and forgotten in time. */
+#include "gateway/discovery/dht_store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOUR SEC(3600)
+
+static struct dht_store s;
+
+static const struct dht_store_limits LIMITS = {
+    .items = 10, .bytes = 8000, .topics = 5, .peers = 40, .peers_of_one = 12};
+
+static int empty(void **state)
+{
+    static const uint8_t secret[MAP_SECRET_LEN] = {1};
+    (void)state;
+    dht_store_init(&s, &LIMITS, secret);
+    return 0;
+}
+
+static int give_back(void **state)
+{
+    (void)state;
+    dht_store_deinit(&s);
+    return 0;
+}
+
+static struct dht_id id_of(unsigned n)
+{
+    struct dht_id id = {{(uint8_t)n, (uint8_t)(n >> 8), 1}};
+    return id;
+}
+
+/* Its target and signature are the caller's to check, not the store's. */
+static int put(unsigned n, int64_t seq, const char *value, const int64_t *cas, instant now)
+{
+    struct dht_item item = {.mutable = true, .seq = seq, .value_len = strlen(value)};
+    const struct dht_id target = id_of(n);
+
+    memcpy(item.value, value, item.value_len);
+    return dht_store_put(&s, now, &item, &target, cas);
+}
+
+static bool has(unsigned n, int64_t seq, instant now)
+{
+    struct dht_stored kept;
+    const struct dht_id target = id_of(n);
+    return dht_store_get(&s, now, &target, &kept) && kept.seq == seq;
+}
+
+static struct addr peer(unsigned n)
+{
+    char text[40];
+    struct addr a;
+    (void)snprintf(text, sizeof(text), "20.1.%u.%u:%u", n / 200, 1 + n % 200, 1000 + n);
+    assert_int_equal(addr_parse(&a, text), 0);
+    return a;
+}
+
+static int announce(unsigned topic, unsigned n, instant now)
+{
+    const struct dht_id id = id_of(topic);
+    const struct addr a = peer(n);
+    return dht_store_announce(&s, now, &id, &a);
+}
+
+static size_t peers(unsigned topic, instant now)
+{
+    struct addr out[100];
+    const struct dht_id id = id_of(topic);
+    return dht_store_peers(&s, now, &id, false, 3, out, 100);
+}
+
+static void what_is_put_is_got(void **state)
+{
+    (void)state;
+    struct dht_stored kept;
+    const struct dht_id target = id_of(1);
+
+    assert_int_equal(put(1, 5, "1:a", NULL, 0), 0);
+    assert_true(dht_store_get(&s, 0, &target, &kept));
+    assert_true(kept.mutable);
+    assert_int_equal(kept.seq, 5);
+    assert_int_equal(kept.value.len, 3);
+    assert_memory_equal(kept.value.at, "1:a", 3);
+    assert_false(has(2, 5, 0));
+}
+
+static void an_older_seq_is_302_and_changes_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(put(1, 5, "1:a", NULL, 0), 0);
+    assert_int_equal(put(1, 4, "1:b", NULL, 0), KRPC_OLD_SEQ);
+    assert_true(has(1, 5, 0));
+    assert_int_equal(put(1, 5, "1:b", NULL, 0), KRPC_OLD_SEQ); /* another value under one seq */
+    assert_int_equal(put(1, 5, "1:a", NULL, 0), 0);            /* the same again */
+    assert_int_equal(put(1, 6, "1:b", NULL, 0), 0);
+    assert_true(has(1, 6, 0));
+    assert_int_equal(s.item_count, 1);
+}
+
+static void a_cas_that_does_not_match_is_301(void **state)
+{
+    (void)state;
+    const int64_t four = 4, five = 5;
+
+    assert_int_equal(put(1, 5, "1:a", &four, 0), 0); /* nothing to compare with */
+    assert_int_equal(put(1, 6, "1:b", &four, 0), KRPC_CAS_MISMATCH);
+    assert_true(has(1, 5, 0));
+    assert_int_equal(put(1, 6, "1:b", &five, 0), 0);
+    assert_true(has(1, 6, 0));
+}
+
+static void an_item_is_gone_two_hours_after_its_last_put(void **state)
+{
+    (void)state;
+    assert_int_equal(put(1, 5, "1:a", NULL, 0), 0);
+    assert_true(has(1, 5, 2 * HOUR - 1));
+    assert_false(has(1, 5, 2 * HOUR));
+    assert_int_equal(put(1, 5, "1:a", NULL, HOUR), 0);
+    assert_true(has(1, 5, 3 * HOUR - 1));
+    (void)dht_store_expire(&s, 3 * HOUR - 1);
+    assert_int_equal(s.item_count, 1);
+    assert_true(dht_store_expire(&s, 3 * HOUR) == INSTANT_NEVER);
+    assert_int_equal(s.item_count, 0);
+    assert_int_equal(s.bytes, 0);
+    /* An older one may come when it is gone. */
+    assert_int_equal(put(1, 1, "1:a", NULL, 4 * HOUR), 0);
+}
+
+static void what_was_used_longest_ago_gives_way(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 10; n++)
+        assert_int_equal(put(n, 1, "1:a", NULL, n), 0);
+    assert_true(has(0, 1, 20)); /* used */
+    assert_int_equal(put(10, 1, "1:a", NULL, 21), 0);
+    assert_int_equal(s.item_count, 10);
+    assert_true(has(0, 1, 22));
+    assert_false(has(1, 1, 22));
+    assert_true(has(10, 1, 22));
+}
+
+static void bytes_are_bounded_too(void **state)
+{
+    (void)state;
+    char value[1001];
+
+    memset(value, 'x', 1000);
+    value[1000] = '\0';
+    for (unsigned n = 0; n < 10; n++) {
+        assert_int_equal(put(n, 1, value, NULL, n), 0);
+        assert_true(s.bytes <= LIMITS.bytes);
+    }
+    assert_true(s.item_count < 10);
+    assert_true(has(9, 1, 20));
+}
+
+static void peers_are_told_by_family_and_only_once(void **state)
+{
+    (void)state;
+    struct addr six, out[10];
+    const struct dht_id id = id_of(1);
+
+    assert_int_equal(announce(1, 1, 0), 0);
+    assert_int_equal(announce(1, 1, 0), 0);
+    assert_int_equal(announce(1, 2, 0), 0);
+    assert_int_equal(addr_parse(&six, "[2001:db8::7]:80"), 0);
+    assert_int_equal(dht_store_announce(&s, 0, &id, &six), 0);
+    assert_int_equal(peers(1, 0), 2);
+    assert_int_equal(dht_store_peers(&s, 0, &id, true, 1, out, 10), 1);
+    assert_true(addr_equal(&out[0], &six));
+    assert_int_equal(dht_store_peers(&s, 0, &id, false, 7, out, 1), 1);
+    assert_int_equal(peers(2, 0), 0);
+}
+
+static void peers_and_topics_are_bounded(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 30; n++)
+        assert_int_equal(announce(1, n, SEC(60) * n), 0);
+    assert_int_equal(peers(1, SEC(60) * 30), 12);
+    for (unsigned topic = 2; topic < 20; topic++)
+        for (unsigned n = 0; n < 12; n++) {
+            assert_int_equal(announce(topic, n, SEC(60) * 30), 0);
+            assert_true(s.topic_count <= LIMITS.topics);
+            assert_true(s.peer_count <= LIMITS.peers);
+        }
+    assert_int_equal(peers(1, SEC(60) * 30), 0);
+    assert_int_equal(peers(19, SEC(60) * 30), 12);
+}
+
+static void who_does_not_announce_himself_again_is_forgotten(void **state)
+{
+    (void)state;
+    assert_int_equal(announce(1, 1, 0), 0);
+    assert_int_equal(announce(1, 2, SEC(60 * 40)), 0);
+    assert_int_equal(peers(1, SEC(60 * 45)), 2);
+    assert_int_equal(peers(1, SEC(60 * 47)), 1);
+    (void)dht_store_expire(&s, SEC(60 * 47));
+    assert_int_equal(s.peer_count, 1);
+    (void)dht_store_expire(&s, SEC(60 * 100));
+    assert_int_equal(s.topic_count, 0);
+}
+
+static void samples_are_some_of_the_topics(void **state)
+{
+    (void)state;
+    struct dht_id out[5];
+
+    for (unsigned n = 0; n < 5; n++)
+        assert_int_equal(announce(n, 1, 0), 0);
+    for (uint32_t chance = 0; chance < 20; chance++) {
+        assert_int_equal(dht_store_sample(&s, chance, out, 3), 3);
+        assert_false(dht_id_equal(&out[0], &out[1]));
+    }
+    assert_int_equal(dht_store_sample(&s, 9, out, 5), 5);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, empty, give_back)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_put_is_got),
+        TEST(an_older_seq_is_302_and_changes_nothing),
+        TEST(a_cas_that_does_not_match_is_301),
+        TEST(an_item_is_gone_two_hours_after_its_last_put),
+        TEST(what_was_used_longest_ago_gives_way),
+        TEST(bytes_are_bounded_too),
+        TEST(peers_are_told_by_family_and_only_once),
+        TEST(peers_and_topics_are_bounded),
+        TEST(who_does_not_announce_himself_again_is_forgotten),
+        TEST(samples_are_some_of_the_topics),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
