@@ -3,12 +3,14 @@
  *
  * A sans-I/O machine. Its owner has one UDP socket per family and
  *
- *     dht_add_node()    hands in the addresses of bootstrap nodes as they are known; dht_load()
- *                       the nodes of last time
+ *     dht_add_node()    hands in the addresses of bootstrap nodes as they are known;
+ *     dht_load()        and, before that, the nodes of last time
  *     dht_input()       whatever comes to the sockets
- *     dht_output()      until false, after every dht_input() and every request: a reply waits in
- * one place, and the next packet takes it dht_next_event()  until false, after that dht_deadline()
- * when to call dht_output() again
+ *     dht_output()      until false, after every dht_input() and every request
+ *     dht_next_event()  until false, after that
+ *     dht_deadline()    when to call dht_output() again
+ *
+ * A reply waits in one place, which the next packet takes: hence after *every* dht_input().
  *
  * A request is asked by one of the functions below and lives until its DHT_DONE (or dht_cancel());
  * `arg` comes back with each event, so that a callback or an object can hang on it. Values are
@@ -20,8 +22,7 @@
  * items and announcements, within bounds. Adaptive is a client until it is known that strangers
  * reach us: because some asked us whom we never asked, or by dht_set_reachable().
  *
- * Bounded: see enum dht_bounds and struct dht_options. To one address go at most five messages in
- * any second, replies too.
+ * Bounded: see dht_types.h. To one address go at most five messages in any second, replies too.
  */
 #pragma once
 
@@ -34,36 +35,10 @@
 #include "gateway/base/clock.h"
 #include "gateway/discovery/dht_id.h"
 #include "gateway/discovery/dht_item.h"
+#include "gateway/discovery/dht_types.h"
 #include "gateway/wire/krpc.h"
 
-enum dht_bounds {
-    DHT_REQUESTS_MAX = 64, /* at a time, our own upkeep among them */
-    DHT_PEERS_MAX = 256,   /* peers that one request tells of */
-    DHT_SAVE_MAX = 8192,   /* bytes that dht_save() writes at most */
-    DHT_BOOTSTRAP_MAX = 32,
-};
-
 struct dht;
-struct dht_request;
-
-enum dht_mode { DHT_CLIENT, DHT_SERVER, DHT_ADAPTIVE };
-
-/** Zeroes mean what stands behind them. */
-struct dht_options {
-    enum dht_mode mode;
-    bool v4, v6;                                      /* the families that there are sockets for */
-    void (*random)(void *arg, void *out, size_t len); /* unpredictable bytes */
-    /** Asked before a query costs anything more: false drops it without an answer. May be NULL. */
-    bool (*filter)(void *arg, instant now, const struct addr *from, const struct krpc *query);
-    void *arg;
-    unsigned per_address; /* messages a second to one address: 5; UINT_MAX: no limit */
-    unsigned per_prefix;  /* queries a second answered to one /24 or /48: 50; UINT_MAX: no limit */
-    unsigned callers_max; /* addresses counted at a time, 32 bytes each: 16384 */
-    unsigned items_max;   /* 1000 */
-    size_t bytes_max;     /* of all items: 2 MiB */
-    unsigned topics_max;  /* infohashes: 1000 */
-    unsigned peers_max;   /* of all infohashes: 20000; of one: 200 */
-};
 
 /** Returns 0 or -ENOMEM. */
 MUST_USE int dht_new(struct dht **out, const struct dht_options *options, instant now);
@@ -82,13 +57,6 @@ MUST_USE int dht_load(struct dht *d, instant now, const uint8_t *data, size_t le
 void dht_set_families(struct dht *d, instant now, bool v4, bool v6);
 /** Somebody else found out whether strangers reach our socket (adaptive mode). */
 void dht_set_reachable(struct dht *d, instant now, bool reachable);
-
-/** A datagram to send, by the socket of `to`'s family. Its data is valid until the next call. */
-struct dht_tx {
-    struct addr to;
-    const uint8_t *data;
-    size_t len;
-};
 
 /** Anything may be handed in; what is no message of ours changes nothing. */
 void dht_input(struct dht *d, instant now, const struct addr *from, const uint8_t *data,
@@ -122,60 +90,10 @@ MUST_USE struct dht_request *dht_ping(struct dht *d, instant now, const struct a
 /** Ends a request without an event. */
 void dht_cancel(struct dht *d, struct dht_request *request);
 
-enum dht_event_kind {
-    DHT_VALUE, /* `item`: verified, newer than any told before */
-    DHT_PEERS, /* `peers`: none told before */
-    DHT_DONE,  /* the last one: the request is gone */
-};
-
-/** Pointers are valid until the next call of any function here. */
-struct dht_event {
-    enum dht_event_kind kind;
-    const struct dht_request *request; /* to compare, not to use, once DHT_DONE */
-    void *arg;
-    const struct dht_item *item; /* VALUE; DONE: the newest that was found, or NULL */
-    const struct addr *peers;
-    size_t peer_count; /* DONE: of all that were told */
-
-    /* DONE */
-    int result;        /* 0, or see below */
-    unsigned asked;    /* nodes */
-    unsigned answered; /* of them */
-    unsigned stored;   /* nodes that keep what we put or announced */
-    int refused;       /* the last KRPC error that a put got, or 0 */
-    unsigned copies;   /* nodes that had the newest item */
-    instant took;
-    instant first;      /* until the first verified value or peer; 0: none */
-    struct addr node;   /* ping: who answered, */
-    struct dht_id id;   /* its id, */
-    uint8_t version[4]; /* and what it says it is, or zeroes */
-};
-
-/* Results: -ENOENT nobody has it; -EHOSTUNREACH nobody answered (and nobody stored); -ETIMEDOUT a
- * ping without answer; -ESTALE a put met a newer item, in `item`; -EEXIST all nodes refused: `cas`
- * does not match; -EPERM all nodes refused, `refused` says why. */
+/** What happened to requests. Pointers in it are valid until the next call of any function here. */
 MUST_USE bool dht_next_event(struct dht *d, struct dht_event *out);
 
 /* ---- what it knows ---- */
-
-struct dht_counters {
-    uint64_t rx, tx, queries, replies, timeouts;
-    uint64_t malformed; /* no messages at all */
-    uint64_t dropped;   /* queries beyond a limit, or that the filter did not want */
-    uint64_t refused;   /* queries answered by an error */
-    uint64_t forged;    /* values that were not what their target says */
-};
-
-struct dht_status {
-    enum dht_mode mode;
-    bool serving;                    /* answers queries and stores */
-    struct dht_id id, id6;           /* on IPv4, on IPv6 */
-    unsigned nodes, nodes6;          /* that we know */
-    unsigned good, good6;            /* that answered in the last 15 minutes */
-    struct addr external, external6; /* what others say our address is, or none */
-    unsigned items, topics, peers;   /* kept for others */
-    struct dht_counters count;
-};
 
 void dht_get_status(const struct dht *d, instant now, struct dht_status *out);
 /** About how many nodes the network has; 0: not known yet. */

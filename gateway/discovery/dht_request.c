@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/discovery/dht.h"
 #include "gateway/discovery/dht_state.h"
 
 enum {

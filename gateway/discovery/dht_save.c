@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/base/bytes.h"
+#include "gateway/discovery/dht.h"
 #include "gateway/discovery/dht_state.h"
 
 enum { FORMAT = 1, NODES4_MAX = 120, NODES6_MAX = 80 };

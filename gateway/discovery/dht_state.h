@@ -9,13 +9,13 @@
 
 #include "gateway/base/attr.h"
 #include "gateway/base/list.h"
-#include "gateway/discovery/dht.h"
 #include "gateway/discovery/dht_limit.h"
 #include "gateway/discovery/dht_lookup.h"
 #include "gateway/discovery/dht_routing.h"
 #include "gateway/discovery/dht_size.h"
 #include "gateway/discovery/dht_store.h"
 #include "gateway/discovery/dht_token.h"
+#include "gateway/discovery/dht_types.h"
 
 enum {
     DHT_T_LEN = 4,         /* of our transaction ids: some programs take no other length */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/map.h"
+#include "gateway/discovery/dht.h"
 #include "gateway/discovery/dht_state.h"
 
 #define CHECK_EVERY   MSEC(500)
