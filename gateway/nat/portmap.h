@@ -80,7 +80,8 @@ struct portmap {
     struct map_natpmp natpmp;
     struct map_igd igd;
     struct igd_call call;
-    struct udp_socket *ears; /* for what routers announce; NULL: deaf */
+    struct udp_socket *ears;      /* for what routers announce; NULL: deaf */
+    struct udp_socket *ssdp_ears; /* and those with UPnP */
     struct timer timer;
 };
 

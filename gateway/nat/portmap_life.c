@@ -370,5 +370,7 @@ void portmap_stop(struct portmap *p)
         portmap_close_line(&p->line[i]);
     if (p->ears)
         udp_close(p->env, p->ears);
+    if (p->ssdp_ears)
+        udp_close(p->env, p->ssdp_ears);
     *p = (struct portmap){.phase = PORTMAP_OFF};
 }

@@ -132,9 +132,17 @@ void portmap_pump(struct portmap *p)
 static bool has_forgotten(struct portmap *p, const struct udp_rx *rx, const uint8_t *pkt,
                           size_t len)
 {
-    if (p->method == PORTMAP_PCP)
+    switch (p->method) {
+    case PORTMAP_PCP:
         return map_pcp_announced(&p->pcp, rx->now, pkt, len);
-    return p->method == PORTMAP_NATPMP && map_natpmp_announced(&p->natpmp, rx->now, pkt, len);
+    case PORTMAP_NATPMP:
+        return map_natpmp_announced(&p->natpmp, rx->now, pkt, len);
+    case PORTMAP_UPNP:
+        return ssdp_announced(&p->igd.ssdp, pkt, len);
+    case PORTMAP_METHODS:
+        break;
+    }
+    return false;
 }
 
 static void on_announcement(void *arg, const struct udp_rx *rx)
@@ -157,16 +165,27 @@ static void on_announcement(void *arg, const struct udp_rx *rx)
     portmap_step(p);
 }
 
-void portmap_open_ears(struct portmap *p)
+/* NULL if it cannot be: the mapping is seen to be gone when it is renewed. */
+static struct udp_socket *open_ear(struct portmap *p, struct addr group, uint16_t port)
 {
     static const struct udp_handler HANDLER = {.on_datagrams = on_announcement};
     static const uint8_t ANY[16];
-    bool v6 = addr_is_v6(&p->options.router.addr);
-    struct addr local = v6 ? addr_v6(ANY, ANNOUNCE_PORT, 0) : addr_v4(ANY, ANNOUNCE_PORT);
-    struct addr group = v6 ? addr_v6(ALL_HOSTS_V6, 0, 0) : addr_v4(ALL_HOSTS_V4, 0);
+    struct addr local = addr_is_v6(&group) ? addr_v6(ANY, port, 0) : addr_v4(ANY, port);
+    struct udp_socket *ear;
 
-    if (udp_open(p->env, &p->ears, &local, UDP_SHARED, &HANDLER, p) < 0)
-        p->ears = NULL; /* the mapping is seen to be gone when it is renewed */
-    else if (udp_join(p->env, p->ears, &group, p->options.router.ifindex) < 0)
+    if (udp_open(p->env, &ear, &local, UDP_SHARED, &HANDLER, p) < 0)
+        return NULL;
+    if (udp_join(p->env, ear, &group, p->options.router.ifindex) < 0)
         log_debug(LOG_NAT, "what routers announce is not heard");
+    return ear;
+}
+
+void portmap_open_ears(struct portmap *p)
+{
+    bool v6 = addr_is_v6(&p->options.router.addr);
+
+    p->ears =
+        open_ear(p, v6 ? addr_v6(ALL_HOSTS_V6, 0, 0) : addr_v4(ALL_HOSTS_V4, 0), ANNOUNCE_PORT);
+    if (!v6)
+        p->ssdp_ears = open_ear(p, addr_v4(SSDP_GROUP, 0), SSDP_PORT);
 }

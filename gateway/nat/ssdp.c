@@ -61,14 +61,30 @@ static size_t output(void *self, instant now, uint8_t out[static EXCHANGE_MAX_DA
                             target, MX_S);
 }
 
-static bool is_gateway(const struct http_head *h)
+static bool is_gateway(const struct http_head *h, const char *field)
 {
-    const struct http_field *st = http_find(h, "ST", NULL);
+    const struct http_field *kind = http_find(h, field, NULL);
 
-    for (size_t i = 0; st && i < TARGETS; i++)
-        if (http_text_is(st->value, TARGET[i]))
+    for (size_t i = 0; kind && i < TARGETS; i++)
+        if (http_text_is(kind->value, TARGET[i]))
             return true;
     return false;
+}
+
+/* UPnP Device Architecture 1.1 §1.2.2: another number each time that the device starts. 0: none is
+ * told, as by those of version 1.0. */
+static uint32_t boot_of(const struct http_head *h)
+{
+    const struct http_field *f = http_find(h, "BOOTID.UPNP.ORG", NULL);
+    uint64_t n = 0;
+
+    for (size_t i = 0; f && i < f->value.len; i++) {
+        unsigned digit = (unsigned)((unsigned char)f->value.at[i] - '0');
+        if (digit > 9 || i >= 10)
+            return 0;
+        n = n * 10 + digit;
+    }
+    return n <= UINT32_MAX ? (uint32_t)n : 0;
 }
 
 static int input(void *self, instant now, const uint8_t *pkt, size_t len)
@@ -79,14 +95,38 @@ static int input(void *self, instant now, const uint8_t *pkt, size_t len)
     (void)now;
 
     if (s->state != SSDP_ASKING || len > ANSWER_MAX ||
-        http_read_response(&h, pkt, len, len + 1) != HTTP_OK || h.status != 200 || !is_gateway(&h))
+        http_read_response(&h, pkt, len, len + 1) != HTTP_OK || h.status != 200 ||
+        !is_gateway(&h, "ST"))
         return -EBADMSG;
     const struct http_field *location = http_find(&h, "LOCATION", NULL);
     if (!location || igd_url_parse(&url, location->value.at, location->value.len, &s->router) < 0)
         return -EBADMSG;
     s->description = url;
+    s->boot = boot_of(&h);
+    s->gone = false;
     settle(s, SSDP_FOUND);
     return 0;
+}
+
+bool ssdp_announced(struct ssdp *s, const uint8_t *pkt, size_t len)
+{
+    struct http_head h;
+
+    if (len > ANSWER_MAX || http_read_request(&h, pkt, len, len + 1) != HTTP_OK ||
+        !http_text_is(h.method, "NOTIFY") || !is_gateway(&h, "NT"))
+        return false;
+    const struct http_field *what = http_find(&h, "NTS", NULL);
+    if (what && http_text_is(what->value, "ssdp:byebye")) {
+        s->gone = true;
+        return false;
+    }
+    if (!what || !http_text_is(what->value, "ssdp:alive"))
+        return false;
+    uint32_t boot = boot_of(&h), before = s->boot;
+    bool back = s->gone;
+    s->boot = boot != 0 ? boot : before;
+    s->gone = false;
+    return back || (boot != 0 && before != 0 && boot != before);
 }
 
 static instant deadline(const void *self)

@@ -22,6 +22,8 @@ struct ssdp {
     unsigned sent;
     instant due;
     struct igd_url description; /* when found */
+    uint32_t boot;              /* BOOTID of the router, 0: not known */
+    bool gone;                  /* it said goodbye */
 };
 
 extern const struct exchange_ops ssdp_ops;
@@ -29,3 +31,6 @@ extern const struct exchange_ops ssdp_ops;
 void ssdp_init(struct ssdp *s, const struct addr *router);
 /** Begins, due at `now`; silent after 8 s. */
 void ssdp_ask(struct ssdp *s, instant now);
+/** Takes what the router told everybody (NOTIFY, §1.2). Returns whether it was started anew: it has
+ *  another BOOTID than before, or is back after it said goodbye. */
+bool ssdp_announced(struct ssdp *s, const uint8_t *pkt, size_t len);

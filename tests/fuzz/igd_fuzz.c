@@ -1,6 +1,6 @@
 /*
- * A UPnP router that says anything: SSDP answers, descriptions, SOAP answers, chunks. Nobody but
- * the router is ever talked to, and every request is one whole request.
+ * A UPnP router that says anything: SSDP answers, announcements, descriptions, SOAP answers,
+ * chunks. Nobody but the router is ever talked to, and every request is one whole request.
  *
  * The input is cut at NUL bytes: the first piece is the SSDP answer, the others are bodies of HTTP
  * answers, each with one byte for the status in front.
@@ -73,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     map_igd_ask(&m, 0, MAPPING_LIFETIME_S);
     while (len > 0) {
         size_t size = piece(data, len);
+        (void)ssdp_announced(&m.ssdp, data, size);
         if (m.step == MAP_IGD_SEARCH && ssdp_ops.input(&m.ssdp, 0, data, size) == 0)
             map_igd_found(&m);
         else if (map_igd_request(&m, &to, request, &request_len)) {

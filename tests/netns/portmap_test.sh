@@ -112,6 +112,18 @@ upnpd anew enable_upnp=no enable_natpmp=yes
 check "makes it anew at once when the router announces that it has forgotten" within 10 led_is 1
 kill_gateway inside
 
+upnpd upnp-again enable_upnp=yes enable_natpmp=no
+gateway inside
+check "has a mapping by UPnP before the router loses its power" within 15 mapped_by upnp
+sleep 5
+kill -KILL "$UPNPD"
+stop_upnpd
+rules ''
+check "has lost that too" led_is 0
+upnpd upnp-anew enable_upnp=yes enable_natpmp=no
+check "makes it anew at once when the router is there again" within 10 led_is 1
+kill_gateway inside
+
 # ---- routers that mean harm: nothing is taken from them, and nobody waits for them ----
 
 # AddressSanitizer keeps what was freed, and shadows of it: there the limit is one for a leak of the

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -332,6 +333,40 @@ static void a_restart_that_is_announced_makes_it_anew_at_once(void **state)
     check_held(w, PORTMAP_PCP, "203.0.113.7:40000");
 }
 
+static void notify(struct world *w, unsigned boot, const char *from)
+{
+    char text[256];
+    struct addr source = parse(from);
+    int len = snprintf(text, sizeof(text),
+                       "NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice\r\nNTS: ssdp:alive\r\n"
+                       "BOOTID.UPNP.ORG: %u\r\n\r\n",
+                       boot);
+    fake_udp_arrives(&w->fake, fake_udp_on(&w->fake, 1900), &source, text, (size_t)len);
+}
+
+static void so_does_one_that_is_announced_by_upnp(void **state)
+{
+    struct world *w = *state;
+
+    w->upnp = true;
+    start(w);
+    live(w, SEC(60));
+    assert_int_equal(w->grants, 1);
+    notify(w, 1, "192.0.2.1:1900");
+    notify(w, 2, "192.0.2.66:1900"); /* somebody else */
+    live(w, 0);
+    assert_int_equal(w->grants, 1);
+    notify(w, 2, "192.0.2.1:1900");
+    live(w, 0);
+    assert_int_equal(w->grants, 2);
+    check_held(w, PORTMAP_UPNP, "203.0.113.7:4433");
+    for (unsigned i = 3; i < 103; i++) { /* in 4 s */
+        notify(w, i, "192.0.2.1:1900");
+        live(w, MSEC(40));
+    }
+    assert_in_range(w->grants, 3, 4);
+}
+
 static void announcements_make_it_ask_once_in_4_s_at_most(void **state)
 {
     struct world *w = *state;
@@ -443,6 +478,7 @@ int main(void)
         TEST(it_is_renewed_at_half_of_its_life_and_tried_again),
         TEST(a_router_that_fell_silent_is_asked_until_the_mapping_expires),
         TEST(a_restart_that_is_announced_makes_it_anew_at_once),
+        TEST(so_does_one_that_is_announced_by_upnp),
         TEST(announcements_make_it_ask_once_in_4_s_at_most),
         TEST(a_private_address_outside_is_one_more_nat_and_not_tried),
         TEST(a_dead_mapping_is_deleted_and_made_anew_once),

@@ -55,6 +55,65 @@ static void asks_for_each_kind_three_times_and_is_silent_after_8_s(void **state)
     assert_int_equal(now, SEC(8));
 }
 
+#define NOTIFY(nt, nts, more)                                                                      \
+    "NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNT: " nt "\r\nNTS: ssdp:" nts "\r\n" more  \
+    "\r\n"
+#define ROOT "upnp:rootdevice"
+
+static bool announced(struct ssdp *s, const char *text)
+{
+    return ssdp_announced(s, (const uint8_t *)text, strlen(text));
+}
+
+static void a_router_with_another_bootid_was_started_anew(void **state)
+{
+    (void)state;
+    struct ssdp s = asking();
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 7\r\n"))); /* the first */
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 7\r\n")));
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "")));
+    assert_false(announced(&s, NOTIFY("upnp:printer", "alive", "BOOTID.UPNP.ORG: 8\r\n")));
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: x\r\n")));
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 99999999999\r\n")));
+    assert_false(announced(&s, NOTIFY(ROOT, "update", "BOOTID.UPNP.ORG: 8\r\n")));
+    assert_true(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 8\r\n")));
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 8\r\n")));
+    assert_false(announced(&s, ANSWER));
+    assert_false(announced(&s, "NOTIFY"));
+}
+
+static void a_router_that_is_back_after_a_goodbye_was_too(void **state)
+{
+    (void)state;
+    struct ssdp s = asking();
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "")));
+    assert_false(announced(&s, NOTIFY(ROOT, "byebye", "")));
+    assert_true(announced(&s, NOTIFY(ROOT, "alive", "")));
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "")));
+}
+
+static void the_answer_to_a_search_tells_the_bootid_too(void **state)
+{
+    (void)state;
+    struct ssdp s = asking();
+    assert_int_equal(hear(&s, "HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nBOOTID.UPNP.ORG: 7\r\n"
+                              "LOCATION: http://192.168.7.1:5000/rootDesc.xml\r\n\r\n"),
+                     0);
+    assert_false(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 7\r\n")));
+    assert_true(announced(&s, NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 1\r\n")));
+}
+
+static void no_announcement_that_is_cut_short_counts(void **state)
+{
+    static const char TEXT[] = NOTIFY(ROOT, "alive", "BOOTID.UPNP.ORG: 8\r\n");
+    (void)state;
+    for (size_t len = 0; len < sizeof(TEXT) - 1; len++) {
+        struct ssdp s = asking();
+        s.gone = true;
+        assert_false(ssdp_announced(&s, (const uint8_t *)TEXT, len));
+    }
+}
+
 static void finds_the_description(void **state)
 {
     (void)state;
@@ -99,6 +158,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_for_each_kind_three_times_and_is_silent_after_8_s),
+        cmocka_unit_test(a_router_with_another_bootid_was_started_anew),
+        cmocka_unit_test(a_router_that_is_back_after_a_goodbye_was_too),
+        cmocka_unit_test(the_answer_to_a_search_tells_the_bootid_too),
+        cmocka_unit_test(no_announcement_that_is_cut_short_counts),
         cmocka_unit_test(finds_the_description),
         cmocka_unit_test(ignores_what_is_cut_short),
         cmocka_unit_test(ignores_other_devices_and_other_hosts),
