@@ -94,6 +94,12 @@ static int start_node(struct daemon *d, char *why, size_t why_len)
         (void)snprintf(why, why_len, "%s", strerror(-err));
         return err;
     }
+    const struct access_lists access = settings_access(d->options->settings);
+    err = node_set_access(d->node, &access);
+    if (err < 0) {
+        (void)snprintf(why, why_len, "%s", strerror(-err));
+        return err;
+    }
     return node_start(d->node, why, why_len);
 }
 

@@ -9,6 +9,7 @@
 #include "adapters/serve_target.h"
 #include "config/control/apply.h"
 #include "config/settings/parse.h"
+#include "gateway/base/log.h"
 #include "gateway/io/accounts.h"
 #include "gateway/io/file.h"
 
@@ -102,8 +103,8 @@ static int parse_file(const char *path, bool optional, struct settings *s, char 
     return settings_parse(s, path, text ? (const char *)text : "", len, why, why_len);
 }
 
-/* Services, peers and local users take effect at once; the rest at the next start, which `why`
- * says. */
+/* Services, peers, lists of addresses and local users take effect at once; the rest at the next
+ * start, which `why` says. */
 static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why_len)
 {
     struct settings *current = d->options->settings;
@@ -123,6 +124,9 @@ static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why
     *old = *current;
     *current = next;
     d->reread = true;
+    const struct access_lists access = settings_access(current);
+    if (node_set_access(d->node, &access) < 0)
+        log_error(LOG_CONFIG, "no memory for the lists of addresses: the old ones stay");
     node_registry_changed(d->node);
     return 0;
 }

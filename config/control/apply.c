@@ -138,6 +138,16 @@ void settings_node_options(const struct settings *s, const char *version, struct
     set_turn(s, out);
 }
 
+struct access_lists settings_access(const struct settings *s)
+{
+    return (struct access_lists){
+        .allow = s->gateway_allow_from.at,
+        .allow_count = s->gateway_allow_from.count,
+        .block = s->gateway_block_from.at,
+        .block_count = s->gateway_block_from.count,
+    };
+}
+
 /* ---- check ---- */
 
 static int check_peer(struct applying *a, const struct peer_settings *p)

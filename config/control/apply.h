@@ -12,6 +12,9 @@
 /** Fills in what a node is built with. */
 void settings_node_options(const struct settings *s, const char *version, struct node_options *out);
 
+/** Which addresses may talk to the gateway: borrowed from the settings. */
+struct access_lists settings_access(const struct settings *s);
+
 /**
  * Replaces the registry's entries of the configuration file by these. On error (-EBADMSG; `why`
  * says "FILE:LINE: what") the registry holds the entries of `before` again, of none with NULL.

@@ -197,6 +197,7 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
     switch (o->type) {
     case OPTION_ADDRS:
     case OPTION_NAMES:
+    case OPTION_PREFIXES:
     case OPTION_RELAYS:
     case OPTION_SERVERS:
         return option_list_add(o->type, field, text, &c);
@@ -228,8 +229,8 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
 
 bool option_is_list(const struct option *o)
 {
-    return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_RELAYS ||
-           o->type == OPTION_SERVERS;
+    return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_PREFIXES ||
+           o->type == OPTION_RELAYS || o->type == OPTION_SERVERS;
 }
 
 void option_clear(const struct option *o, void *base)
@@ -245,6 +246,7 @@ bool option_equal(const struct option *o, const void *a, const void *b)
     switch (o->type) {
     case OPTION_ADDRS:
     case OPTION_NAMES:
+    case OPTION_PREFIXES:
     case OPTION_RELAYS:
     case OPTION_SERVERS:
         return option_list_equal(o->type, x, y);
@@ -274,6 +276,8 @@ const char *option_form(const struct option *o)
         return "IP:PORT, ..";
     case OPTION_NAMES:
         return "NAME, ..";
+    case OPTION_PREFIXES:
+        return "ADDRESS/BITS, ..";
     case OPTION_RELAYS:
         return "PEER_ID@HOST:PORT, ..";
     case OPTION_SERVERS:

@@ -89,6 +89,37 @@ static int add_name(void *field, const char *word, struct complaint *why)
     return 0;
 }
 
+/* Bits beyond the prefix would be a mistake of the person: which network was meant? */
+static bool ends_where_it_says(const struct addr_prefix *p)
+{
+    size_t len;
+    const uint8_t *ip = addr_ip(&p->addr, &len);
+
+    for (size_t bit = p->bits; bit < len * 8; bit++)
+        if (ip[bit / 8] & (0x80 >> bit % 8))
+            return false;
+    return true;
+}
+
+static int add_prefix(void *field, const char *word, struct complaint *why)
+{
+    struct prefix_list *list = field;
+    struct addr_prefix p;
+
+    if (list->count == OPTION_PREFIXES_MAX)
+        return option_complain(why, "more than %d addresses", OPTION_PREFIXES_MAX);
+    if (addr_prefix_parse(&p, word) < 0)
+        return option_complain(why, "'%s' is not ADDRESS or ADDRESS/BITS", word);
+    if (!ends_where_it_says(&p))
+        return option_complain(why, "'%s' has bits set behind its first %u", word, p.bits);
+    struct addr_prefix *at = realloc(list->at, (list->count + 1) * sizeof(*at));
+    if (!at)
+        return -ENOMEM;
+    list->at = at;
+    at[list->count++] = p;
+    return 0;
+}
+
 /* ":PORT", or ":PORT/TLS_PORT". */
 static bool ports_ok(const char *colon)
 {
@@ -137,6 +168,8 @@ int option_list_add(enum option_type type, void *field, const char *text, struct
         return each_word(field, text, add_addr, why);
     if (type == OPTION_NAMES)
         return each_word(field, text, add_name, why);
+    if (type == OPTION_PREFIXES)
+        return each_word(field, text, add_prefix, why);
     return each_word(field, text, type == OPTION_RELAYS ? add_relay : add_server, why);
 }
 
@@ -148,10 +181,18 @@ static void clear_names(struct name_list *names)
     names->at = NULL;
 }
 
+static void clear_prefixes(struct prefix_list *list)
+{
+    free(list->at);
+    *list = (struct prefix_list){0};
+}
+
 void option_list_clear(enum option_type type, void *field)
 {
     if (type == OPTION_NAMES)
         clear_names(field);
+    else if (type == OPTION_PREFIXES)
+        clear_prefixes(field);
     else if (type == OPTION_ADDRS)
         ((struct addr_list *)field)->count = 0;
     else if (type == OPTION_RELAYS)
@@ -180,6 +221,16 @@ static bool names_equal(const struct name_list *a, const struct name_list *b)
     return true;
 }
 
+static bool prefixes_equal(const struct prefix_list *a, const struct prefix_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->at[i].bits != b->at[i].bits || !addr_same_ip(&a->at[i].addr, &b->at[i].addr))
+            return false;
+    return true;
+}
+
 static bool places_equal(const option_place *a, const option_place *b, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -194,6 +245,8 @@ bool option_list_equal(enum option_type type, const void *a, const void *b)
         return addrs_equal(a, b);
     if (type == OPTION_NAMES)
         return names_equal(a, b);
+    if (type == OPTION_PREFIXES)
+        return prefixes_equal(a, b);
     if (type == OPTION_RELAYS) {
         const struct relay_list *x = a, *y = b;
         return x->count == y->count && places_equal(x->at, y->at, x->count);

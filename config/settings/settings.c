@@ -110,10 +110,11 @@ struct peer_settings *settings_add_peer(struct settings *s)
 
 /* ---- what differs ---- */
 
-/** Users of local ports are looked up anew, and take effect at once. */
+/** Users of local ports are looked up anew; they and lists of addresses take effect at once. */
 static bool is_live(size_t option)
 {
-    return option == SET_local_users;
+    return option == SET_local_users || option == SET_gateway_allow_from ||
+           option == SET_gateway_block_from;
 }
 
 size_t settings_later(const struct settings *now, const struct settings *fresh, char *out,

@@ -74,6 +74,19 @@ void node_registry_changed(struct node *n)
     node_tell(n, NULL);
 }
 
+int node_set_access(struct node *n, const struct access_lists *lists)
+{
+    int err = access_set(&n->access, lists);
+
+    if (err < 0)
+        return err;
+    list_each(node, &n->members)
+    {
+        peer_drop_shut(&list_entry(node, struct member, link)->peer);
+    }
+    return 0;
+}
+
 void node_slept(struct node *n, instant slept)
 {
     if (slept >= NOBODY_WAITS)

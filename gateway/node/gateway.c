@@ -277,6 +277,8 @@ int node_new(struct node **out, struct env *env, struct registry *registry, cons
     n->saving.fire = on_saving;
     env_random(env, secret, sizeof(secret));
     map_init(&n->by_id, secret);
+    env_random(env, secret, sizeof(secret));
+    access_init(&n->access, secret);
     list_init(&n->members);
     list_init(&n->watches);
     list_init(&n->finished);
@@ -371,6 +373,7 @@ int node_start(struct node *n, char *why, size_t why_len)
         .arg = n,
     };
     hub_init(&n->hub, n->env, n->quic, &HUB_HANDLER, n);
+    n->hub.access = &n->access;
     err = open_sockets(n, why, why_len);
     if (err < 0)
         return err;
@@ -448,5 +451,6 @@ void node_free(struct node *n)
     quic_endpoint_free(n->quic);
     env_undefer(n->env, &n->chores);
     map_deinit(&n->by_id);
+    access_deinit(&n->access);
     free(n);
 }

@@ -151,6 +151,11 @@ static void on_timer(struct timer *timer)
 
 /* ---- what arrives ---- */
 
+bool hub_admits(const struct hub *h, const struct addr *remote)
+{
+    return !h->access || access_admits(h->access, env_now(h->env), remote);
+}
+
 /* Who gets a datagram. Those for QUIC and the relay go on in batches. */
 enum taker { TAKE_QUIC, TAKE_RELAY, TAKE_STUN, TAKE_OTHER };
 
@@ -207,6 +212,12 @@ static bool is_claimed(struct hub_socket *s, const struct udp_rx *rx)
     return false;
 }
 
+/* Answers of STUN servers come from where a person, or the way there, has sent us. */
+static bool is_stun_answer(enum taker taker, const uint8_t *data)
+{
+    return taker == TAKE_STUN && (data[0] & 1);
+}
+
 static size_t datagram_at(const struct udp_rx *rx, size_t at)
 {
     return rx->len - at < rx->segment ? rx->len - at : rx->segment;
@@ -240,13 +251,16 @@ static struct udp_rx run_at(const struct udp_rx *rx, size_t at, enum taker taker
 static void take(struct hub_socket *s, const struct udp_rx *rx)
 {
     const struct path path = {.via = s->via, .kind = PATH_UDP, .remote = rx->from, .local = rx->to};
+    const struct hub *h = s->hub;
     bool claimed = is_claimed(s, rx);
+    bool enters = claimed || !h->access || access_enters(h->access, rx->now, &rx->from);
     struct udp_rx run;
 
     for (size_t at = 0; !claimed && at < rx->len; at += run.len) {
         enum taker taker = taker_of(rx->data + at, datagram_at(rx, at));
         run = run_at(rx, at, taker);
-        hand_over(s->hub, &path, &run, taker);
+        if (enters || is_stun_answer(taker, run.data))
+            hand_over(s->hub, &path, &run, taker);
     }
     hub_wake(s->hub);
 }
@@ -271,6 +285,9 @@ void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t l
     const struct udp_rx rx = {.data = data, .len = len, .segment = segment, .now = env_now(h->env)};
     struct udp_rx run;
 
+    /* A circuit's other end has no address; the relay's own was judged when its frame came in. */
+    if (path->kind != PATH_RELAY && h->access && !access_enters(h->access, rx.now, &path->remote))
+        return;
     for (size_t at = 0; at < len; at += run.len) {
         enum taker taker = taker_of(data + at, datagram_at(&rx, at));
         run = run_at(&rx, at, taker);

@@ -20,6 +20,7 @@
 #include "gateway/base/list.h"
 #include "gateway/base/path.h"
 #include "gateway/nat/nat64.h"
+#include "gateway/node/access.h"
 #include "gateway/transport/quic.h"
 
 #define HUB_SOCKETS_MAX 4
@@ -68,6 +69,7 @@ struct hub_socket {
 struct hub {
     struct env *env;
     struct quic_endpoint *quic; /* borrowed */
+    struct access *access;      /* borrowed; NULL: everybody may talk to us */
     const struct hub_handler *handler;
     void *arg;
     struct hub_socket socket[HUB_SOCKETS_MAX];
@@ -106,6 +108,9 @@ void hub_close_extra(struct hub *h, uint32_t via);
 struct hub_socket *hub_socket_of(struct hub *h, const struct path *path);
 /** The main socket by which to reach `remote` first, or NULL: no socket of that family. */
 struct hub_socket *hub_socket_for(struct hub *h, const struct addr *remote);
+
+/** May this address talk to us? Nobody needs to dial one that may not. */
+bool hub_admits(const struct hub *h, const struct addr *remote);
 
 /** Where `remote` is to be dialled from this network: itself, or what stands for it there. */
 struct addr hub_outside(const struct hub *h, const struct addr *remote);

@@ -186,6 +186,14 @@ static void add_candidate(struct candidates *c, const struct addr *a)
         c->out[c->count++] = path;
 }
 
+/* Of a circuit's other end we know the relay's address. */
+static bool may_use(void *arg, const struct path *path)
+{
+    struct node *n = arg;
+    const struct path leg = path->kind == PATH_RELAY ? relay_desk_leg(&n->relay, path) : *path;
+    return hub_admits(&n->hub, &leg.remote);
+}
+
 static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max, bool *more)
 {
     struct node *n = arg;
@@ -232,12 +240,15 @@ size_t member_tcp_places(void *node, const struct peer_id *id, struct tcp_place 
         add_candidate(&c, &known->address[i]);
         add_candidate(&c, &known->last_good[i]);
     }
-    for (size_t i = 0; i < count && used < max; i++, used++) {
+    for (size_t i = 0; i < count && used < max; i++) {
+        if (!hub_admits(&n->hub, &relay[i]))
+            continue;
         out[used] = (struct tcp_place){.to = relay[i], .tls = true};
-        memcpy(out[used].host, host, strlen(host) + 1);
+        memcpy(out[used++].host, host, strlen(host) + 1);
     }
-    for (size_t i = 0; i < c.count && used < max; i++, used++)
-        out[used] = (struct tcp_place){.to = at[i].remote};
+    for (size_t i = 0; i < c.count && used < max; i++)
+        if (hub_admits(&n->hub, &at[i].remote))
+            out[used++] = (struct tcp_place){.to = at[i].remote};
     return used;
 }
 
@@ -396,6 +407,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
 }
 
 const struct peer_events MEMBER_EVENTS = {
+    .may_use = may_use,
     .candidates = candidates,
     .list_services = list_services,
     .on_ready = on_ready,

@@ -11,6 +11,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/base/map.h"
+#include "gateway/node/access.h"
 #include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
@@ -49,6 +50,7 @@ struct node {
     struct message_hello hello;
 
     struct quic_endpoint *quic;
+    struct access access;
     struct hub hub;
     struct lan_link lan;
     struct desk desk;

@@ -18,6 +18,7 @@
 #include "gateway/base/nat_report.h"
 #include "gateway/base/pipe.h"
 #include "gateway/identity/keys.h"
+#include "gateway/node/access.h"
 #include "gateway/node/registry.h"
 #include "gateway/peer/flow.h"
 #include "gateway/wire/preamble.h"
@@ -213,6 +214,9 @@ MUST_USE int node_new(struct node **out, struct env *env, struct registry *regis
                       const struct keys *keys, const struct node_options *options);
 /** Opens the sockets and begins. On error writes a line for people to `why`. */
 MUST_USE int node_start(struct node *n, char *why, size_t why_len);
+/** Who may talk to us, by address, from now on: sessions over paths that may not be used any more
+ *  end at once. Returns 0, or -ENOMEM: nothing changed. */
+MUST_USE int node_set_access(struct node *n, const struct access_lists *lists);
 /** Says good-bye to every peer; `done` is called when that is sent (within 200 ms). */
 void node_stop(struct node *n, void (*done)(void *arg), void *arg);
 /** Ends all at once: who waits is told -ECANCELED. Adapters let go of their pipes and flows before.

@@ -250,7 +250,8 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
     for (size_t i = 0; i < e->named_count; i++) {
         const struct addr *a = &e->named[i].addr;
         bool shares = same_public || gather_is_near(e->means->gather, a);
-        if (punch_may_probe(a, own, e->told_count, shares))
+        if (punch_may_probe(a, own, e->told_count, shares) &&
+            hub_admits(e->means->gather->node->hub, a))
             punch_add(e->running->core, now, &e->named[i]);
     }
 }

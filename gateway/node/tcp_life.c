@@ -246,8 +246,8 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {
     const struct tcp_door *door = arg;
     struct tcp_roads *r = door->roads;
-    bool may =
-        (!door->half || tcp_half_is_met(r, from)) && !is_too_often(r, from) && may_enter(r, from);
+    bool may = hub_admits(r->node->hub, from) && (!door->half || tcp_half_is_met(r, from)) &&
+               !is_too_often(r, from) && may_enter(r, from);
     struct road *road = may ? new_road(r, from, door->tls) : NULL;
 
     if (!road) {

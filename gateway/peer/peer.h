@@ -35,6 +35,8 @@
 struct peer;
 
 struct peer_events {
+    /** May this path lead to a peer? False: nothing comes in from there. NULL: any may. */
+    bool (*may_use)(void *arg, const struct path *path);
     /** Where the peer may be found: writes at most `max` paths, best first. Returns how many. Sets
      *  `*more` if others may turn up in the next seconds (LAN): peer_add_candidate(). */
     size_t (*candidates)(void *arg, struct peer *p, struct path *out, size_t max, bool *more);
@@ -122,6 +124,9 @@ void peer_note(struct peer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 MUST_USE int peer_adopt(struct peer *p, struct quic_conn *conn);
 /** Ends all its sessions at once, and the attempt to connect (on_failed with -EACCES). */
 void peer_drop(struct peer *p, enum quic_close_code code);
+/** Ends those of its sessions, and attempts to connect, that go over paths which may not be used
+ * any more, and forgets such paths of the others. */
+void peer_drop_shut(struct peer *p);
 /** This machine slept so long that the peer has given all sessions up: they end, and it is dialled
  *  again soon if it is wanted. */
 void peer_slept(struct peer *p);

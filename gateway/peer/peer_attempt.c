@@ -134,11 +134,24 @@ static bool was_tried(const struct peer *p, const struct path *path)
     return false;
 }
 
+bool peer_may_use(const struct peer *p, const struct path *path)
+{
+    const struct peer_events *events = p->host->events;
+    return !events->may_use || events->may_use(p->host->arg, path);
+}
+
 void peer_dial(struct peer *p, const struct path *path)
 {
+    char text[ADDR_TEXT_MAX];
+
     if (p->tried_count == PEER_CANDIDATES_MAX || was_tried(p, path))
         return;
     p->tried[p->tried_count++] = *path;
+    if (!peer_may_use(p, path)) {
+        peer_explain(p, "%s: this address is not let in here", peer_path_text(path, text));
+        p->error = -EACCES;
+        return;
+    }
 
     struct link *l = calloc(1, sizeof(*l));
     if (!l)

@@ -93,6 +93,36 @@ void peer_drop(struct peer *p, enum quic_close_code code)
     }
 }
 
+/* The paths that a session has beside the one that it uses. */
+static void forget_shut_paths(struct peer *p, struct quic_conn *conn)
+{
+    struct path_info info[PATH_SET_MAX];
+    size_t count = quic_conn_paths(conn, info, PATH_SET_MAX);
+
+    for (size_t i = 0; i < count && i < PATH_SET_MAX; i++)
+        if (!peer_may_use(p, &info[i].path))
+            quic_conn_path_gone(conn, &info[i].path);
+}
+
+void peer_drop_shut(struct peer *p)
+{
+    list_each(node, &p->links)
+    {
+        struct link *l = list_entry(node, struct link, node);
+        struct quic_conn_info info;
+
+        if (l->closing)
+            continue;
+        quic_conn_info(l->conn, &info);
+        if (!peer_may_use(p, &info.path))
+            link_close(l, QUIC_CLOSE_DENIED);
+        else
+            forget_shut_paths(p, l->conn);
+    }
+    peer_choose(p);
+    peer_set_timer(p);
+}
+
 void peer_slept(struct peer *p)
 {
     list_each(node, &p->links)

@@ -69,6 +69,9 @@ void peer_use_current(struct peer *p);
 
 /* peer_attempt.c */
 
+/** May this path be used, by the owner's rules? */
+bool peer_may_use(const struct peer *p, const struct path *path);
+
 /** Begins an attempt to connect. */
 void peer_begin(struct peer *p);
 /** Dials one more path, unless it was tried in this attempt. */

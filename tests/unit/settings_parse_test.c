@@ -76,7 +76,8 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
                                "password = pw\nsecret = xyz\nca = turn.pem\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
-                               "max_peers = 7\n"),
+                               "max_peers = 7\n"
+                               "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"),
                      0);
     assert_int_equal(s.gateway_listen.count, 1);
     assert_string_equal(addr_print(&s.gateway_listen.at[0], text), "192.0.2.1:4433");
@@ -146,6 +147,25 @@ static void services_and_peers_are_read(void **state)
     assert_int_equal(s.peers[0].relay.count, 1);
     assert_int_equal(s.peers[0].line, 16);
     settings_deinit(&s);
+}
+
+static void ranges_of_addresses_are_lists(void **state)
+{
+    (void)state;
+    struct settings s;
+
+    assert_int_equal(parse(&s, "[gateway]\nblock_from = 192.0.2.0/24, 2001:db8::/32\n"
+                               "block_from = 198.51.100.7\n"),
+                     0);
+    assert_int_equal(s.gateway_allow_from.count, 0);
+    assert_int_equal(s.gateway_block_from.count, 3);
+    assert_int_equal(s.gateway_block_from.at[1].bits, 32);
+    assert_int_equal(s.gateway_block_from.at[2].bits, 32);
+    settings_deinit(&s);
+    refuses("[gateway]\nallow_from = 192.0.2.1/24\n",
+            "overlay.conf:2: allow_from: '192.0.2.1/24' has bits set behind its first 24");
+    refuses("[gateway]\nallow_from = example.com\n",
+            "overlay.conf:2: allow_from: 'example.com' is not ADDRESS or ADDRESS/BITS");
 }
 
 static void lists_go_on_over_lines_and_replace_the_default(void **state)
@@ -350,6 +370,7 @@ int main(void)
         cmocka_unit_test(an_empty_file_means_the_defaults),
         cmocka_unit_test(every_option_of_the_single_sections_is_read),
         cmocka_unit_test(services_and_peers_are_read),
+        cmocka_unit_test(ranges_of_addresses_are_lists),
         cmocka_unit_test(lists_go_on_over_lines_and_replace_the_default),
         cmocka_unit_test(comments_blanks_and_carriage_returns_are_skipped),
         cmocka_unit_test(errors_name_file_and_line),

@@ -1,0 +1,142 @@
+#include "gateway/node/access.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void access_init(struct access *a, const uint8_t secret[static MAP_SECRET_LEN])
+{
+    memset(a, 0, sizeof(*a));
+    memcpy(a->secret, secret, sizeof(a->secret));
+}
+
+void access_deinit(struct access *a)
+{
+    free(a->list);
+    a->list = NULL;
+    a->allow_count = a->block_count = 0;
+}
+
+int access_set(struct access *a, const struct access_lists *lists)
+{
+    size_t count = lists->allow_count + lists->block_count;
+    struct addr_prefix *list = calloc(count + 1, sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        list[i] = i < lists->allow_count ? lists->allow[i] : lists->block[i - lists->allow_count];
+    free(a->list);
+    a->list = list;
+    a->allow_count = lists->allow_count;
+    a->block_count = lists->block_count;
+    a->last = (struct addr){0};
+    return 0;
+}
+
+static bool is_in(const struct addr_prefix *list, size_t count, const struct addr *from)
+{
+    for (size_t i = 0; i < count; i++)
+        if (addr_prefix_contains(&list[i], from))
+            return true;
+    return false;
+}
+
+bool access_is_named(const struct access *a, const struct addr *from)
+{
+    return is_in(a->list, a->allow_count, from);
+}
+
+static bool lists_admit(struct access *a, const struct addr *from)
+{
+    if (a->allow_count + a->block_count == 0 || addr_equal(&a->last, from))
+        return true;
+    if (is_in(a->list + a->allow_count, a->block_count, from) ||
+        (a->allow_count > 0 && !access_is_named(a, from)))
+        return false;
+    a->last = *from;
+    return true;
+}
+
+/* ---- what is shut ---- */
+
+static struct access_shut entry_of(const struct addr *from, instant until)
+{
+    struct access_shut e = {.until = until};
+    const struct addr plain = addr_unmapped(*from);
+    size_t len;
+    const uint8_t *ip = addr_ip(&plain, &len);
+
+    e.len = len == 4 ? 4 : 8;
+    memcpy(e.ip, ip, e.len);
+    return e;
+}
+
+/* The places where an address may be. */
+static struct access_shut *places_of(struct access *a, const struct access_shut *e)
+{
+    uint64_t hash = map_hash(a->secret, e->ip, e->len);
+    return &a->shut[hash % (ACCESS_SHUT_MAX / ACCESS_WAYS) * ACCESS_WAYS];
+}
+
+static bool is_same(const struct access_shut *x, const struct access_shut *y)
+{
+    return x->len == y->len && memcmp(x->ip, y->ip, x->len) == 0;
+}
+
+static bool is_shut(struct access *a, instant now, const struct addr *from)
+{
+    const struct access_shut e = entry_of(from, 0);
+    const struct access_shut *place = places_of(a, &e);
+
+    for (size_t i = 0; i < ACCESS_WAYS; i++)
+        if (is_same(&place[i], &e))
+            return now < place[i].until;
+    return false;
+}
+
+bool access_shut(struct access *a, const struct addr *from, instant until)
+{
+    if (addr_is_none(from) || access_is_named(a, from))
+        return false;
+    const struct access_shut e = entry_of(from, until);
+    struct access_shut *place = places_of(a, &e), *oldest = place;
+
+    for (size_t i = 0; i < ACCESS_WAYS; i++) {
+        if (is_same(&place[i], &e)) {
+            oldest = &place[i];
+            break;
+        }
+        if (place[i].until < oldest->until)
+            oldest = &place[i];
+    }
+    *oldest = e;
+    if (until > a->shut_until)
+        a->shut_until = until;
+    return true;
+}
+
+size_t access_count_shut(const struct access *a, instant now)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; now < a->shut_until && i < ACCESS_SHUT_MAX; i++)
+        count += now < a->shut[i].until;
+    return count;
+}
+
+/* ---- both ---- */
+
+bool access_admits(struct access *a, instant now, const struct addr *from)
+{
+    if (addr_is_none(from))
+        return true;
+    return lists_admit(a, from) && (now >= a->shut_until || !is_shut(a, now, from));
+}
+
+bool access_enters(struct access *a, instant now, const struct addr *from)
+{
+    bool may = access_admits(a, now, from);
+    a->refused += !may;
+    return may;
+}
