@@ -439,18 +439,13 @@ void hub_wake(struct hub *h)
     env_defer(h->env, &h->work);
 }
 
-int hub_send_batch(struct hub *h, const struct udp_tx *tx)
+void hub_send(struct hub *h, const struct udp_tx *tx)
 {
     const struct addr to = hub_outside(h, tx->to);
     struct udp_tx out = *tx;
 
     out.to = &to;
-    return send_by(hub_socket_for(h, &to), &out);
-}
-
-void hub_send(struct hub *h, const struct udp_tx *tx)
-{
-    if (hub_send_batch(h, tx) < 0)
+    if (send_by(hub_socket_for(h, &to), &out) < 0)
         return; /* lost */
 }
 

@@ -130,10 +130,8 @@ void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t l
 void hub_wake(struct hub *h);
 /** Sends one datagram by the main socket of its family. Lost if the socket is full. */
 void hub_send(struct hub *h, const struct udp_tx *tx);
-/** Sends a batch by the main socket of its family. Returns 0 (sent, or no such family: lost) or
- *  -EAGAIN: nothing was kept; hub_wake() work follows when the socket takes more. */
-MUST_USE int hub_send_batch(struct hub *h, const struct udp_tx *tx);
-/** Sends a batch over a path, whatever carries it. Returns as hub_send_batch(). */
+/** Sends a batch over a path, whatever carries it. Returns 0 (sent, or there is no such way: lost)
+ *  or -EAGAIN: nothing was kept; hub_wake() work follows when there is room. */
 MUST_USE int hub_send_over(struct hub *h, const struct quic_tx *tx);
 /** As hub_send_over(), for what is not ours: while datagrams of our own sessions wait for a socket,
  *  -EAGAIN, and on_room follows. */

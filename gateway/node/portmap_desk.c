@@ -30,10 +30,19 @@ static void load_nonce(struct env *env, uint8_t nonce[static MAP_PCP_NONCE_LEN])
 
 /* ---- what is told ---- */
 
+/* The address outside that leads to us; none while it is a private one (there is another NAT) or
+ * was found not to work. */
+static struct addr address_of(const struct portmap *p)
+{
+    if (!portmap_is_held(p) || p->behind_nat || p->proof == PORTMAP_DEAD)
+        return (struct addr){0};
+    return p->external;
+}
+
 static void tell(struct portmap_place *p)
 {
     const struct portmap_desk_options *o = &p->desk->options;
-    const struct addr now = portmap_desk_address(p->desk, p == &p->desk->place[1]);
+    const struct addr now = address_of(&p->map);
 
     if (!addr_equal(&now, &p->told)) {
         if (!addr_is_none(&p->told))
@@ -223,15 +232,6 @@ void portmap_desk_stop(struct portmap_desk *d)
 }
 
 /* ---- questions ---- */
-
-struct addr portmap_desk_address(const struct portmap_desk *d, bool v6)
-{
-    const struct portmap *p = &d->place[v6].map;
-
-    if (!portmap_is_held(p) || p->behind_nat || p->proof == PORTMAP_DEAD)
-        return (struct addr){0};
-    return p->external;
-}
 
 bool portmap_desk_is_reached(const struct portmap_desk *d)
 {

@@ -51,9 +51,6 @@ void portmap_desk_on_conn(struct portmap_desk *d);
 instant portmap_desk_end(struct portmap_desk *d);
 void portmap_desk_stop(struct portmap_desk *d);
 
-/** The address outside that leads to us, of a family; none without one, and none while it is a
- *  private one (there is another NAT) or was found not to work. The gatherer is told it. */
-struct addr portmap_desk_address(const struct portmap_desk *d, bool v6);
 /** Has somebody outside come in by one of them? */
 bool portmap_desk_is_reached(const struct portmap_desk *d);
 /** The ports that our routers lead to us. Returns how many. */

@@ -70,7 +70,8 @@ static int make_room(struct registry *r)
     return 0;
 }
 
-int registry_entry_add(struct registry *r, const struct peer_id *id, struct peer_entry **out)
+/* As registry_peer_add(), but leaves `stored` as it is (false for a new one). */
+static int add_entry(struct registry *r, const struct peer_id *id, struct peer_entry **out)
 {
     bool found;
     size_t i = place_of(r, id, &found);
@@ -97,7 +98,7 @@ int registry_entry_add(struct registry *r, const struct peer_id *id, struct peer
 struct known_peer *registry_peer_add(struct registry *r, const struct peer_id *id, int *err)
 {
     struct peer_entry *e;
-    *err = registry_entry_add(r, id, &e);
+    *err = add_entry(r, id, &e);
     if (*err < 0)
         return NULL;
     e->stored = true;
@@ -217,7 +218,7 @@ int registry_set_alias(struct registry *r, const struct peer_id *id, const char 
     struct peer_entry *e;
     int err = check_alias(r, id, alias);
     if (err == 0)
-        err = registry_entry_add(r, id, &e);
+        err = add_entry(r, id, &e);
     if (err < 0)
         return err;
     if (e->peer.from_config)
@@ -247,7 +248,7 @@ int registry_block(struct registry *r, const struct peer_id *peer, bool blocked)
     struct peer_entry *e = registry_entry(r, peer);
     if (!e && !blocked)
         return 0;
-    int err = registry_entry_add(r, peer, &e);
+    int err = add_entry(r, peer, &e);
     if (err < 0)
         return err;
     e->peer.blocked = blocked;
@@ -385,7 +386,7 @@ int registry_peer_put_config(struct registry *r, const struct known_peer *peer)
     struct peer_entry *e;
     int err = peer->alias[0] ? check_alias(r, &peer->id, peer->alias) : 0;
     if (err == 0)
-        err = registry_entry_add(r, &peer->id, &e);
+        err = add_entry(r, &peer->id, &e);
     if (err < 0)
         return err;
     if (!e->peer.from_config) {

@@ -71,9 +71,6 @@ MUST_USE int registry_grow(void **array, size_t *room, size_t count, size_t size
 
 /* registry_peers.c */
 struct peer_entry *registry_entry(const struct registry *r, const struct peer_id *id);
-/** As registry_peer_add(), but leaves `stored` as it is (false for a new one). */
-MUST_USE int registry_entry_add(struct registry *r, const struct peer_id *id,
-                                struct peer_entry **out);
 /** Keeps addresses of a peer that is not stored, if there are any. */
 void registry_remember(struct registry *r, const struct peer_id *id,
                        const struct addr last_good[static PEER_ADDRESSES_MAX]);
