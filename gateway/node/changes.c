@@ -70,6 +70,7 @@ void node_registry_changed(struct node *n)
     }
     tell_lan(n);
     pwnat_desk_contacts(&n->pwnat);
+    record_desk_changed(&n->record);
     env_defer(n->env, &n->chores);
     node_tell(n, NULL);
 }

@@ -388,6 +388,8 @@ int node_start(struct node *n, char *why, size_t why_len)
         return err;
     }
     err = tcp_roads_start(&n->tcp, &n->desk, &TCP_ROADS_EVENTS, why, why_len);
+    if (err == 0)
+        err = node_start_dht(n, why, why_len);
     if (err < 0)
         return err;
     ways_start_portmap(n);
@@ -437,6 +439,8 @@ void node_free(struct node *n)
     member_answer(&n->finished, -ECANCELED, "the gateway stops");
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     lan_link_stop(&n->lan);
+    record_desk_stop(&n->record);
+    dht_desk_stop(&n->dht);
     portmap_desk_stop(&n->portmap);
     turn_desk_stop(&n->turn);
     nat64_desk_stop(&n->nat64);

@@ -220,6 +220,8 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
         turn_desk_find(&n->turn, p, known->last_good, PEER_ADDRESSES_MAX);
     }
     relay_desk_find(&n->relay, p);
+    if (!relay_desk_keeps(&n->relay, &p->id))
+        record_desk_find(&n->record, p);
     pwnat_desk_find(&n->pwnat, p);
     tcp_roads_find(&n->tcp, p);
     return c.count;
@@ -387,6 +389,8 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
 {
     struct node *n = arg;
     relay_desk_on_part(&n->relay, p, conn, part);
+    if (part->type == RELAY_REGISTERED && relay_desk_keeps(&n->relay, &p->id))
+        record_desk_changed(&n->record);
     punch_desk_on_part(&n->punch, p, conn, part);
     reach_desk_on_part(&n->outside.reach, conn, part);
     turn_desk_on_part(&n->turn, p, conn, part);

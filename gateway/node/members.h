@@ -1,6 +1,6 @@
 /**
  * The parts of struct node, for the files that make it up (gateway.c, desks.c, lan_finds.c,
- * members.c, requests.c, changes.c, serve.c, ways.c, view.c).
+ * members.c, requests.c, changes.c, serve.c, ways.c, whereabouts.c, view.c).
  *
  * A member is a peer that the gateway has to do with right now: one of the registry that was
  * wanted, or one that has connected. Members without entry, session or request are dropped when
@@ -13,6 +13,7 @@
 #include "gateway/base/map.h"
 #include "gateway/node/access.h"
 #include "gateway/node/bootstrap_desk.h"
+#include "gateway/node/dht_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/nat64_desk.h"
@@ -21,6 +22,7 @@
 #include "gateway/node/portmap_desk.h"
 #include "gateway/node/punch_desk.h"
 #include "gateway/node/pwnat_desk.h"
+#include "gateway/node/record_desk.h"
 #include "gateway/node/relay_desk.h"
 #include "gateway/node/tcp_roads.h"
 #include "gateway/node/turn_desk.h"
@@ -64,6 +66,8 @@ struct node {
     struct punch_desk punch;
     struct pwnat_desk pwnat;
     struct tcp_roads tcp;
+    struct dht_desk dht;
+    struct record_desk record;
     struct portmap_desk portmap;
     struct peer_host host;
 
@@ -116,6 +120,9 @@ void ways_start_portmap(struct node *n);
 
 /** Starts the desks (desks.c); they stop in node_free(), also those that were not started. */
 MUST_USE int node_start_desks(struct node *n);
+/** Starts the DHT and what is published there (whereabouts.c). On error a line for people is in
+ *  `why`. */
+MUST_USE int node_start_dht(struct node *n, char *why, size_t why_len);
 /** Starts LAN discovery, if it is wanted (lan_finds.c). The sockets are open. */
 MUST_USE int node_start_lan(struct node *n);
 

@@ -95,6 +95,7 @@ struct node_options {
                                              PEER_ID@HOST:PORT; empty from the end on */
     struct node_stun stun[NODE_STUN_MAX]; /* none from the end on */
     struct node_turn turn[NODE_TURN_MAX]; /* none from the end on; the first that works is used */
+    bool publish_addresses;               /* in our record, for everybody */
     enum node_dht dht;
     struct addr dht_listen[NODE_DHT_LISTEN_MAX]; /* one a family; none from the end on */
     struct node_bootstrap dht_bootstrap[NODE_BOOTSTRAP_MAX]; /* none from the end on */

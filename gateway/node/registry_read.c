@@ -185,6 +185,7 @@ static void read_peer(struct registry *r, struct entry *e)
     get_relays(e, "relays", p.relay);
     get_relays(e, "its_relays", p.its_relay);
     get_addresses(e, "last_good", p.last_good);
+    p.record_seq = get_number(e, "record_seq", INT64_MAX);
     end(e);
     if (e->err < 0)
         return;

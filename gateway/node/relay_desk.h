@@ -42,6 +42,10 @@ void relay_desk_stop(struct relay_desk *d);
 /** Asks every relay that may know a peer for a circuit to it. Paths follow by
  *  peer_add_candidate(), and peer_await() says until when. */
 void relay_desk_find(struct relay_desk *d, struct peer *p);
+/** As relay_desk_find(), of relays that the peer itself names, as registry_relay_ok() wants them;
+ *  empty from the end on. */
+void relay_desk_find_at(struct relay_desk *d, struct peer *p,
+                        const char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]);
 /** Where a peer that is a relay may be reached. Writes up to `max` addresses; `*more` is set if
  *  more may follow. */
 size_t relay_desk_addresses(struct relay_desk *d, const struct peer_id *id, struct addr *out,
@@ -75,6 +79,7 @@ void relay_desk_on_room(struct relay_desk *d);
 
 /** For `status`: the way to the relay of a circuit, or none if it is gone. */
 struct path relay_desk_leg(const struct relay_desk *d, const struct path *path);
-/** The relay through which we are reached first, as PEER_ID@HOST:PORT; empty while there is none.
- */
-void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1]);
+/** The relays through which we are reached, as PEER_ID@HOST:PORT, the home relay first. Returns how
+ *  many. */
+size_t relay_desk_ours(const struct relay_desk *d,
+                       char out[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]);

@@ -81,6 +81,13 @@ static void find_through_all(struct relay_desk *d, struct peer *p, bool named,
     }
 }
 
+void relay_desk_find_at(struct relay_desk *d, struct peer *p,
+                        const char relay[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1])
+{
+    find_through_all(d, p, false, relay);
+    relay_find_await(d, p);
+}
+
 void relay_desk_find(struct relay_desk *d, struct peer *p)
 {
     const struct known_peer *known = registry_peer(d->node->registry, &p->id);
@@ -113,7 +120,7 @@ void relay_find_await(struct relay_desk *d, struct peer *p)
     {
         more = more || relay_site_is_asked_for(list_entry(node, struct relay_site, link), &p->id);
     }
-    peer_await(p, more);
+    peer_await(p, PEER_AWAIT_RELAY, more);
 }
 
 void relay_find_quests(struct relay_desk *d, struct relay_site *place, struct quic_conn *conn)

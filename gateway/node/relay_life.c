@@ -199,21 +199,22 @@ static bool is_silent(const struct quic_conn *conn)
     return info.in_doubt;
 }
 
-void relay_desk_home(const struct relay_desk *d, char out[static PEER_RELAY_MAX + 1])
+size_t relay_desk_ours(const struct relay_desk *d,
+                       char out[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1])
 {
     char id[PEER_ID_TEXT_LEN + 1];
+    size_t count = 0;
 
-    out[0] = '\0';
     list_each(node, &d->places)
     {
         const struct relay_site *p = list_entry(node, struct relay_site, link);
-        if (!p->ours || !p->registered || is_silent(p->registered))
+        if (!p->ours || !p->registered || is_silent(p->registered) || count == PEER_RELAYS_MAX)
             continue;
-        if (snprintf(out, PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&p->id, id), p->host) >
+        if (snprintf(out[count], PEER_RELAY_MAX + 1, "%s@%s", peer_id_print(&p->id, id), p->host) <=
             PEER_RELAY_MAX)
-            out[0] = '\0'; /* cannot be: it was read from no more */
-        return;
+            count++; /* it was read from no more */
     }
+    return count;
 }
 
 /* ---- what happens to sessions ---- */

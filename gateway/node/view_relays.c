@@ -73,9 +73,11 @@ static void view_places(const struct node *n, struct relay_view *out)
 void node_relay(const struct node *n, struct relay_view *out)
 {
     struct relay_server_counters c;
+    char ours[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1];
 
     *out = (struct relay_view){.serving = n->relay.server != NULL};
-    relay_desk_home(&n->relay, out->home);
+    if (relay_desk_ours(&n->relay, ours) > 0)
+        memcpy(out->home, ours[0], sizeof(out->home));
     while (out->configured < RELAY_USE_MAX && n->options.relay_use[out->configured][0])
         out->configured++;
     view_places(n, out);

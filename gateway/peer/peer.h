@@ -80,7 +80,7 @@ struct peer {
 
     bool dialling;
     bool waiting_for_more; /* candidates may still turn up */
-    bool awaited;          /* ... and somebody tells when that is over: peer_await() */
+    unsigned awaited;      /* ... and these tell when that is over: peer_await() */
     bool wanted;           /* redial when the session is lost */
     bool failed;           /* the last attempt did */
     bool denied;           /* by the peer itself, or here: asking again is of no use */
@@ -115,9 +115,14 @@ void peer_want(struct peer *p, bool wanted);
 void peer_add_candidate(struct peer *p, const struct path *path);
 /** A path leads nowhere any more: what is being dialled over it has failed. */
 void peer_path_failed(struct peer *p, const struct path *path);
-/** While this attempt lasts, somebody is still looking for paths (`more`), or does not any longer.
- *  An attempt with nothing else left to try waits for that. */
-void peer_await(struct peer *p, bool more);
+/** Who may still be looking for paths to a peer. */
+enum peer_await {
+    PEER_AWAIT_RELAY = 1,
+    PEER_AWAIT_RECORD = 2,
+};
+/** While this attempt lasts, `who` is still looking for paths (`more`), or does not any longer. An
+ *  attempt with nothing else left to try waits for that. */
+void peer_await(struct peer *p, enum peer_await who, bool more);
 /** Adds to what a person is told if this attempt to connect fails. */
 void peer_note(struct peer *p, const char *format, ...) PRINTF_LIKE(2, 3);
 /** The peer dialled us and is connected. Returns 0 or -ENOMEM; then close the connection. */

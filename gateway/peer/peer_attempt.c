@@ -176,7 +176,8 @@ void peer_begin(struct peer *p)
     p->give_up = peer_now(p) + PEER_CONNECT_WITHIN;
     p->tried_count = 0;
     p->error = 0;
-    p->denied = p->awaited = false;
+    p->denied = false;
+    p->awaited = 0;
     p->why[0] = '\0';
     if (p->current) { /* connected, and about to be ready */
         peer_set_timer(p);
@@ -186,8 +187,8 @@ void peer_begin(struct peer *p)
     for (size_t i = 0; i < n; i++)
         peer_dial(p, &found[i]);
     /* Without any address the attempt ends as soon as the loop runs, never inside this call. */
-    p->waiting_for_more = more || p->awaited || p->tried_count == 0;
-    p->stop_waiting = p->awaited ? p->give_up : peer_now(p) + (more ? WAIT_FOR_MORE : 0);
+    p->waiting_for_more = more || p->awaited != 0 || p->tried_count == 0;
+    p->stop_waiting = p->awaited != 0 ? p->give_up : peer_now(p) + (more ? WAIT_FOR_MORE : 0);
     peer_set_timer(p);
     peer_changed(p);
 }
@@ -202,14 +203,15 @@ void peer_path_failed(struct peer *p, const struct path *path)
     }
 }
 
-void peer_await(struct peer *p, bool more)
+void peer_await(struct peer *p, enum peer_await who, bool more)
 {
     instant usual = p->give_up - PEER_CONNECT_WITHIN + WAIT_FOR_MORE;
+    unsigned awaited = more ? p->awaited | who : p->awaited & ~(unsigned)who;
 
-    if (!p->dialling || p->awaited == more)
+    if (!p->dialling || p->awaited == awaited)
         return;
-    p->awaited = more;
-    p->stop_waiting = more ? p->give_up : usual > peer_now(p) ? usual : peer_now(p);
+    p->awaited = awaited;
+    p->stop_waiting = awaited != 0 ? p->give_up : usual > peer_now(p) ? usual : peer_now(p);
     p->waiting_for_more = true;
     peer_set_timer(p);
 }

@@ -1,0 +1,69 @@
+/* Where we are, for everybody who knows our key; and where others say in their records that they
+ * are. */
+#include "gateway/node/members.h"
+
+#include <string.h>
+
+#include "gateway/punch/attempt.h"
+
+static size_t our_relays(void *arg, char out[static PKARR_RELAYS_MAX][PKARR_RELAY_MAX + 1])
+{
+    const struct node *n = arg;
+
+    _Static_assert(PKARR_RELAYS_MAX == PEER_RELAYS_MAX && PKARR_RELAY_MAX == PEER_RELAY_MAX,
+                   "a record names relays as the registry does");
+    return relay_desk_ours(&n->relay, out);
+}
+
+/* Only what leads to us from anywhere, and only if a person wants it to be known. */
+static size_t our_addresses(void *arg, struct addr *out, size_t max)
+{
+    const struct node *n = arg;
+    struct candidate all[CANDIDATES_MAX];
+    size_t count = 0;
+
+    if (!n->options.publish_addresses)
+        return 0;
+    size_t all_count = gather_list(&n->punch.gather, all);
+    for (size_t i = 0; i < all_count && count < max; i++)
+        if (all[i].type != CANDIDATE_RELAYED && punch_may_probe(&all[i].addr, NULL, 0, false))
+            out[count++] = all[i].addr;
+    return count;
+}
+
+static void add_addresses(struct peer *p, const struct pkarr_record *record)
+{
+    for (size_t i = 0; i < record->addrs; i++) {
+        const struct path path = {.kind = PATH_UDP, .remote = record->addr[i]};
+        if (punch_may_probe(&record->addr[i], NULL, 0, false))
+            peer_add_candidate(p, &path);
+    }
+}
+
+static void on_places(void *arg, struct peer *p, const struct pkarr_record *record)
+{
+    struct node *n = arg;
+    char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1] = {{0}};
+    size_t count = 0;
+
+    for (size_t i = 0; i < record->relays; i++)
+        if (registry_relay_ok(record->relay[i]))
+            memcpy(relay[count++], record->relay[i], sizeof(relay[0]));
+    if (count > 0)
+        relay_desk_find_at(&n->relay, p, relay);
+    add_addresses(p, record);
+}
+
+int node_start_dht(struct node *n, char *why, size_t why_len)
+{
+    const struct record_source source = {
+        .keys = n->keys,
+        .relays = our_relays,
+        .addresses = our_addresses,
+        .on_places = on_places,
+        .arg = n,
+    };
+    int err = dht_desk_start(&n->dht, &n->desk, why, why_len);
+
+    return err < 0 ? err : record_desk_start(&n->record, &n->desk, &n->dht, &source);
+}
