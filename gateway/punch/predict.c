@@ -76,18 +76,22 @@ static bool search(struct punch *p, struct punch_send *out)
 static void begin_again(struct punch *p)
 {
     struct punch_run *r = &p->run;
-    if (r->due != INSTANT_NEVER || r->targets == BOTH_TRIES - 1)
+    if (r->due != INSTANT_NEVER || ++r->tries == BOTH_TRIES)
         return;
-    r->targets++;
+    r->again = true;
     r->pass = 0;
     r->due = r->began + BOTH_AGAIN;
     p->look = r->began;
-    punch_take_sockets(p, 1);
 }
 
 static bool both(struct punch *p, struct punch_send *out)
 {
     struct punch_run *r = &p->run;
+    if (r->again) {
+        r->again = false;
+        punch_take_sockets(p, 1);
+        return false;
+    }
     struct punch_send probe = {.socket = r->first, .ttl = r->pass == 0 ? punch_ttl(p) : 0};
     if (r->pass == 0) {
         p->mappings++;

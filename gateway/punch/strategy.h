@@ -45,6 +45,8 @@ struct punch_run {
     unsigned limit;          /* of the round's guesses, up to then */
     unsigned pass, sent;     /* `sent` of this pass */
     unsigned first, sockets; /* its own sockets */
+    unsigned tries;          /* that are over */
+    bool again;              /* the next one is due, with fresh sockets */
     unsigned targets;        /* candidates that it cares for */
     uint16_t port[16];
 };
