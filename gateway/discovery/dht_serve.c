@@ -310,9 +310,9 @@ void dht_serve(struct dht *d, instant now, const struct addr *from, const struct
     dht_met_by(d, now, from);
     if (!dht_answers(d, now))
         return;
-    if (!dht_limit_ask(&d->limit, now, from) ||
-        (err == 0 && d->options.filter && !d->options.filter(d->options.arg, now, from, m)) ||
-        !dht_limit_send(&d->limit, now, from)) {
+    /* The address before its network: one that floods does not use up what its neighbours may. */
+    if ((err == 0 && d->options.filter && !d->options.filter(d->options.arg, now, from, m)) ||
+        !dht_limit_send(&d->limit, now, from) || !dht_limit_ask(&d->limit, now, from)) {
         d->count.dropped++;
         return;
     }
