@@ -58,8 +58,6 @@ struct addr quic_afresh_remote(const struct quic_conn *conn)
 
 void quic_afresh_read(struct quic_conn *conn)
 {
-    if (conn->detour == QUIC_DETOUR_NONE)
-        return;
     const ngtcp2_path *believed = ngtcp2_conn_get_path(conn->quic);
     struct addr remote = addr_from_sockaddr(believed->remote.addr);
     if (conn->detour == QUIC_DETOUR_BACK) { /* if it did not come back, it may stay */

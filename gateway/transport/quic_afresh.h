@@ -23,5 +23,5 @@ void quic_afresh(struct quic_conn *conn);
 int quic_afresh_start(struct quic_conn *conn);
 /** The remote address that the packet comes from which is about to be read. */
 struct addr quic_afresh_remote(const struct quic_conn *conn);
-/** It was read. */
+/** It was read. Both calls are for connections on a detour. */
 void quic_afresh_read(struct quic_conn *conn);

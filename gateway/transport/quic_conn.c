@@ -224,7 +224,7 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
     conn->rx_bytes += len;
     static const ngtcp2_pkt_info no_ecn;
     int err = ngtcp2_conn_read_pkt(conn->quic, &from, &no_ecn, data, len, conn->ep->now);
-    if (err == 0)
+    if (err == 0 && conn->detour != QUIC_DETOUR_NONE)
         quic_afresh_read(conn);
     if (err != 0) {
         quic_end_failed(conn, err);

@@ -103,6 +103,13 @@ void quic_route_stop(struct quic_conn *conn)
     conn->again = false;
 }
 
+static void tell_of_use(struct quic_conn *conn)
+{
+    if (conn->used && conn->paths && conn->connected)
+        path_set_traffic(conn->paths, conn->ep->now);
+    conn->used = false;
+}
+
 /* ---- in ---- */
 
 static void tell_of_probe(struct quic_conn *conn, const struct path *path)
@@ -162,13 +169,14 @@ bool quic_route_in(struct quic_conn *conn, const struct path *path, ngtcp2_path 
         conn->virtual_remote = addr_from_sockaddr(believed->remote.addr);
         conn->foreign = false;
     }
-    *scratch = quic_afresh_remote(conn);
+    *scratch = conn->detour == QUIC_DETOUR_NONE ? conn->virtual_remote : quic_afresh_remote(conn);
     set_path(out, &conn->virtual_local, scratch);
     return true;
 }
 
 void quic_route_heard(struct quic_conn *conn, const struct path *path)
 {
+    tell_of_use(conn);
     if (!conn->paths || !conn->connected)
         return;
     if (conn->link.authentic)
@@ -202,6 +210,7 @@ size_t quic_route_output(struct quic_conn *conn, struct path *to, uint8_t out[st
 
 void quic_route_sent(struct quic_conn *conn, const uint8_t *data, size_t len)
 {
+    tell_of_use(conn);
     /* A larger one may not fit another path. */
     if (len < DATA_MIN || len > QUIC_PAYLOAD || !conn->paths || !conn->connected)
         return;
@@ -235,12 +244,6 @@ static void set_keep_alive(struct quic_conn *conn)
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, time);
 }
 
-void quic_route_traffic(struct quic_conn *conn)
-{
-    if (conn->paths && conn->connected)
-        path_set_traffic(conn->paths, conn->ep->now);
-}
-
 static void note_busy(struct quic_conn *conn)
 {
     instant now = conn->ep->now;
@@ -255,6 +258,7 @@ static void note_busy(struct quic_conn *conn)
 
 void quic_route_waiting(struct quic_conn *conn)
 {
+    tell_of_use(conn);
     if (quic_route_is_foreign(conn)) {
         struct path path = quic_route_out(conn, ngtcp2_conn_get_path(conn->quic));
         move_to(conn, &path);
@@ -315,6 +319,7 @@ void quic_conn_use(struct quic_conn *conn)
     if (!conn->quic)
         return;
     quic_route_traffic(conn);
+    tell_of_use(conn);
     quic_work_touch(conn);
 }
 

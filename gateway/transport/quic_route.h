@@ -32,8 +32,12 @@ size_t quic_route_output(struct quic_conn *conn, struct path *to, uint8_t out[st
 void quic_route_sent(struct quic_conn *conn, const uint8_t *data, size_t len);
 /** Writes that one if it is to be sent once more, over conn->path. Returns its length, or 0. */
 size_t quic_route_again(struct quic_conn *conn, uint8_t out[static QUIC_PAYLOAD]);
-/** Data of an application goes out or has come in. */
-void quic_route_traffic(struct quic_conn *conn);
+/** Data of an application goes out or has come in; the path set is told once for all that was read
+ *  or written together. */
+static inline void quic_route_traffic(struct quic_conn *conn)
+{
+    conn->used = true;
+}
 /** Bytes that a packet may have now. */
 size_t quic_route_payload(const struct quic_conn *conn);
 /** The connection's turn to send is over: tells the path set whether an answer is awaited. */

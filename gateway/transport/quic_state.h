@@ -151,6 +151,7 @@ struct quic_conn {
     bool foreign;   /* ngtcp2 was told the real addresses of late */
     bool blocked;   /* by the connection's window, in the packet under way */
     bool counted;   /* in ep->connections */
+    bool used;      /* by data of an application, and the path set was not told */
 
     instant keep_alive; /* QUIC's own, now */
 
