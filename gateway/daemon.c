@@ -364,9 +364,11 @@ static int run(struct daemon *d, char *why, size_t why_len)
     return err;
 }
 
-int daemon_run(struct machine *machine, const struct cli_daemon *options, char *why, size_t why_len)
+int daemon_run(struct machine *machine, const struct cli_daemon *options, struct log_ring *log,
+               char *why, size_t why_len)
 {
-    struct daemon d = {.machine = machine, .env = machine_env(machine), .options = options};
+    struct daemon d = {
+        .machine = machine, .env = machine_env(machine), .options = options, .log = log};
 
     why[0] = '\0';
     (void)snprintf(d.suffix, sizeof(d.suffix), "%s", options->settings->dns_suffix);

@@ -28,6 +28,7 @@ struct daemon {
     struct machine *machine;
     struct env *env;
     const struct cli_daemon *options;
+    struct log_ring *log;
     struct keys keys;
     struct registry *registry;
     struct node *node;

@@ -196,6 +196,7 @@ void daemon_fill_services(struct daemon *d)
 {
     d->services = (struct control_services){
         .arg = d,
+        .log = d->log,
         .open_port = open_port,
         .close_port = close_port,
         .list_ports = list_ports,

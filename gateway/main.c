@@ -9,7 +9,7 @@
 #include "adapters/pages.h"
 #include "config/control/cli.h"
 #include "config/control/protocol.h"
-#include "gateway/base/log.h"
+#include "gateway/base/log_ring.h"
 #include "gateway/crypto/secret.h"
 #include "gateway/daemon.h"
 #include "gateway/io/accounts.h"
@@ -17,6 +17,7 @@
 #include "gateway/io/logfile.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/process.h"
+#include "gateway/io/stamp.h"
 #include "gateway/io/terminal.h"
 #include "gateway/stun_test.h"
 
@@ -24,6 +25,8 @@ struct program {
     struct machine *machine;
     int edit; /* lock of the registry, or -1 */
     struct logfile log;
+    struct log_ring ring;
+    enum log_level written; /* to standard error; the ring has the operator's day in any case */
 };
 
 static const char *get_environment(void *arg, const char *name)
@@ -137,13 +140,17 @@ static int edit_begin(void *arg, int *pid)
 
 /* ---- a gateway here, or in the background ---- */
 
-static void write_log(void *arg, enum log_level level, enum log_topic topic, const char *line)
+static void write_log(void *arg, const struct log_entry *e)
 {
-    char out[LOG_LINE_MAX + 64], stamp[PROCESS_STAMP_MAX];
+    char out[LOG_LINE_MAX + 64], stamp[STAMP_MAX];
     struct program *p = arg;
+    int64_t wall_us = env_wall_us(machine_env(p->machine));
 
-    int len = snprintf(out, sizeof(out), "%s%s %s: %s\n", process_stamp(stamp),
-                       log_level_name(level), log_topic_name(topic), line);
+    log_ring_add(&p->ring, wall_us, e);
+    if (e->level > p->written)
+        return;
+    int len = snprintf(out, sizeof(out), "%s%s %s: %s\n", stamp_line(wall_us, e->level, stamp),
+                       log_level_name(e->level), log_topic_name(e->topic), e->line);
     /* Nobody is left to tell when the log itself cannot be written. */
     if (len > 0 && terminal_write(STDERR_FILENO, out, (size_t)len) == 0)
         logfile_wrote(&p->log, (size_t)len);
@@ -168,8 +175,10 @@ static enum log_level log_level_of(const struct cli_daemon *options)
 static int run_daemon(void *arg, const struct cli_daemon *options, char *why, size_t why_len)
 {
     struct program *p = arg;
+    p->written = log_level_of(options);
+    log_ring_init(&p->ring);
     const struct log_sink sink = {
-        .level = log_level_of(options),
+        .level = p->written > LOG_LEVEL_INFO ? p->written : LOG_LEVEL_INFO,
         .write = write_log,
         .now = log_now,
         .arg = p,
@@ -177,8 +186,9 @@ static int run_daemon(void *arg, const struct cli_daemon *options, char *why, si
     logfile_init(&p->log, STDERR_FILENO, options->home);
     log_set_sink(&sink);
     process_prepare();
-    int err = daemon_run(p->machine, options, why, why_len);
+    int err = daemon_run(p->machine, options, &p->ring, why, why_len);
     log_set_sink(NULL);
+    log_ring_deinit(&p->ring);
     logfile_deinit(&p->log);
     return err < 0 ? CLI_FAILED : CLI_OK;
 }
@@ -228,6 +238,15 @@ static int browse(void *arg, const char *url)
     return process_browse(url);
 }
 
+static const char *local_time(void *arg, int64_t wall_us, char *out, size_t room)
+{
+    char stamp[STAMP_MAX];
+    (void)arg;
+
+    (void)snprintf(out, room, "%s", stamp_local(wall_us, stamp));
+    return out;
+}
+
 static int stun_ask(void *arg, struct cli_stun *list, size_t count)
 {
     (void)arg;
@@ -259,6 +278,7 @@ int main(int argc, char **argv)
         .pac = write_pac,
         .is_user = is_user,
         .stun_ask = stun_ask,
+        .local_time = local_time,
         .browse = browse,
     };
     terminal_open_missing();

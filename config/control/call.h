@@ -30,6 +30,8 @@ struct call {
     struct command_context *context;
     /** Sends an {"event": ..} line. Takes `event`. */
     void (*emit)(struct call *c, json_t *event);
+    /** Whether the caller has read what was sent, as far as can be told. */
+    bool (*is_flushed)(const struct call *c);
     /** Sends the answer, which ends the call. Takes `answer`. */
     void (*finish)(struct call *c, json_t *answer);
     /** Sends the answer and then hands out the caller's socket by `given`, with bytes read from it

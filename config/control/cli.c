@@ -230,6 +230,27 @@ static int run_starting(struct front *f, const json_t *request)
     return asked.sock ? run_pipe(f, &asked) : tell_answer(f, asked.answer);
 }
 
+/** Without an end of its own: the gateway's is one. */
+static int run_log(struct front *f, const json_t *request)
+{
+    bool follows = args_has(&f->args, "follow");
+    int code = front_open_home(f, false);
+
+    if (code != CLI_OK)
+        return code == CLI_UNKNOWN ? tell_no_gateway(f) : code;
+    struct asked asked = follows ? ask_gateway(f, request, false) : ask_at_once(f, request);
+    if (asked_nobody(&asked))
+        return tell_no_gateway(f);
+    if (follows && asked.err == -ECONNRESET) {
+        front_say(f, "The gateway has ended.\n");
+        return CLI_OK;
+    }
+    if (asked.err < 0 || json_object_get(asked.answer, "error"))
+        return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
+    json_decref(asked.answer);
+    return CLI_OK;
+}
+
 /** Waits for the gateway to have gone, so that another may start at once. */
 static int run_stop(struct front *f, const json_t *request)
 {
@@ -313,6 +334,8 @@ static int run_request(struct front *f)
         code = run_stop(f, request);
     else if (f->args.verb->id == VERB_STATUS && args_has(&f->args, "watch"))
         code = watch_status(f, request);
+    else if (f->args.verb->id == VERB_LOG)
+        code = run_log(f, request);
     else if (f->args.verb->id == VERB_STATUS || f->args.verb->id == VERB_DOCTOR ||
              f->args.verb->id == VERB_LS || f->args.verb->id == VERB_CLOSE ||
              f->args.verb->id == VERB_CONFIG)
@@ -376,6 +399,7 @@ static int run_verb(struct front *f)
     case VERB_UNBLOCK:
     case VERB_STATUS:
     case VERB_DOCTOR:
+    case VERB_LOG:
     case VERB_PING:
     case VERB_BENCH:
     case VERB_ID:

@@ -18,6 +18,9 @@ static const struct protocol_argument RESOLVE[] = {{"name", PROTOCOL_STRING, tru
 static const struct protocol_argument UNNAME[] = {{"alias", PROTOCOL_STRING, true}, NONE};
 static const struct protocol_argument COMPLETE[] = {{"what", PROTOCOL_STRING, true}, NONE};
 
+static const struct protocol_argument LOG[] = {
+    {"lines", PROTOCOL_NUMBER, false}, {"follow", PROTOCOL_BOOL, false}, NONE};
+
 static const struct protocol_argument GRANT[] = {
     {"peer", PROTOCOL_STRING, true}, {"service", PROTOCOL_STRING, true}, NONE};
 
@@ -67,6 +70,7 @@ static const struct command COMMANDS[] = {
     {"close", false, CLOSE, command_close, NULL},
     {"status", false, NO_ARGUMENTS, command_status, NULL},
     {"doctor", false, NO_ARGUMENTS, command_doctor, NULL},
+    {"log", false, LOG, NULL, command_log},
     {"ping", false, PING, NULL, command_ping},
     {"bench", false, PEER, NULL, command_bench},
     {"pipe", false, PLACE, NULL, command_pipe},

@@ -30,6 +30,9 @@ json_t *command_stop(struct command_context *c, const json_t *request);
 json_t *command_status(struct command_context *c, const json_t *request);
 json_t *command_doctor(struct command_context *c, const json_t *request);
 
+/* commands_log.c */
+void command_log(struct call *call, const json_t *request);
+
 /* commands_open.c, commands_ping.c, commands_bench.c, commands_pipe.c */
 void command_open(struct call *call, const json_t *request);
 void command_ping(struct call *call, const json_t *request);

@@ -106,6 +106,8 @@ struct cli_host {
     /** The proxy auto-configuration file for names under `suffix` and a proxy there. The caller
      *  frees it; NULL: no memory. */
     char *(*pac)(void *arg, const char *suffix, const struct addr *proxy);
+    /** Writes the local time, "2026-11-20 08:38:01", of a moment since 1970. Returns `out`. */
+    const char *(*local_time)(void *arg, int64_t wall_us, char *out, size_t room);
     /** Is there such a user on this machine? */
     bool (*is_user)(void *arg, const char *name);
     /**

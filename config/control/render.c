@@ -216,11 +216,40 @@ void render_result(const struct front *f, const json_t *result)
         say_done(f, result);
 }
 
+/* ---- log ---- */
+
+static void render_log(const struct front *f, const json_t *entry)
+{
+    char when[32];
+
+    if (f->json) {
+        front_json(f, entry);
+        return;
+    }
+    (void)f->host->local_time(f->host->arg, (int64_t)(field_number(entry, "time") * 1e6), when,
+                              sizeof(when));
+    front_data(f, "%s %s %s: %s\n", when, field_text(entry, "level"), field_text(entry, "area"),
+               field_text(entry, "text"));
+}
+
+/* A line that came too fast for this terminal is one as well. */
+static void render_missed(const struct front *f, const json_t *event)
+{
+    if (f->json)
+        front_json(f, event);
+    else
+        front_data(f, "... %.0f lines were too fast for this\n", field_number(event, "lines"));
+}
+
 void render_event(const struct front *f, const json_t *event)
 {
     const char *name = field_text(event, "event");
 
-    if (strcmp(name, "ping") == 0) {
+    if (strcmp(name, "log") == 0) {
+        render_log(f, json_object_get(event, "entry"));
+    } else if (strcmp(name, "missed") == 0) {
+        render_missed(f, event);
+    } else if (strcmp(name, "ping") == 0) {
         render_ping(f, event);
     } else if (strcmp(name, "shared") == 0 || strcmp(name, "opened") == 0) {
         render_result(f, json_object_get(event, "result"));

@@ -109,6 +109,12 @@ static bool open_(const struct front *f, json_t *request, int *code)
     return true;
 }
 
+static bool log_(const struct front *f, json_t *request, int *code)
+{
+    set_flag(f, request, "follow", "follow");
+    return set_number(f, request, "lines", "lines", code);
+}
+
 static bool ping(const struct front *f, json_t *request, int *code)
 {
     set_text(request, "peer", f->args.at[0]);
@@ -177,6 +183,8 @@ json_t *request_from_args(const struct front *f, int *code)
             ok = share(f, request, code);
         else if (verb == VERB_OPEN)
             ok = open_(f, request, code);
+        else if (verb == VERB_LOG)
+            ok = log_(f, request, code);
         else if (verb == VERB_PING)
             ok = ping(f, request, code);
         else if (verb == VERB_PEER)

@@ -87,6 +87,12 @@ static void call_emit(struct call *call, json_t *event)
     send_json(container_of(call, struct client, call), event);
 }
 
+static bool call_is_flushed(const struct call *call)
+{
+    const struct client *c = container_of(call, const struct client, call);
+    return channel_is_flushed(&c->channel);
+}
+
 static void call_finish(struct call *call, json_t *answer)
 {
     struct client *c = container_of(call, struct client, call);
@@ -204,6 +210,7 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
     c->server = s;
     c->call = (struct call){.context = &s->context,
                             .emit = call_emit,
+                            .is_flushed = call_is_flushed,
                             .finish = call_finish,
                             .finish_raw = call_finish_raw};
     list_append(&s->clients, &c->link);

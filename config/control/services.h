@@ -10,6 +10,7 @@
 
 #include "gateway/base/addr.h"
 #include "gateway/base/env.h"
+#include "gateway/base/log_ring.h"
 #include "gateway/base/pipe.h"
 #include "gateway/identity/peer_id.h"
 #include "gateway/node/registry.h"
@@ -37,7 +38,8 @@ struct control_open {
 };
 
 struct control_services {
-    void *arg; /* of every function below */
+    struct log_ring *log; /* the last lines, for who follows them; NULL: none are kept */
+    void *arg;            /* of every function below */
 
     /** Opens a local port and remembers it as open; doing it again changes nothing. On error
      *  (-EADDRINUSE, -EACCES, -ENOSPC, ...) nothing stays bound and `why` has a line. */

@@ -52,6 +52,12 @@ static const struct verb_option STATUS_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option LOG_OPTIONS[] = {
+    {"follow", 'f', VALUE_NONE, NULL, false, "Go on with what comes, until interrupted"},
+    {"lines", 'n', VALUE_TEXT, "N", false, "How many of the last lines; the default is 50"},
+    {.name = NULL},
+};
+
 static const struct verb_option PING_OPTIONS[] = {
     {"count", 'c', VALUE_TEXT, "N", false, "How many times; the default is 4"},
     {"until-direct", 0, VALUE_NONE, NULL, false, "Stop at the first answer that came directly"},
@@ -135,6 +141,13 @@ static const struct verb VERBS[] = {
      "it is not direct and what the last round of punching did. Exit code 1 means that there is a "
      "problem. Some of it takes ten seconds from the start of the gateway.",
      NO_OPTIONS},
+    {"log", VERB_LOG, "", NULL, VALUE_NONE, 0, 0, false,
+     "Show what the running gateway says about itself",
+     "The last lines of its log, at most 512, which it keeps in memory whatever else becomes of them; with -f "
+     "those to come, too. --json prints an object a line: `time` (seconds since 1970), `level`, `area`, `text`, and "
+     "for programs `event`, `peer`, `alias` and `address`, each null where there is none. Events that stay: "
+     "connected, ended, not_reached, and about what others do that they should not: refused, wrong_network, "
+     "auth_failed, malformed, flood, over_limit, shut, blocked.", LOG_OPTIONS},
     {"ping", VERB_PING, "PEER", NULL, VALUE_PEER, 1, 1, false,
      "Measure the round trip to a peer",
      "One question a second, each with the path that it took. With --until-direct the next one leaves as "

@@ -27,6 +27,7 @@ enum verb_id {
     VERB_UNBLOCK,
     VERB_STATUS,
     VERB_DOCTOR,
+    VERB_LOG,
     VERB_PING,
     VERB_BENCH,
     VERB_PIPE,

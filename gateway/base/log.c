@@ -55,7 +55,7 @@ const char *log_topic_name(enum log_topic topic)
         [LOG_LAN] = "lan",         [LOG_SERVE] = "serve", [LOG_OPEN] = "open",
         [LOG_PROXY] = "proxy",     [LOG_DNS] = "dns",     [LOG_CONTROL] = "control",
         [LOG_NAT] = "nat",         [LOG_PUNCH] = "punch", [LOG_RELAY] = "relay",
-        [LOG_DHT] = "dht",
+        [LOG_DHT] = "dht",         [LOG_ABUSE] = "abuse",
     };
     return topic < LOG_TOPICS ? names[topic] : "?";
 }
@@ -78,23 +78,53 @@ static bool within_budget(enum log_level level, enum log_topic topic)
     return false;
 }
 
-void log_write(enum log_level level, enum log_topic topic, const char *format, ...)
+static void pass_on(enum log_level level, enum log_topic topic, const struct log_about *about,
+                    const char *line)
 {
+    const struct log_entry entry = {
+        .level = level,
+        .topic = topic,
+        .about = about ? *about : (struct log_about){0},
+        .line = line,
+    };
+    state.sink.write(state.sink.arg, &entry);
+}
+
+static void tell(enum log_level level, enum log_topic topic, const struct log_about *about,
+                 const char *format, va_list args)
+{
+    static const struct log_about LEFT_OUT = {.event = "left_out"};
     char line[LOG_LINE_MAX];
-    va_list args;
 
     if (!log_wants(level) || !within_budget(level, topic))
         return;
     if (state.left_out[topic] > 0) {
         (void)snprintf(line, sizeof(line), "%lu lines left out", state.left_out[topic]);
         state.left_out[topic] = 0;
-        state.sink.write(state.sink.arg, LOG_LEVEL_WARN, topic, line);
+        pass_on(LOG_LEVEL_WARN, topic, &LEFT_OUT, line);
     }
-    va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
     one_line(line);
-    state.sink.write(state.sink.arg, level, topic, line);
+    pass_on(level, topic, about, line);
+}
+
+void log_write(enum log_level level, enum log_topic topic, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    tell(level, topic, NULL, format, args);
+    va_end(args);
+}
+
+void log_event(enum log_level level, enum log_topic topic, const struct log_about *about,
+               const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    tell(level, topic, about, format, args);
+    va_end(args);
 }
 
 const char *log_text(char out[static LOG_TEXT_MAX], const char *text, size_t len)

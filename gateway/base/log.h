@@ -40,16 +40,31 @@ enum log_topic {
     LOG_PUNCH,   /* hole punching */
     LOG_RELAY,   /* relays, ours and others' */
     LOG_DHT,     /* the DHT and records */
+    LOG_ABUSE,   /* what others do that they should not */
     LOG_TOPICS
 };
 
 #define LOG_LINE_MAX 512 /* bytes of one line with its NUL; longer ones are cut */
 #define LOG_TEXT_MAX 128 /* bytes of log_text()'s result with its NUL */
 
+/** What a line is about, for programs that read it. Each may be NULL. */
+struct log_about {
+    const char *event;   /* a word that stays: "connected" */
+    const char *peer;    /* its id in full */
+    const char *address; /* IP:PORT, or an address alone */
+};
+
+struct log_entry {
+    enum log_level level;
+    enum log_topic topic;
+    struct log_about about;
+    const char *line; /* without a newline, printable but for UTF-8 of our own */
+};
+
 struct log_sink {
     enum log_level level; /* what is less important is not even formatted */
-    /** Takes one line without a newline, printable but for UTF-8 of our own. Must not log. */
-    void (*write)(void *arg, enum log_level level, enum log_topic topic, const char *line);
+    /** Takes one line, borrowed. Must not log. */
+    void (*write)(void *arg, const struct log_entry *entry);
     /** The time, for the budgets. */
     instant (*now)(void *arg);
     void *arg;
@@ -67,6 +82,9 @@ const char *log_topic_name(enum log_topic topic);
 /** One line; call it by the macros below. */
 void log_write(enum log_level level, enum log_topic topic, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/** The same, and what it is about. */
+void log_event(enum log_level level, enum log_topic topic, const struct log_about *about,
+               const char *format, ...) PRINTF_LIKE(4, 5);
 
 #define log_error(topic, ...) log_write(LOG_LEVEL_ERROR, topic, __VA_ARGS__)
 #define log_warn(topic, ...)  log_write(LOG_LEVEL_WARN, topic, __VA_ARGS__)

@@ -135,17 +135,6 @@ void process_complain(const char *text, size_t len)
         (void)unsetenv(READY_VARIABLE); /* it is gone */
 }
 
-const char *process_stamp(char out[static PROCESS_STAMP_MAX])
-{
-    time_t now = time(NULL);
-    struct tm local;
-
-    out[0] = '\0';
-    if (!getenv("JOURNAL_STREAM") && localtime_r(&now, &local))
-        (void)strftime(out, PROCESS_STAMP_MAX, "%Y-%m-%d %H:%M:%S ", &local);
-    return out;
-}
-
 void process_notify(const char *state)
 {
     if (strcmp(state, "READY=1") == 0)

@@ -39,13 +39,6 @@ void process_complain(const char *text, size_t len);
 /** "RELOADING=1" with the time it wants beside it. */
 void process_notify_reloading(void);
 
-#define PROCESS_STAMP_MAX 24
-/**
- * The local time for the beginning of a log line, "2026-11-20 08:38:01 ", or nothing where the
- * journal puts its own. Returns `out`.
- */
-const char *process_stamp(char out[static PROCESS_STAMP_MAX]);
-
 /* ---- others ---- */
 
 struct process_daemon {

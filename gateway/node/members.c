@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/identity/peer_about.h"
 
 #define LEAVERS_MAX   32 /* of one batch */
 #define LEAVERS_ASKED 16
@@ -331,11 +332,13 @@ static void on_failed(void *arg, struct peer *p, int err, const char *why)
 {
     struct node *n = arg;
     struct member *m = p->owner;
+    struct peer_about about;
     char id[9];
 
     /* Once: a peer that is away is tried for days. */
     if (strcmp(m->last_error, why) != 0)
-        log_info(LOG_PEER, "%s: not reached: %s", peer_id_short(&p->id, id), why);
+        log_event(LOG_LEVEL_INFO, LOG_PEER, peer_about(&about, "not_reached", &p->id, NULL),
+                  "%s: not reached: %s", peer_id_short(&p->id, id), why);
     (void)snprintf(m->last_error, sizeof(m->last_error), "%s", why);
     relay_desk_on_failed(&n->relay, p, why);
     pwnat_desk_on_settled(&n->pwnat, p);

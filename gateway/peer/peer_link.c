@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
+#include "gateway/identity/peer_about.h"
 
 static const char OTHER_NETWORK[] = "belongs to another network";
 
@@ -80,11 +81,13 @@ static void turned_away(struct peer *p, const char *why)
 
 static void note_lost_session(struct peer *p, const struct quic_ended *ended)
 {
+    struct peer_about about;
     char id[9];
     bool theirs = ended->why == QUIC_END_PEER_CLOSED && ended->reason[0];
 
-    log_info(LOG_PEER, "%s: session ended (%s%s%s)", peer_id_short(&p->id, id), text_of_end(ended),
-             theirs ? " by the peer: " : "", theirs ? ended->reason : "");
+    log_event(LOG_LEVEL_INFO, LOG_PEER, peer_about(&about, "ended", &p->id, NULL),
+              "%s: session ended (%s%s%s)", peer_id_short(&p->id, id), text_of_end(ended),
+              theirs ? " by the peer: " : "", theirs ? ended->reason : "");
     if (is_denial(ended))
         turned_away(p, text_of_end(ended));
     if (p->wanted && !is_denial(ended) && !p->current && !p->dialling && p->redial == INSTANT_NEVER)
@@ -282,6 +285,7 @@ static int start_session(struct link *l)
 void link_on_connected(struct link *l)
 {
     struct peer *p = l->peer;
+    struct peer_about about;
     char id[9], text[ADDR_TEXT_MAX];
 
     if (l->closing)
@@ -290,8 +294,11 @@ void link_on_connected(struct link *l)
         link_close(l, QUIC_CLOSE_DONE);
         return;
     }
-    log_info(LOG_PEER, "%s: connected %s%s", peer_id_short(&p->id, id),
-             l->dialled.kind == PATH_RELAY ? "" : "to ", peer_path_text(&l->dialled, text));
+    const bool relayed = l->dialled.kind == PATH_RELAY;
+    log_event(LOG_LEVEL_INFO, LOG_PEER,
+              peer_about(&about, "connected", &p->id, relayed ? NULL : &l->dialled.remote),
+              "%s: connected %s%s", peer_id_short(&p->id, id), relayed ? "" : "to ",
+              peer_path_text(&l->dialled, text));
     peer_set_timer(p);
     peer_changed(p);
 }

@@ -21,10 +21,11 @@ static instant log_now(void *arg)
     return ((struct sim_world *)arg)->now;
 }
 
-static void log_line(void *arg, enum log_level level, enum log_topic topic, const char *line)
+static void log_line(void *arg, const struct log_entry *e)
 {
     double seconds = (double)(log_now(arg) - START) / 1e9;
-    printf("%10.6f %-5s %-7s %s\n", seconds, log_level_name(level), log_topic_name(topic), line);
+    printf("%10.6f %-5s %-7s %s\n", seconds, log_level_name(e->level), log_topic_name(e->topic),
+           e->line);
 }
 
 void sim_world_init(struct sim_world *w, uint64_t seed)

@@ -282,6 +282,13 @@ static int host_browse(void *arg, const char *url)
 
 /* Every other server says the one or the other of s.stun_sees; a host called "dead" does not
  * answer. */
+static const char *host_local_time(void *arg, int64_t wall_us, char *out, size_t room)
+{
+    (void)arg;
+    (void)snprintf(out, room, "at %lld", (long long)(wall_us / 1000000));
+    return out;
+}
+
 static int host_stun_ask(void *arg, struct cli_stun *list, size_t count)
 {
     (void)arg;
@@ -322,6 +329,7 @@ static int set_up(void **state)
                                .pac = host_pac,
                                .is_user = host_is_user,
                                .stun_ask = host_stun_ask,
+                               .local_time = host_local_time,
                                .browse = host_browse};
     s.variable = "OVERLAY_HOME";
     s.value = STAGE_HOME;
@@ -600,6 +608,30 @@ static void watch_shows_the_status_once_a_second_until_the_gateway_ends(void **s
     assert_int_equal(times(s.out, "{\"id\":"), 2);
 }
 
+static void log_prints_lines_and_follows_until_the_gateway_ends(void **state)
+{
+    static struct log_ring ring;
+    const struct log_entry entry = {.level = LOG_LEVEL_WARN, .topic = LOG_PEER, .line = "alice: x"};
+    (void)state;
+
+    gives("log", 1, "", "no gateway is running");
+    gives("log -n x", 2, "", "'x' is not a number");
+    gives("log", 1, "", "no gateway is running");
+    log_ring_init(&ring);
+    log_ring_add(&ring, 42000000, &entry);
+    s.stage.services.log = &ring;
+    serve_in();
+    gives("log", 0, "at 42 warn peer: alice: x\n", "");
+    gives("log -n 0", 0, "", "");
+    assert_string_equal(s.out, "");
+    gives("log --json", 0, "{\"time\":42.0,\"level\":\"warn\",\"area\":\"peer\",\"event\":null",
+          "");
+    assert_null(strstr(s.out, "\"ok\""));
+    s.ends_at = env_now(&s.stage.env.env) + MSEC(2500);
+    gives("log -f", 0, "at 42 warn peer: alice: x\n", "The gateway has ended.\n");
+    log_ring_deinit(&ring);
+}
+
 static void watch_keeps_its_page_in_place_on_a_terminal(void **state)
 {
     (void)state;
@@ -840,6 +872,7 @@ int main(void)
         WITH_STAGE(share_and_ls_and_close),
         WITH_STAGE(open_prints_a_line_for_each_service),
         WITH_STAGE(watch_shows_the_status_once_a_second_until_the_gateway_ends),
+        WITH_STAGE(log_prints_lines_and_follows_until_the_gateway_ends),
         WITH_STAGE(watch_keeps_its_page_in_place_on_a_terminal),
         WITH_STAGE(ping_prints_each_answer),
         WITH_STAGE(pipe_needs_a_service_and_standard_input),

@@ -12,18 +12,20 @@ struct heard {
     unsigned lines;
     enum log_level level;
     enum log_topic topic;
+    struct log_about about;
     char last[LOG_LINE_MAX], before[LOG_LINE_MAX];
     instant now;
 };
 
-static void hear(void *arg, enum log_level level, enum log_topic topic, const char *line)
+static void hear(void *arg, const struct log_entry *entry)
 {
     struct heard *h = arg;
     h->lines++;
-    h->level = level;
-    h->topic = topic;
+    h->level = entry->level;
+    h->topic = entry->topic;
+    h->about = entry->about;
     strcpy(h->before, h->last);
-    strcpy(h->last, line);
+    strcpy(h->last, entry->line);
 }
 
 static instant now_of(void *arg)
@@ -113,6 +115,23 @@ static void makes_text_from_outside_fit_to_be_shown(void **state)
     assert_in_range(strlen(out), LOG_TEXT_MAX - 8, LOG_TEXT_MAX - 1);
 }
 
+static void an_event_says_what_it_is_about(void **state)
+{
+    struct heard h;
+    const struct log_about about = {.event = "refused", .address = "192.0.2.1:4433"};
+    (void)state;
+
+    listen_to(&h, LOG_LEVEL_INFO);
+    log_event(LOG_LEVEL_INFO, LOG_PEER, &about, "%s: refused", "ybndrfg8");
+    assert_string_equal(h.last, "ybndrfg8: refused");
+    assert_string_equal(h.about.event, "refused");
+    assert_null(h.about.peer);
+    assert_string_equal(h.about.address, "192.0.2.1:4433");
+    log_info(LOG_PEER, "a line for people");
+    assert_null(h.about.event);
+    log_set_sink(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +140,7 @@ int main(void)
         cmocka_unit_test(keeps_a_line_one_line_and_bounded),
         cmocka_unit_test(leaves_lines_out_beyond_a_topics_budget_and_counts_them),
         cmocka_unit_test(makes_text_from_outside_fit_to_be_shown),
+        cmocka_unit_test(an_event_says_what_it_is_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
