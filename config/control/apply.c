@@ -120,6 +120,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->rate = s->limits_rate;
     out->udp_idle_s = (unsigned)s->limits_udp_idle_s;
     out->max_peers = (unsigned)s->limits_max_peers;
+    out->block_abusers = s->limits_block_abusers;
     for (size_t i = 0; i < s->gateway_external.count && i < NODE_EXTERNAL_MAX; i++)
         out->external[i] = s->gateway_external.at[i];
     out->no_punching = s->punch_mode == SETTINGS_PUNCH_OFF;

@@ -112,6 +112,30 @@ static void print_port(FILE *out, const json_t *port)
     (void)fputc('\n', out);
 }
 
+/** What it was kept from, if anything. */
+static void print_account(FILE *out, const json_t *peer)
+{
+    const json_t *limits = json_object_get(peer, "limits");
+    double waited = field_number(peer, "throttled_ms") / 1e3;
+    double dropped = field_number(peer, "dropped_datagrams");
+
+    if (json_is_number(json_object_get(limits, "rate"))) {
+        (void)fputs("  limit ", out);
+        print_bytes(out, field_number(limits, "rate"));
+        (void)fputs("/s", out);
+        if (waited >= 0.1)
+            (void)fprintf(out, " (waited %.1f s)", waited);
+    }
+    if (dropped > 0)
+        (void)fprintf(out, "  dropped %.0f datagrams", dropped);
+}
+
+static void print_blocked(FILE *out, const json_t *peer)
+{
+    if (json_is_string(json_object_get(peer, "blocked_why")))
+        (void)fprintf(out, "    blocked by this gateway: it %s\n", field_text(peer, "blocked_why"));
+}
+
 static void print_peer(const struct look *l, const json_t *peer)
 {
     const char *state = field_text(peer, "state"), *alias = field_text(peer, "alias");
@@ -124,7 +148,9 @@ static void print_peer(const struct look *l, const json_t *peer)
     print_path(l->out, peer);
     print_traffic(l, peer, "in", "rx_bytes");
     print_traffic(l, peer, "out", "tx_bytes");
+    print_account(l->out, peer);
     (void)fputc('\n', l->out);
+    print_blocked(l->out, peer);
     if (strcmp(state, "relayed") == 0 && json_is_string(json_object_get(peer, "why_not_direct")))
         (void)fprintf(l->out, "    not direct: %s\n", field_text(peer, "why_not_direct"));
     json_array_foreach(json_object_get(peer, "ports"), i, port)
@@ -253,6 +279,15 @@ static void print_relay(FILE *out, const json_t *relay)
     (void)fputc('\n', out);
 }
 
+static void print_abuse(FILE *out, const json_t *abuse)
+{
+    double blocked = field_number(abuse, "blocked"), shut = field_number(abuse, "shut");
+
+    if (blocked + shut > 0)
+        (void)fprintf(out, "abuse  %.0f peer%s blocked, %.0f address%s shut out for now\n", blocked,
+                      blocked == 1 ? "" : "s", shut, shut == 1 ? "" : "es");
+}
+
 static void print_status(const struct look *l, const json_t *status)
 {
     const json_t *services = json_object_get(status, "services");
@@ -262,6 +297,7 @@ static void print_status(const struct look *l, const json_t *status)
 
     print_head(l->out, status);
     print_relay(l->out, json_object_get(status, "relay"));
+    print_abuse(l->out, json_object_get(status, "abuse"));
     (void)fprintf(l->out, "services%s\n", json_array_size(services) == 0 ? " none" : "");
     json_array_foreach(services, i, item)
     {

@@ -114,17 +114,65 @@ static json_t *peer_json(struct command_context *c, const struct peer_view *view
                      protocol_text(view->last_error));
 }
 
+static json_t *number_or_null(uint64_t n)
+{
+    return n ? json_integer((json_int_t)n) : json_null();
+}
+
+/** What it may have, what it has waited for, and what it should not have done. */
+static void add_account(json_t *peer, const struct peer_view *view,
+                        const struct limits_view *limits)
+{
+    (void)json_object_set_new(peer, "limits",
+                              json_pack("{s:o, s:o}", "rate", number_or_null(limits->rate),
+                                        "streams", number_or_null(limits->streams_per_peer)));
+    (void)json_object_set_new(peer, "throttled_ms",
+                              json_integer((json_int_t)(view->throttled / MSEC(1))));
+    (void)json_object_set_new(peer, "offences", json_integer((json_int_t)view->offences));
+    (void)json_object_set_new(peer, "blocked_why", protocol_text(view->blocked_why));
+}
+
+static json_t *limits_json(struct command_context *c)
+{
+    struct limits_view limits;
+
+    node_limits(c->node, &limits);
+    return json_pack("{s:o, s:o, s:i, s:b, s:i, s:i}", "rate", number_or_null(limits.rate),
+                     "streams_per_peer", number_or_null(limits.streams_per_peer), "max_peers",
+                     (int)limits.max_peers, "block_abusers", limits.block_abusers, "allow_from",
+                     (int)limits.allow_from, "block_from", (int)limits.block_from);
+}
+
+static json_t *abuse_json(struct command_context *c)
+{
+    struct abuse_view abuse;
+
+    node_abuse(c->node, &abuse);
+    json_t *object =
+        json_pack("{s:I, s:I, s:I}", "turned_away", (json_int_t)abuse.turned_away, "blocked",
+                  (json_int_t)abuse.blocked, "shut", (json_int_t)abuse.shut);
+    for (size_t i = 0; i < ABUSE_KINDS; i++)
+        (void)json_object_set_new(object, abuse.kind[i].event,
+                                  json_integer((json_int_t)abuse.kind[i].count));
+    return object;
+}
+
 static json_t *peers_json(struct command_context *c)
 {
     struct port_list ports = ports_of(c, NULL);
     size_t count = node_peers(c->node, NULL, 0);
     auto_free struct peer_view *views = calloc(count + 1, sizeof(*views));
     json_t *list = json_array();
+    struct limits_view limits;
 
+    node_limits(c->node, &limits);
     if (views)
         count = node_peers(c->node, views, count);
-    for (size_t i = 0; views && i < count; i++)
-        (void)json_array_append_new(list, peer_json(c, &views[i], &ports));
+    for (size_t i = 0; views && i < count; i++) {
+        json_t *peer = peer_json(c, &views[i], &ports);
+        add_account(peer, &views[i], &limits);
+        (void)json_array_append_new(list, peer);
+    }
     free(ports.at);
     return list;
 }
@@ -151,6 +199,8 @@ static json_t *status_of(struct command_context *c)
                               json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
     (void)json_object_set_new(status, "relay", status_relay(c));
     (void)json_object_set_new(status, "turn", status_turn(c));
+    (void)json_object_set_new(status, "limits", limits_json(c));
+    (void)json_object_set_new(status, "abuse", abuse_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return status;

@@ -13,7 +13,9 @@ void access_init(struct access *a, const uint8_t secret[static MAP_SECRET_LEN])
 void access_deinit(struct access *a)
 {
     free(a->list);
+    free(a->shut);
     a->list = NULL;
+    a->shut = NULL;
     a->allow_count = a->block_count = 0;
 }
 
@@ -97,7 +99,9 @@ static bool is_shut(struct access *a, instant now, const struct addr *from)
 
 bool access_shut(struct access *a, const struct addr *from, instant until)
 {
-    if (addr_is_none(from) || access_is_named(a, from))
+    if (!a->shut)
+        a->shut = calloc(ACCESS_SHUT_MAX, sizeof(*a->shut));
+    if (!a->shut || addr_is_none(from) || access_is_named(a, from))
         return false;
     const struct access_shut e = entry_of(from, until);
     struct access_shut *place = places_of(a, &e), *oldest = place;

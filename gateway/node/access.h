@@ -38,9 +38,9 @@ struct access {
     size_t allow_count, block_count;
     struct addr last; /* the lists admitted it: traffic comes in long runs */
     uint64_t secret[2];
-    struct access_shut shut[ACCESS_SHUT_MAX];
-    instant shut_until; /* of all of them, the latest */
-    uint64_t refused;   /* batches of datagrams, and TCP connections */
+    struct access_shut *shut; /* NULL before the first */
+    instant shut_until;       /* of all of them, the latest */
+    uint64_t refused;         /* batches of datagrams, and TCP connections */
 };
 
 void access_init(struct access *a, const uint8_t secret[static MAP_SECRET_LEN]);
@@ -54,7 +54,8 @@ bool access_is_named(const struct access *a, const struct addr *from);
 bool access_admits(struct access *a, instant now, const struct addr *from);
 /** The same, about somebody who is refused then: counts. */
 bool access_enters(struct access *a, instant now, const struct addr *from);
-/** Shuts an address until then, and says so (true); not one that the allow list names. */
+/** Shuts an address until then, and says so (true); not one that the allow list names, nor without
+ *  memory. */
 bool access_shut(struct access *a, const struct addr *from, instant until);
 /** How many addresses are shut now. */
 size_t access_count_shut(const struct access *a, instant now);

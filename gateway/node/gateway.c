@@ -28,15 +28,18 @@
 static bool on_identity(void *arg, const struct peer_id *id, const struct path *path)
 {
     struct node *n = arg;
-    char short_id[9], text[ADDR_TEXT_MAX];
 
     bool may = registry_may_connect(n->registry, id, env_wall_us(n->env)) ||
                relay_desk_admits(&n->relay, id);
     if (may && member_may_come(n, id, path))
         return true;
-    log_info(LOG_PEER, "%s: refused, at %s%s", peer_id_short(id, short_id),
-             addr_print(&path->remote, text), may ? ": too many strangers are connected" : "");
+    offence_refused(n, id, path, may ? "refused: too many strangers are connected" : "refused");
     return false;
+}
+
+static void on_offence(void *arg, enum quic_offence what, const struct path *path, bool there)
+{
+    offence_of_caller(arg, what, path, there);
 }
 
 static void on_connected(void *arg, struct quic_conn *conn)
@@ -109,6 +112,7 @@ static void on_wake(void *arg, struct quic_conn *conn)
 }
 
 static const struct quic_handler QUIC_HANDLER = {
+    .on_offence = on_offence,
     .on_identity = on_identity,
     .on_connected = on_connected,
     .on_stream = on_stream,
@@ -201,6 +205,7 @@ static void on_chores(struct deferred *work)
     member_answer(&n->finished, 0, "");
     member_answer(&n->refused, -EACCES, "blocked here");
     member_make_room(n);
+    offences_settle(n);
     drop_useless_members(n);
     save_addresses(n, env_now(n->env));
 }
@@ -279,6 +284,7 @@ int node_new(struct node **out, struct env *env, struct registry *registry, cons
     map_init(&n->by_id, secret);
     env_random(env, secret, sizeof(secret));
     access_init(&n->access, secret);
+    offences_start(n);
     list_init(&n->members);
     list_init(&n->watches);
     list_init(&n->finished);
@@ -456,5 +462,6 @@ void node_free(struct node *n)
     env_undefer(n->env, &n->chores);
     map_deinit(&n->by_id);
     access_deinit(&n->access);
+    abuse_deinit(&n->abuse);
     free(n);
 }

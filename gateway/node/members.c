@@ -399,6 +399,11 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
     turn_desk_on_part(&n->turn, p, conn, part);
 }
 
+static void on_offence(void *arg, struct peer *p, struct quic_conn *conn, enum peer_offence what)
+{
+    offence_of_peer(arg, p, conn, what);
+}
+
 static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ended)
 {
     struct node *n = arg;
@@ -414,6 +419,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
 }
 
 const struct peer_events MEMBER_EVENTS = {
+    .on_offence = on_offence,
     .may_use = may_use,
     .candidates = candidates,
     .list_services = list_services,

@@ -11,6 +11,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
 #include "gateway/base/map.h"
+#include "gateway/node/abuse.h"
 #include "gateway/node/access.h"
 #include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/dht_desk.h"
@@ -40,7 +41,9 @@ struct member {
     struct remote_service *services; /* as the peer last said, converted */
     size_t service_count;
     bool services_known;
-    bool leaves; /* a stranger that has to make room for another one */
+    struct abuse_record record;
+    const char *charge; /* for which it is to be blocked, or NULL */
+    bool leaves;        /* a stranger that has to make room for another one */
     char last_error[256];
 };
 
@@ -53,6 +56,8 @@ struct node {
 
     struct quic_endpoint *quic;
     struct access access;
+    struct abuse abuse;
+    bool charges; /* offences_settle() has something to do */
     struct hub hub;
     struct lan_link lan;
     struct desk desk;
@@ -112,6 +117,18 @@ void member_free(struct member *m);
 void member_answer(struct list *waits, int err, const char *why);
 /** Calls the watches. */
 void node_tell(struct node *n, const struct peer_id *peer);
+
+/** Offences (offences.c): of a caller that nobody knows; of one that is refused, and why; and of a
+ *  peer, on a connection of its. */
+void offence_of_caller(struct node *n, enum quic_offence what, const struct path *path, bool there);
+void offence_refused(struct node *n, const struct peer_id *id, const struct path *path,
+                     const char *why);
+void offence_of_peer(struct node *n, struct peer *p, struct quic_conn *conn,
+                     enum peer_offence what);
+/** Blocks the peers that have done too much, and ends sessions with addresses that were shut. */
+void offences_settle(struct node *n);
+/** Begins to count. */
+void offences_start(struct node *n);
 
 /** Starts what finds out how we are reached, port mappings aside (ways.c). Returns 0 or -ENOMEM. */
 MUST_USE int ways_start(struct node *n);

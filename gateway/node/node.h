@@ -18,6 +18,7 @@
 #include "gateway/base/nat_report.h"
 #include "gateway/base/pipe.h"
 #include "gateway/identity/keys.h"
+#include "gateway/node/abuse.h"
 #include "gateway/node/access.h"
 #include "gateway/node/registry.h"
 #include "gateway/peer/flow.h"
@@ -78,6 +79,7 @@ struct node_options {
     uint64_t rate;             /* bytes/s a peer, 0: no limit */
     unsigned udp_idle_s;       /* 0: 60 */
     unsigned max_peers;        /* sessions at a time, 0: 1024 */
+    bool block_abusers;        /* block who breaks the protocol again and again */
     bool tcp;                  /* take sessions over TCP, too, at the numbers of the UDP sockets */
     struct addr tls_listen[NODE_TLS_LISTEN_MAX]; /* and over TLS there; none from the end on */
     enum relay_serve relay_serve;
@@ -152,14 +154,37 @@ struct peer_view {
     } path;
     const char *why_not_direct; /* NULL when direct */
     struct round_view round;
-    const char *last_error; /* of the last failed attempt, or NULL */
+    const char *last_error;  /* of the last failed attempt, or NULL */
+    const char *blocked_why; /* what it was blocked for by this gateway itself, or NULL */
+    uint64_t offences;       /* since it was last unknown here */
     uint64_t rx_bytes, tx_bytes;
     uint64_t
         dropped; /* datagrams, or pieces of them, that were too many or too late on this side */
+    instant throttled; /* how long data for it has waited for the limit on its rate */
     uint64_t streams;
     bool services_known;
     const struct remote_service *services;
     size_t service_count;
+};
+
+/** What one peer may have, and how many may come. */
+struct limits_view {
+    uint64_t rate;             /* bytes a second, each way; 0: no limit */
+    uint64_t streams_per_peer; /* at a time; 0: the default of the transport */
+    unsigned max_peers;
+    bool block_abusers;
+    size_t allow_from, block_from; /* entries of the lists */
+};
+
+/** What others did that they should not, since the start. */
+struct abuse_view {
+    struct abuse_count {
+        const char *event; /* a word that stays */
+        uint64_t count;
+    } kind[ABUSE_KINDS];
+    uint64_t turned_away; /* batches of datagrams and TCP connections from addresses that may not */
+    uint64_t blocked;     /* peers, by the gateway itself */
+    size_t shut;          /* addresses, now */
 };
 
 #define RELAY_VIEWS_MAX 8
@@ -305,6 +330,8 @@ size_t node_peers(struct node *n, struct peer_view *out, size_t max);
 bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out);
 
 void node_relay(const struct node *n, struct relay_view *out);
+void node_abuse(const struct node *n, struct abuse_view *out);
+void node_limits(const struct node *n, struct limits_view *out);
 
 /** Asks for a session with a peer. Embed one; zeroed before the first use. */
 struct node_wait {

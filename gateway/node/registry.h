@@ -39,11 +39,14 @@ enum service_proto {
     SERVICE_BOTH = 3,
 };
 
+#define REGISTRY_WHY_MAX 63 /* characters of a reason */
+
 /** A gateway we know, by our own choice only: nothing from the network makes an entry. */
 struct known_peer {
     struct peer_id id;
     char alias[ALIAS_MAX + 1]; /* empty: none */
     bool blocked;
+    char blocked_why[REGISTRY_WHY_MAX + 1]; /* by the gateway itself; empty: by a person */
     bool from_config;
     struct addr address[PEER_ADDRESSES_MAX];         /* told by a person; none from the end on */
     char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT, told by a person */
@@ -150,6 +153,9 @@ MUST_USE int registry_allow(struct registry *r, const char *service, const struc
 MUST_USE int registry_deny(struct registry *r, const char *service, const struct peer_id *peer);
 /** Blocks a peer, known or not, or ends that. -ENOSPC, -ENOMEM. */
 MUST_USE int registry_block(struct registry *r, const struct peer_id *peer, bool blocked);
+/** Blocks a peer for what it did, which is kept with it, cut to REGISTRY_WHY_MAX. -ENOSPC, -ENOMEM.
+ */
+MUST_USE int registry_block_for(struct registry *r, const struct peer_id *peer, const char *why);
 
 /** May this peer use this service now? */
 bool registry_may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,

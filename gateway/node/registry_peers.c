@@ -2,6 +2,7 @@
 #include "gateway/node/registry_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,10 +253,21 @@ int registry_block(struct registry *r, const struct peer_id *peer, bool blocked)
     if (err < 0)
         return err;
     e->peer.blocked = blocked;
+    e->peer.blocked_why[0] = '\0';
     if (blocked)
         e->stored = true;
     else
         remove_if_empty(r, e);
+    return 0;
+}
+
+int registry_block_for(struct registry *r, const struct peer_id *peer, const char *why)
+{
+    int err = registry_block(r, peer, true);
+    if (err < 0)
+        return err;
+    struct known_peer *p = registry_peer(r, peer);
+    (void)snprintf(p->blocked_why, sizeof(p->blocked_why), "%s", why);
     return 0;
 }
 

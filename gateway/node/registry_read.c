@@ -181,6 +181,7 @@ static void read_peer(struct registry *r, struct entry *e)
     get_id(e, "id", &p.id);
     get_text(e, "alias", p.alias, sizeof(p.alias));
     p.blocked = get_bool(e, "blocked");
+    get_text(e, "blocked_why", p.blocked_why, sizeof(p.blocked_why));
     get_addresses(e, "addresses", p.address);
     get_relays(e, "relays", p.relay);
     get_relays(e, "its_relays", p.its_relay);

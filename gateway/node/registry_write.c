@@ -130,6 +130,7 @@ static void write_peers(struct output *o, const struct registry *r)
         set_id(o, object, "id", &e->peer.id);
         set_text(o, object, "alias", said->alias);
         set_true(o, object, "blocked", e->peer.blocked);
+        set_text(o, object, "blocked_why", e->peer.blocked_why);
         set_addresses(o, object, "addresses", said->address);
         set_relays(o, object, "relays", said->relay);
         set_relays(o, object, "its_relays", e->peer.its_relay);

@@ -68,12 +68,14 @@ static void view_connection(const struct member *m, struct peer_view *out)
     out->rx_bytes = m->peer.rx_bytes;
     out->tx_bytes = m->peer.tx_bytes;
     out->dropped = m->peer.dropped;
+    out->throttled = m->peer.throttled;
     if (!conn)
         return;
     quic_conn_info(conn, &info);
     out->rx_bytes += info.rx_bytes;
     out->tx_bytes += info.tx_bytes;
     out->dropped += quic_dropped_sum(&info.dropped);
+    out->throttled += info.throttled;
     const struct session *session = peer_session(&m->peer);
     if (session) {
         out->dropped += session_dropped(session);
@@ -88,12 +90,15 @@ static void view(const struct peer_id *id, const struct member *m, const struct 
     *out = (struct peer_view){.id = *id, .known = known != NULL};
     if (known)
         memcpy(out->alias, known->alias, sizeof(out->alias));
+    if (known && known->blocked_why[0])
+        out->blocked_why = known->blocked_why;
     out->state = state_of(m, known);
     out->why_not_direct = why_not_direct(out->state, m);
     if (!m)
         return;
     view_connection(m, out);
     punch_desk_round(&m->node->punch, id, &out->round);
+    out->offences = m->record.offences;
     out->last_error = m->last_error[0] ? m->last_error : NULL;
     out->services_known = m->services_known;
     out->services = m->services;

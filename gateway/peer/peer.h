@@ -34,7 +34,16 @@
 
 struct peer;
 
+/** What a peer should not do. */
+enum peer_offence {
+    PEER_MALFORMED,     /* messages, streams or packets against the protocol */
+    PEER_OTHER_NETWORK, /* it belongs to another one */
+    PEER_OVER_LIMIT,    /* more at a time than it may have */
+};
+
 struct peer_events {
+    /** `p` did this on the connection `conn`. */
+    void (*on_offence)(void *arg, struct peer *p, struct quic_conn *conn, enum peer_offence what);
     /** May this path lead to a peer? False: nothing comes in from there. NULL: any may. */
     bool (*may_use)(void *arg, const struct path *path);
     /** Where the peer may be found: writes at most `max` paths, best first. Returns how many. Sets
@@ -98,6 +107,7 @@ struct peer {
 
     uint64_t rx_bytes, tx_bytes; /* of connections that are gone; */
     uint64_t dropped;            /* datagrams that they dropped */
+    instant throttled;           /* how long they had to wait for the limit on the rate */
 };
 
 void peer_init(struct peer *p, const struct peer_host *host, const struct peer_id *id);

@@ -101,6 +101,7 @@ static void keep_counters(struct link *l)
     l->peer->rx_bytes += info.rx_bytes;
     l->peer->tx_bytes += info.tx_bytes;
     l->peer->dropped += quic_dropped_sum(&info.dropped);
+    l->peer->throttled += info.throttled;
     if (l->session)
         l->peer->dropped += session_dropped(l->session);
 }
@@ -119,6 +120,8 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
     bool was_connected = l->session != NULL;
 
     keep_counters(l);
+    if (was_connected && ended->broken)
+        p->host->events->on_offence(p->host->arg, p, l->conn, PEER_MALFORMED);
     if (was_connected)
         p->host->events->on_conn(p->host->arg, p, l->conn, true);
     list_remove(&l->node);
@@ -238,19 +241,30 @@ static void on_flow(void *arg, struct session *s, const struct preamble *what, s
     p->host->events->on_flow(p->host->arg, p, what, flow);
 }
 
+static void tell_offence(struct link *l, enum peer_offence what)
+{
+    l->peer->host->events->on_offence(l->peer->host->arg, l->peer, l->conn, what);
+}
+
+static void on_offence(void *arg, struct session *s, enum session_offence what)
+{
+    (void)s;
+    tell_offence(link_of_session(arg), what == SESSION_TOO_MANY ? PEER_OVER_LIMIT : PEER_MALFORMED);
+}
+
 static void on_misfit(void *arg, struct session *s, enum session_misfit what)
 {
     struct link *l = link_of_session(arg);
     const char *why = what == SESSION_OTHER_NETWORK ? OTHER_NETWORK : "malformed control message";
-    char id[9];
     (void)s;
 
-    log_warn(LOG_PEER, "%s: %s", peer_id_short(&l->peer->id, id), why);
+    tell_offence(l, what == SESSION_OTHER_NETWORK ? PEER_OTHER_NETWORK : PEER_MALFORMED);
     turned_away(l->peer, why);
     link_close(l, what == SESSION_OTHER_NETWORK ? QUIC_CLOSE_NETWORK : QUIC_CLOSE_DENIED);
 }
 
 static const struct session_events SESSION_EVENTS = {
+    .on_offence = on_offence,
     .on_ready = on_ready,
     .on_services = on_services,
     .on_pong = on_pong,
@@ -323,6 +337,20 @@ static void make_room(struct peer *p)
         link_close(oldest, QUIC_CLOSE_DUPLICATE);
 }
 
+static void tell_of_caller(const struct link *l)
+{
+    struct quic_conn_info info;
+    struct peer_about about;
+    char id[9], text[ADDR_TEXT_MAX];
+
+    quic_conn_info(l->conn, &info);
+    const bool relayed = info.path.kind == PATH_RELAY;
+    log_event(LOG_LEVEL_INFO, LOG_PEER,
+              peer_about(&about, "connected", &l->peer->id, relayed ? NULL : &info.path.remote),
+              "%s: connected %s%s", peer_id_short(&l->peer->id, id), relayed ? "" : "from ",
+              peer_path_text(&info.path, text));
+}
+
 int peer_adopt(struct peer *p, struct quic_conn *conn)
 {
     make_room(p);
@@ -337,6 +365,7 @@ int peer_adopt(struct peer *p, struct quic_conn *conn)
     }
     quic_conn_set_app(conn, l);
     list_append(&p->links, &l->node);
+    tell_of_caller(l);
     peer_choose(p);
     peer_set_timer(p);
     peer_changed(p);

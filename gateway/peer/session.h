@@ -29,7 +29,14 @@ enum session_misfit {
     SESSION_MALFORMED,     /* it does not keep to the protocol */
 };
 
+/** What a session lives with, but should not have to. */
+enum session_offence {
+    SESSION_BAD_STREAM, /* that does not say what it wants, or not in time */
+    SESSION_TOO_MANY,   /* streams that have not said so yet, or flows */
+};
+
 struct session_events {
+    void (*on_offence)(void *arg, struct session *s, enum session_offence what);
     /** The other side has said who it is and what it offers, or has had its time to. */
     void (*on_ready)(void *arg, struct session *s);
     /** It offers something else now: session_services(). */

@@ -19,11 +19,17 @@ struct greeting {
     struct timer timer;
 };
 
+static void tell_offence(struct session *s, enum session_offence what)
+{
+    s->options.events->on_offence(s->options.arg, s, what);
+}
+
 static void take_flow(struct session *s, const struct preamble *what, struct pipe *pipe)
 {
     struct flow *flow;
 
     if (flow_new(&flow, &s->flows, pipe, false) < 0) {
+        tell_offence(s, SESSION_TOO_MANY);
         pipe->ops->reset(pipe, PIPE_RESET_LIMIT);
         return;
     }
@@ -57,6 +63,7 @@ static int greet(struct session *s, struct pipe *pipe)
     if (used == -EAGAIN && !pipe->ops->at_end(pipe))
         return -EAGAIN;
     if (used < 0) {
+        tell_offence(s, SESSION_BAD_STREAM);
         talk_answer(pipe, PREAMBLE_MALFORMED, "malformed preamble");
         pipe->ops->reset(pipe, PIPE_RESET_PROTOCOL);
         return 0;
@@ -102,6 +109,7 @@ static const struct pipe_handler GREETING = {on_greeting_readable, on_greeting_w
 static void on_greeting_timer(struct timer *timer)
 {
     struct greeting *g = container_of(timer, struct greeting, timer);
+    tell_offence(g->session, SESSION_BAD_STREAM);
     g->pipe->ops->reset(g->pipe, PIPE_RESET_PROTOCOL);
     greeting_free(g);
 }
@@ -110,6 +118,7 @@ static void wait_for_preamble(struct session *s, struct pipe *pipe)
 {
     struct greeting *g = s->greeting_count < GREETINGS_MAX ? calloc(1, sizeof(*g)) : NULL;
     if (!g) {
+        tell_offence(s, SESSION_TOO_MANY);
         pipe->ops->reset(pipe, PIPE_RESET_LIMIT);
         return;
     }

@@ -56,6 +56,7 @@ enum quic_end {
 
 struct quic_ended {
     enum quic_end why;
+    bool broken;      /* the other side did not keep to the protocol */
     bool proven;      /* the other side had proved to be whom we dialled, or who it is */
     uint64_t code;    /* the other side's QUIC error code where there is one */
     char reason[128]; /* for logs; printable ASCII only */
@@ -69,7 +70,18 @@ enum quic_close_code {
     QUIC_CLOSE_NETWORK = 3,   /* each belongs to a network of its own */
 };
 
+/** What is wrong about somebody who is not known yet. */
+enum quic_offence {
+    QUIC_OFFENCE_AUTH,      /* the handshake failed: no key, a wrong one, or another protocol */
+    QUIC_OFFENCE_MALFORMED, /* packets against the protocol */
+    QUIC_OFFENCE_FLOOD,     /* more callers than are heard */
+};
+
 struct quic_handler {
+    /** Somebody who called did this, from there, unless another sent it in his name: he is `there`
+     *  if he has shown to receive at that address. Called from quic_input(), so only to be noted.
+     *  May be NULL. */
+    void (*on_offence)(void *arg, enum quic_offence what, const struct path *path, bool there);
     /**
      * The other side has proved to be `id`. Only for connections that it dialled. False refuses it
      * with QUIC_CLOSE_DENIED. Called before any stream; may be called from quic_input().
@@ -230,6 +242,7 @@ struct quic_conn_info {
     uint64_t streams;            /* open now */
     instant since;               /* when it was connected */
     instant heard;               /* when an authenticated packet last arrived */
+    instant throttled;           /* for how long data to be sent has waited for `rate` */
     struct quic_dropped dropped;
 };
 

@@ -58,6 +58,11 @@ static int on_remove_id(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user)
 static int on_crypto_data(ngtcp2_conn *quic, ngtcp2_encryption_level level, uint64_t offset,
                           const uint8_t *data, size_t len, void *user)
 {
+    struct quic_conn *conn = user;
+
+    /* Nobody has keys for that but who received our answer. */
+    if (level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)
+        conn->there = true;
     if (offset + len <= CRYPTO_MAX)
         return ngtcp2_crypto_recv_crypto_data_cb(quic, level, offset, data, len, user);
     ngtcp2_conn_set_tls_alert(quic, GNUTLS_A_RECORD_OVERFLOW);

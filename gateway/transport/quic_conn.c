@@ -180,6 +180,7 @@ static int start_server(struct quic_conn *conn, const struct quic_caller *caller
     params.original_dcid_present = 1;
     params.original_dcid = hd->dcid;
     if (caller->original) {
+        conn->there = true;
         params.original_dcid = *caller->original;
         params.retry_scid_present = 1;
         params.retry_scid = hd->dcid;
@@ -272,6 +273,7 @@ void quic_conn_info(const struct quic_conn *conn, struct quic_conn_info *out)
         .streams = conn->stream_count,
         .since = conn->since,
         .heard = conn->heard,
+        .throttled = quic_rate_throttled(conn),
         .dropped = conn->dropped,
     };
     if (!conn->quic)

@@ -142,6 +142,13 @@ static bool is_our_token(const ngtcp2_pkt_hd *hd)
     return hd->tokenlen > 0 && hd->token[0] == NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2;
 }
 
+static void tell_flood(const struct quic_endpoint *ep, const struct path *path, bool there)
+{
+    const struct quic_options *o = &ep->options;
+    if (o->handler->on_offence)
+        o->handler->on_offence(o->arg, QUIC_OFFENCE_FLOOD, path, there);
+}
+
 struct quic_conn *quic_door_knock(struct quic_endpoint *ep, const struct path *path,
                                   const uint8_t *data, size_t len)
 {
@@ -150,8 +157,10 @@ struct quic_conn *quic_door_knock(struct quic_endpoint *ep, const struct path *p
     if (ngtcp2_accept(&hd, data, len) != 0)
         return NULL;
     uint8_t street = quic_street_of(ep, &path->remote);
-    if (is_full(ep, street))
+    if (is_full(ep, street)) {
+        tell_flood(ep, path, is_our_token(&hd));
         return NULL;
+    }
 
     struct quic_caller caller = {.path = path, .hd = &hd};
     bool usual = bucket_take(&ep->rates[street], ep->now, 1);
@@ -164,6 +173,7 @@ struct quic_conn *quic_door_knock(struct quic_endpoint *ep, const struct path *p
         }
         caller.original = &original;
     } else if (ep->half_open >= QUIC_DOOR_HALF_OPEN || !usual) {
+        tell_flood(ep, path, false);
         send_retry(ep, path, &hd);
         return NULL;
     }

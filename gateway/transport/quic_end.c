@@ -110,6 +110,25 @@ static void start_clock(struct quic_conn *conn, instant due)
         log_debug(LOG_QUIC, "no memory for a timer"); /* cannot be: it was in the heap before */
 }
 
+/* A caller that nobody was told of. Silence is no offence, nor to be refused: that was told. */
+static void tell_offence(struct quic_conn *conn)
+{
+    const struct quic_options *o = &conn->ep->options;
+    bool auth = conn->ended.why == QUIC_END_ERROR && !conn->ended.broken;
+
+    if (!o->handler->on_offence || conn->refused || !(auth || conn->ended.broken))
+        return;
+    o->handler->on_offence(o->arg, auth ? QUIC_OFFENCE_AUTH : QUIC_OFFENCE_MALFORMED, &conn->path,
+                           conn->there);
+}
+
+/* Did they break the protocol, or did something go wrong here? */
+static bool is_theirs(int err)
+{
+    uint64_t code = ngtcp2_err_infer_quic_transport_error_code(err);
+    return code != NGTCP2_NO_ERROR && code != NGTCP2_INTERNAL_ERROR;
+}
+
 /* Ends the connection, with CONNECTION_CLOSE if there is an error to tell. `drain`: the other side
  * said it is over, so only its late packets are to be swallowed. */
 static void end(struct quic_conn *conn, enum quic_end why, const ngtcp2_ccerr *error, bool drain)
@@ -138,6 +157,8 @@ static void end(struct quic_conn *conn, enum quic_end why, const ngtcp2_ccerr *e
     /* A caller that the owner never heard of goes unsung. */
     conn->events = 0;
     bool known = conn->dialled || conn->told_connected;
+    if (!known)
+        tell_offence(conn);
     conn->told_ended = !known;
     if (known)
         quic_work_post_conn(conn, QUIC_CONN_ENDED);
@@ -203,6 +224,7 @@ static void failed_otherwise(struct quic_conn *conn, int err)
     ngtcp2_ccerr error;
     ngtcp2_ccerr_default(&error);
     ngtcp2_ccerr_set_liberr(&error, err, NULL, 0);
+    conn->ended.broken = is_theirs(err);
     say(conn, conn->link.wrong_id ? "peer id mismatch" : ngtcp2_strerror(err));
     end(conn, conn->link.wrong_id ? QUIC_END_WRONG_ID : QUIC_END_ERROR, &error, false);
 }
@@ -257,6 +279,7 @@ void quic_end_greedy(struct quic_conn *conn)
     ngtcp2_ccerr_set_transport_error(&error, NGTCP2_INTERNAL_ERROR, (const uint8_t *)why,
                                      sizeof(why) - 1);
     say(conn, why);
+    conn->ended.broken = true;
     end(conn, QUIC_END_ERROR, &error, false);
 }
 

@@ -61,8 +61,24 @@ uint64_t quic_rate_start(struct quic_conn *conn, uint64_t room)
 bool quic_rate_check(struct quic_conn *conn)
 {
     struct quic_rate *r = &conn->rate;
-    r->held = bucket_level(&r->out, conn->ep->now) < (r->held ? r->step : QUIC_PAYLOAD);
-    return r->held;
+    instant now = conn->ep->now;
+    bool held = bucket_level(&r->out, now) < (r->held ? r->step : QUIC_PAYLOAD);
+
+    if (r->held && !held)
+        r->throttled = quic_rate_throttled(conn);
+    if (held && !r->held) {
+        r->held_at = now;
+        r->free_at = bucket_ready(&r->out, now, r->step);
+    }
+    r->held = held;
+    return held;
+}
+
+instant quic_rate_throttled(const struct quic_conn *conn)
+{
+    const struct quic_rate *r = &conn->rate;
+    instant now = conn->ep->now, end = now < r->free_at ? now : r->free_at;
+    return r->throttled + (r->held && end > r->held_at ? end - r->held_at : 0);
 }
 
 static bool has_data(const struct quic_conn *conn)

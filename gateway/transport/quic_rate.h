@@ -38,6 +38,9 @@ static inline void quic_rate_sent(struct quic_conn *conn, size_t len)
         bucket_charge(&conn->rate.out, conn->ep->now, len);
 }
 
+/** For how long data has had to wait for the limit, of all time. */
+instant quic_rate_throttled(const struct quic_conn *conn);
+
 /* ---- in ---- */
 
 /** Bytes of a stream arrived. */

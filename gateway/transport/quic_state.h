@@ -112,12 +112,14 @@ struct quic_id {
 /** For quic_rate only; unused without a limit. */
 struct quic_rate {
     struct bucket out, in, datagrams_in;
-    uint64_t step;     /* bytes that `out` must hold to go on after it was empty */
-    uint64_t lump;     /* bytes of credit worth telling */
-    uint64_t granted;  /* stream data that the other side may send, of all time; */
-    uint64_t received; /* that it has sent; */
-    uint64_t room;     /* that we have memory for */
-    bool held;         /* `out` was empty */
+    uint64_t step;            /* bytes that `out` must hold to go on after it was empty */
+    uint64_t lump;            /* bytes of credit worth telling */
+    uint64_t granted;         /* stream data that the other side may send, of all time; */
+    uint64_t received;        /* that it has sent; */
+    uint64_t room;            /* that we have memory for */
+    bool held;                /* `out` was empty, since */
+    instant held_at, free_at; /* then, and until then at most */
+    instant throttled;        /* how long that was, of all time */
 };
 
 /** What a server's ngtcp2 is shown, so that it forgets its path's round trip and window. */
@@ -141,6 +143,7 @@ struct quic_conn {
     bool half_open; /* counted as such */
     uint8_t street; /* and by address, here */
     bool identified;
+    bool there;   /* it has shown to receive at its path's address */
     bool refused; /* on_identity said no */
     bool connected;
     bool told_connected; /* on_connected was given */

@@ -36,6 +36,8 @@ static void slows_down_who_has_the_limit_and_who_talks_to_it(void **state)
     limit(&s->alice, RATE);
     sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
     call_takes(s, 4);
+    assert_in_range(sim_gateway_view(&s->alice, &s->bob).throttled, SEC(2), SEC(5));
+    assert_int_equal(sim_gateway_view(&s->bob, &s->alice).throttled, 0);
     sim_story_wait(s, SEC(10));
     call_takes(s, 10);
     limit(&s->bob, RATE);

@@ -75,6 +75,20 @@ void node_registry_changed(struct node *n)
     n->changed++;
 }
 
+void node_limits(const struct node *n, struct limits_view *out)
+{
+    (void)n;
+    *out = (struct limits_view){.streams_per_peer = 16384, .max_peers = 1024, .block_from = 2};
+}
+
+void node_abuse(const struct node *n, struct abuse_view *out)
+{
+    (void)n;
+    *out = (struct abuse_view){.turned_away = 5, .blocked = 1, .shut = 3};
+    for (size_t i = 0; i < ABUSE_KINDS; i++)
+        out->kind[i] = (struct abuse_count){i == ABUSE_AUTH ? "auth_failed" : "other", 7};
+}
+
 void node_relay(const struct node *n, struct relay_view *out)
 {
     (void)n;

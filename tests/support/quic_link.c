@@ -200,7 +200,17 @@ static void on_ended(void *arg, struct quic_conn *conn, const struct quic_ended 
         side->conn = NULL;
 }
 
+static void on_offence(void *arg, enum quic_offence what, const struct path *path, bool there)
+{
+    struct link_side *side = arg;
+    (void)path;
+    side->offences++;
+    side->there += there;
+    side->offence = what;
+}
+
 static const struct quic_handler HANDLER = {
+    .on_offence = on_offence,
     .on_identity = on_identity,
     .on_connected = on_connected,
     .on_stream = on_stream,

@@ -49,6 +49,8 @@ struct link_side {
     bool refuse; /* on_identity says no */
     enum link_mode mode;
     unsigned identities, connected, ended, moved, doubts, wakes;
+    unsigned offences, there; /* of on_offence, and those of callers who were there */
+    enum quic_offence offence;
     unsigned datagrams;
     uint8_t datagram[2048]; /* the last one */
     size_t datagram_len;

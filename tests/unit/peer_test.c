@@ -236,7 +236,16 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
         w->conns_ready++;
 }
 
+static void on_offence(void *arg, struct peer *p, struct quic_conn *conn, enum peer_offence what)
+{
+    (void)arg;
+    (void)p;
+    (void)conn;
+    (void)what;
+}
+
 static const struct peer_events EVENTS = {
+    .on_offence = on_offence,
     .candidates = candidates,
     .list_services = list_services,
     .on_ready = on_ready,

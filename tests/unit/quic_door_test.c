@@ -110,6 +110,9 @@ static void asks_for_a_token_above_20_handshakes_a_second_from_one_address(void 
         link_flush(&link, 1);
     }
     assert_in_range(retries, 30 - QUIC_DOOR_BURST, 30);
+    assert_int_equal(link.side[1].offence, QUIC_OFFENCE_FLOOD);
+    assert_int_equal(link.side[1].offences, retries);
+    assert_int_equal(link.side[1].there, 0);
 }
 
 /* Those of side 1 that carry a token, and nothing else. */

@@ -54,6 +54,14 @@ static void another_protocol_is_refused_by_its_alert(void **state)
     assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
 }
 
+/* Its certificate came under keys that only who is there can have. */
+static void offends(void)
+{
+    assert_int_equal(link.side[1].offences, 1);
+    assert_int_equal(link.side[1].there, 1);
+    assert_int_equal(link.side[1].offence, QUIC_OFFENCE_AUTH);
+}
+
 static void a_certificate_is_no_key(void **state)
 {
     (void)state;
@@ -61,6 +69,7 @@ static void a_certificate_is_no_key(void **state)
     assert_false(stranger.confirmed);
     assert_int_not_equal(stranger.error, 0);
     assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+    offends();
 }
 
 static void no_key_is_refused(void **state)
@@ -69,6 +78,7 @@ static void no_key_is_refused(void **state)
     call(&(struct stranger_options){.key = STRANGER_NO_KEY});
     assert_false(stranger.confirmed);
     assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+    offends();
 }
 
 static void a_key_that_anyone_can_use_is_refused(void **state)
@@ -77,6 +87,7 @@ static void a_key_that_anyone_can_use_is_refused(void **state)
     call(&(struct stranger_options){.key = STRANGER_SMALL_ORDER});
     assert_false(stranger.confirmed);
     assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+    offends();
 }
 
 /* RFC 9001 §8.2 */
@@ -88,6 +99,8 @@ static void tls_that_is_not_for_quic_is_refused(void **state)
     assert_int_equal(stranger.error, NGTCP2_ERR_DRAINING);
     assert_int_equal(stranger.close_code, NGTCP2_CRYPTO_ERROR + GNUTLS_A_MISSING_EXTENSION);
     assert_int_equal(link.side[1].identities + link.side[1].connected, 0);
+    assert_int_equal(link.side[1].offences, 1);
+    assert_int_equal(link.side[1].there, 0); /* that was the first packet: anybody's */
 }
 
 static void a_stranger_that_is_refused_gets_the_one_code_for_it(void **state)
@@ -98,6 +111,7 @@ static void a_stranger_that_is_refused_gets_the_one_code_for_it(void **state)
     assert_int_equal(stranger.error, NGTCP2_ERR_DRAINING);
     assert_false(stranger.confirmed);
     assert_true(!stranger.close_is_app || stranger.close_code == QUIC_CLOSE_DENIED);
+    assert_int_equal(link.side[1].offences, 0); /* on_identity knows already */
 }
 
 static void a_window_of_nothing_holds_the_writer_until_it_opens(void **state)

@@ -86,6 +86,8 @@ struct harness {
     struct fake_pipe *theirs, *stream;
     unsigned ready, services, misfits, stream_count, flow_count;
     enum session_misfit misfit;
+    enum session_offence offence;
+    unsigned offences;
     uint32_t pong;
     uint64_t known, gone;
     unsigned parts, part_type;
@@ -159,7 +161,15 @@ static void on_part(void *arg, struct session *s, const struct message_part *par
     h->part_len = part->len;
 }
 
+static void on_offence(void *arg, struct session *s, enum session_offence what)
+{
+    (void)s;
+    ((struct harness *)arg)->offence = what;
+    ((struct harness *)arg)->offences++;
+}
+
 static const struct session_events EVENTS = {
+    .on_offence = on_offence,
     .on_ready = on_ready,
     .on_services = on_services,
     .on_pong = on_pong,
