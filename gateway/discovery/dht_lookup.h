@@ -35,8 +35,8 @@
 
 enum {
     DHT_CANDIDATES_MAX = 128,
-    DHT_ALPHA = 6,
-    DHT_ALPHA_CLOSE = 16,   /* once one of the very closest has answered: the rest is known */
+    DHT_ALPHA = 10,
+    DHT_ALPHA_CLOSE = 20,   /* once one of the very closest has answered: the rest is known */
     DHT_IN_FLIGHT_MAX = 32, /* of those that are slow too */
     DHT_CLOSEST = 20,
     DHT_CLOSEST_MAX = 48,

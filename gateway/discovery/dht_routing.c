@@ -40,14 +40,23 @@ static struct dht_bucket *bucket_of(const struct dht_routing *r, const struct dh
     return r->bucket[dht_id_shared(&r->self, id)];
 }
 
+static unsigned size_of(unsigned shared)
+{
+    unsigned size = shared < 4 ? (unsigned)DHT_BUCKET_LARGEST >> shared : 0;
+    return size > DHT_BUCKET_SIZE ? size : DHT_BUCKET_SIZE;
+}
+
 static struct dht_bucket *make_bucket(struct dht_routing *r, instant now, const struct dht_id *id)
 {
-    struct dht_bucket **b = &r->bucket[dht_id_shared(&r->self, id)];
+    unsigned shared = dht_id_shared(&r->self, id);
+    struct dht_bucket **b = &r->bucket[shared];
 
     if (!*b) {
-        *b = calloc(1, sizeof(**b));
-        if (*b)
+        *b = calloc(1, sizeof(**b) + size_of(shared) * sizeof((*b)->node[0]));
+        if (*b) {
             (*b)->changed = now;
+            (*b)->size = (uint8_t)size_of(shared);
+        }
     }
     return *b;
 }
@@ -133,12 +142,12 @@ static void insert(struct dht_routing *r, instant now, const struct dht_node *fr
 
     if (!b || is_taken(r, &fresh->addr) || is_crowded(b, &fresh->addr))
         return;
-    struct dht_node *place = b->count < DHT_BUCKET_SIZE ? &b->node[b->count] : worse(b, fresh);
+    struct dht_node *place = b->count < b->size ? &b->node[b->count] : worse(b, fresh);
     if (!place) {
         keep_spare(b, fresh);
         return;
     }
-    if (b->count < DHT_BUCKET_SIZE) {
+    if (b->count < b->size) {
         b->count++;
         r->count++;
     }
@@ -177,8 +186,7 @@ void dht_routing_remember(struct dht_routing *r, instant now, const struct dht_i
         .id = *id, .addr = *addr, .failures = 1, .fits = dht_id_fits(id, addr)};
     const struct dht_bucket *b = bucket_of(r, id);
 
-    if (!dht_id_equal(id, &r->self) && dht_addr_is_usable(addr) &&
-        (!b || b->count < DHT_BUCKET_SIZE))
+    if (!dht_id_equal(id, &r->self) && dht_addr_is_usable(addr) && (!b || b->count < b->size))
         insert(r, now, &old);
 }
 
@@ -196,7 +204,7 @@ bool dht_routing_heard(struct dht_routing *r, instant now, const struct dht_id *
     }
     /* The usual case, a full bucket, first: this is done for every query. */
     const struct dht_node fresh = {.id = *id, .addr = *addr, .fits = dht_id_fits(id, addr)};
-    if (b && b->count == DHT_BUCKET_SIZE && !worse(b, &fresh))
+    if (b && b->count == b->size && !worse(b, &fresh))
         return false;
     return !is_taken(r, addr) && !(b && is_crowded(b, addr));
 }
@@ -313,6 +321,17 @@ bool dht_routing_next_check(struct dht_routing *r, instant now, struct addr *out
         }
     }
     return false;
+}
+
+bool dht_routing_is_thin(const struct dht_routing *r)
+{
+    unsigned room = 0, count = 0;
+
+    for (unsigned i = 0; size_of(i) > DHT_BUCKET_SIZE; i++) {
+        room += size_of(i);
+        count += r->bucket[i] ? r->bucket[i]->count : 0;
+    }
+    return 2 * count < room;
 }
 
 bool dht_routing_next_refresh(struct dht_routing *r, instant now,

@@ -1,6 +1,8 @@
 /**
  * The routing table of one address family (BEP 5): buckets by how many bits a node's id shares with
- * ours, DHT_BUCKET_SIZE nodes each and some that wait to take the place of one that fails.
+ * ours, DHT_BUCKET_SIZE nodes each and some that wait to take the place of one that fails. The
+ * first buckets, where most look-ups begin, hold more: a step less to go (Jimenez, Osmani,
+ * Knutsson, P2P 2011; libtorrent does so too).
  *
  * Only nodes that answered us get in. A node is good if it answered in the last 15 minutes, or ever
  * and asked us something since; bad after three questions without an answer; questionable between.
@@ -21,7 +23,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/discovery/dht_id.h"
 
-enum { DHT_BUCKET_SIZE = 20, DHT_SPARES = 6 };
+enum { DHT_BUCKET_SIZE = 20, DHT_BUCKET_LARGEST = 128, DHT_SPARES = 6 };
 
 struct dht_node {
     struct dht_id id;
@@ -35,10 +37,10 @@ struct dht_node {
 };
 
 struct dht_bucket {
-    struct dht_node node[DHT_BUCKET_SIZE];
     struct dht_node spare[DHT_SPARES]; /* the one heard last is the last */
-    uint8_t count, spares;
-    instant changed; /* a node of it answered, last */
+    uint8_t count, spares, size;
+    instant changed;        /* a node of it answered, last */
+    struct dht_node node[]; /* room for `size` */
 };
 
 /** Read `count` freely. */
@@ -74,6 +76,8 @@ size_t dht_routing_closest(const struct dht_routing *r, const struct dht_id *tar
 
 /** A node to ask whether it is there: questionable, and not asked lately. It counts as asked. */
 MUST_USE bool dht_routing_next_check(struct dht_routing *r, instant now, struct addr *out);
+/** Do the first buckets have room for more than half of what they hold? */
+bool dht_routing_is_thin(const struct dht_routing *r);
 /** A target to look up, because a bucket saw nothing for 15 minutes; `chance` makes it random.
  *  The bucket counts as fresh. */
 MUST_USE bool dht_routing_next_refresh(struct dht_routing *r, instant now,

@@ -1,5 +1,5 @@
 /* Our ids and the nodes that we know, as bytes for the disk: a version, the two ids, then how many
- * IPv4 nodes and these, as in `nodes`, and the same for IPv6. */
+ * IPv4 nodes (2 bytes) and these, as in `nodes`, and the same for IPv6. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,11 +14,11 @@ static size_t pick(const struct dht_routing *r, const struct dht_node **out, siz
 {
     size_t n = 0;
 
-    for (unsigned round = 0; round < 2 * DHT_BUCKET_SIZE; round++)
+    for (unsigned round = 0; round < 2 * DHT_BUCKET_LARGEST; round++)
         for (unsigned i = 0; i <= DHT_ID_BITS && n < max; i++) {
             const struct dht_bucket *b = r->bucket[i];
-            unsigned k = round % DHT_BUCKET_SIZE;
-            bool first = round < DHT_BUCKET_SIZE;
+            unsigned k = round % DHT_BUCKET_LARGEST;
+            bool first = round < DHT_BUCKET_LARGEST;
             if (b && k < b->count && (b->node[k].failures == 0) == first)
                 out[n++] = &b->node[k];
         }
@@ -30,7 +30,7 @@ static void write_family(struct writer *w, const struct dht_family *f, size_t ma
     const struct dht_node *node[NODES4_MAX];
     size_t n = pick(&f->routing, node, max);
 
-    write_u8(w, (uint8_t)n);
+    write_be16(w, (uint16_t)n);
     for (size_t i = 0; i < n; i++) {
         uint8_t entry[KRPC_NODE6_LEN];
         write_bytes(w, entry, krpc_put_node(entry, node[i]->id.b, &node[i]->addr));
@@ -51,7 +51,7 @@ size_t dht_save(const struct dht *d, uint8_t out[static DHT_SAVE_MAX])
 
 static struct krpc_bytes read_nodes(struct reader *r, size_t size)
 {
-    size_t len = read_u8(r) * size;
+    size_t len = read_be16(r) * size;
     const uint8_t *at = read_bytes(r, len);
     return (struct krpc_bytes){at, at ? len : 0};
 }

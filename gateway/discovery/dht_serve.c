@@ -5,7 +5,7 @@
 #include "gateway/discovery/dht_state.h"
 
 enum {
-    NODES_ALONE = 16,  /* in a reply with nodes of one family and nothing else */
+    NODES_ALONE = 20,  /* in a reply with nodes of one family and nothing else */
     NODES_BESIDE = 8,  /* beside others, or a value */
     NODES_LARGE = 4,   /* beside a large value */
     LARGE_VALUE = 700, /* BEP 32: about 1024 bytes a packet */

@@ -53,6 +53,7 @@ struct dht_family {
     struct dht_request *upkeep; /* a look-up of our own under way */
     instant next_check, next_upkeep;
     unsigned tries; /* to find a first node, in a row */
+    unsigned fills; /* look-ups that may still be made to fill the table */
 };
 
 enum dht_asked_for {

@@ -19,7 +19,11 @@
 #define TRIAL_EVERY SEC(900)
 #define ALONE_FOR   SEC(1800) /* a server that no stranger asks is none */
 
-enum { FEW_NODES = 8, SAMPLES_WANTED = 8 };
+enum {
+    FEW_NODES = 8,
+    SAMPLES_WANTED = 8,
+    FILLS_MAX = 20, /* look-ups to fill the large buckets: a small network has no more nodes */
+};
 
 /* ---- neighbours ---- */
 
@@ -72,14 +76,18 @@ static bool next_target(struct dht *d, instant now, struct dht_family *f, struct
     f->next_upkeep = now + UPKEEP_EVERY;
     if (f->tries > 0) { /* once more, with the neighbours that there are now */
         f->tries = 0;
+        f->fills = FILLS_MAX;
         *out = f->routing.self;
         return true;
     }
     if (dht_routing_next_refresh(&f->routing, now, chance, out))
         return true;
-    if (f->size.count >= SAMPLES_WANTED)
+    if (f->size.count >= SAMPLES_WANTED && !(dht_routing_is_thin(&f->routing) && f->fills > 0))
         return false;
-    f->next_upkeep = now + LEARN_EVERY;
+    if (f->size.count >= SAMPLES_WANTED)
+        f->fills--;
+    else
+        f->next_upkeep = now + LEARN_EVERY;
     *out = dht_id_from(chance);
     return true;
 }

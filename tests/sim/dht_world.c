@@ -223,9 +223,9 @@ static unsigned sharing(const struct dht_world *w, const struct dht_id *id, unsi
     return lower(w, &high);
 }
 
-static void load_tables(struct dht_world *w, struct node *n, unsigned each, unsigned max)
+static void load_tables(struct dht_world *w, struct node *n, unsigned max)
 {
-    uint8_t bytes[DHT_SAVE_MAX], entry[KRPC_NODE6_LEN];
+    uint8_t bytes[2 * DHT_SAVE_MAX], entry[KRPC_NODE6_LEN];
     struct writer out = writer_over(bytes, sizeof(bytes));
     unsigned begin, count = 0;
 
@@ -233,11 +233,12 @@ static void load_tables(struct dht_world *w, struct node *n, unsigned each, unsi
     write_bytes(&out, n->id.b, DHT_ID_LEN);
     write_bytes(&out, n->id.b, DHT_ID_LEN);
     if (w->options.v6)
-        write_u8(&out, 0);
-    uint8_t *total = write_area(&out, 1);
+        write_be16(&out, 0);
+    uint8_t *total = write_area(&out, 2);
     for (unsigned bits = 0; bits < 40 && count < max; bits++) {
         unsigned end = sharing(w, &n->id, bits, &begin), have = end - begin;
-        unsigned want = have < each ? have : each, at = (unsigned)random_next(&w->seed);
+        unsigned room = bits < 3 ? (unsigned)DHT_BUCKET_LARGEST >> bits : DHT_BUCKET_SIZE;
+        unsigned want = have < room ? have : room, at = (unsigned)random_next(&w->seed);
         /* A step that is prime to any count here: nobody comes twice. */
         for (unsigned i = 0; i < want && count < max; i++) {
             const struct node *other =
@@ -246,9 +247,10 @@ static void load_tables(struct dht_world *w, struct node *n, unsigned each, unsi
             count++;
         }
     }
-    *total = (uint8_t)count;
+    total[0] = (uint8_t)(count >> 8);
+    total[1] = (uint8_t)count;
     if (!w->options.v6)
-        write_u8(&out, 0);
+        write_be16(&out, 0);
     if (out.failed || dht_load(n->d, w->now, bytes, writer_len(&out, bytes)) < 0)
         abort();
 }
@@ -459,7 +461,7 @@ struct dht_world *dht_world_new(const struct dht_world_options *options)
     }
     qsort_r(w->sorted, w->count, sizeof(*w->sorted), by_id, w);
     for (unsigned i = 0; i < w->count; i++) {
-        load_tables(w, &w->node[i], DHT_BUCKET_SIZE, 200);
+        load_tables(w, &w->node[i], 400);
         if (!w->node[i].hostile)
             plan_leaving(w, &w->node[i]);
         set_timer(w, &w->node[i].wake, w->now + random_below(&w->seed, SEC(1)));

@@ -40,10 +40,11 @@ static struct addr address(unsigned n)
     return a;
 }
 
-/* One that shares no bit with us, and does not fit its address. */
+/* One that shares three bits with us: in a bucket of the usual size. It does not fit its address.
+ */
 static struct dht_id far_id(unsigned n)
 {
-    struct dht_id id = {{0x80, 0, (uint8_t)n, (uint8_t)(n >> 8)}};
+    struct dht_id id = {{0x10, 0, (uint8_t)n, (uint8_t)(n >> 8)}};
     const struct addr a = address(n);
     if (dht_id_fits(&id, &a))
         id.b[1] ^= 1;
@@ -75,6 +76,23 @@ static void a_full_bucket_keeps_those_that_were_there_first(void **state)
         assert_int_equal(is_in(n), n < DHT_BUCKET_SIZE);
 }
 
+static void the_first_buckets_hold_more(void **state)
+{
+    (void)state;
+    assert_true(dht_routing_is_thin(&r));
+    for (unsigned n = 0; n < 3000; n++) {
+        struct dht_id id;
+        const struct addr a = address(n);
+        random_fill(&seed, id.b, sizeof(id.b));
+        dht_routing_replied(&r, SEC(1), &id, &a, 0);
+    }
+    assert_int_equal(r.bucket[0]->count, 128);
+    assert_int_equal(r.bucket[1]->count, 64);
+    assert_int_equal(r.bucket[2]->count, 32);
+    assert_int_equal(r.bucket[3]->count, DHT_BUCKET_SIZE);
+    assert_false(dht_routing_is_thin(&r));
+}
+
 static void who_fails_three_times_gives_way_to_one_that_waits(void **state)
 {
     (void)state;
@@ -97,14 +115,16 @@ static void one_that_fits_its_address_takes_the_place_of_one_that_does_not(void 
 {
     (void)state;
     struct dht_id id;
-    const struct addr a = address(100);
+    struct addr a;
+    unsigned at = 100;
 
     for (unsigned n = 0; n < DHT_BUCKET_SIZE; n++)
         reply(SEC(1) + n, n);
-    do {
+    do { /* until it falls into that bucket */
+        a = address(at++);
         random_fill(&seed, id.b, sizeof(id.b));
         dht_id_fit(&id, &a);
-    } while (!(id.b[0] & 0x80));
+    } while (id.b[0] >> 4 != 1);
     assert_true(dht_routing_heard(&r, SEC(2), &id, &a));
     dht_routing_replied(&r, SEC(2), &id, &a, MSEC(1));
     struct dht_node out;
@@ -212,7 +232,7 @@ static void a_silent_bucket_is_looked_up(void **state)
     reply(SEC(1), 1);
     assert_false(dht_routing_next_refresh(&r, SEC(900), chance, &target));
     assert_true(dht_routing_next_refresh(&r, SEC(901), chance, &target));
-    assert_int_equal(dht_id_shared(&self, &target), 0);
+    assert_int_equal(dht_id_shared(&self, &target), 3);
     assert_false(dht_routing_next_refresh(&r, SEC(902), chance, &target));
 }
 
@@ -247,6 +267,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(a_full_bucket_keeps_those_that_were_there_first),
+        TEST(the_first_buckets_hold_more),
         TEST(who_fails_three_times_gives_way_to_one_that_waits),
         TEST(one_that_fits_its_address_takes_the_place_of_one_that_does_not),
         TEST(one_address_is_one_node_and_one_network_two_of_a_bucket),
