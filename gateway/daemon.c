@@ -83,6 +83,23 @@ static int open_registry(struct daemon *d, char *why, size_t why_len)
     return err;
 }
 
+/* Names of relays and of the DHT's first nodes are never asked of our own DNS server, which may be
+ * the system's. */
+static int set_name_servers(struct daemon *d, char *why, size_t why_len)
+{
+    const struct settings *s = d->options->settings;
+    char servers[OPTION_ADDRS_MAX * ADDR_TEXT_MAX] = "", text[ADDR_TEXT_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i < s->dns_upstream.count; i++)
+        len += (size_t)snprintf(servers + len, sizeof(servers) - len, "%s%s", i > 0 ? "," : "",
+                                addr_print(&s->dns_upstream.at[i], text));
+    int err = machine_set_name_servers(d->machine, servers, s->dns_listen.at, s->dns_listen.count);
+    if (err < 0)
+        (void)snprintf(why, why_len, "%s", strerror(-err));
+    return err;
+}
+
 static int start_node(struct daemon *d, char *why, size_t why_len)
 {
     struct node_options options;
@@ -272,8 +289,8 @@ static void on_node_changed(struct node_watch *watch, const struct peer_id *peer
 static int build(struct daemon *d, char *why, size_t why_len)
 {
     int (*const parts[])(struct daemon *, char *, size_t) = {
-        open_registry, start_node, start_server_adapter, start_ports,
-        start_proxy,   start_dns,  start_control,
+        open_registry, set_name_servers, start_node, start_server_adapter,
+        start_ports,   start_proxy,      start_dns,  start_control,
     };
     int err = daemon_fill_users(d, d->options->settings, why, why_len);
 

@@ -47,6 +47,28 @@ static enum lan_mode lan_of(const struct settings *s)
 /* Who comes to an open relay is a stranger, and those get three quarters of the places. */
 #define OPEN_RELAY_PEERS 4096
 
+static void set_dht(const struct settings *s, struct node_options *out)
+{
+    static const enum node_dht MODE[] = {
+        [SETTINGS_DHT_ADAPTIVE] = NODE_DHT_ADAPTIVE,
+        [SETTINGS_DHT_CLIENT] = NODE_DHT_CLIENT,
+        [SETTINGS_DHT_SERVER] = NODE_DHT_SERVER,
+        [SETTINGS_DHT_OFF] = NODE_DHT_OFF,
+    };
+    struct stun_server host;
+
+    out->dht = MODE[s->dht_mode];
+    out->publish_addresses = s->gateway_publish_addresses;
+    for (size_t i = 0; i < s->dht_listen.count && i < NODE_DHT_LISTEN_MAX; i++)
+        out->dht_listen[i] = s->dht_listen.at[i];
+    for (size_t i = 0; i < s->dht_bootstrap.count && i < NODE_BOOTSTRAP_MAX; i++) {
+        if (stun_server_parse(&host, s->dht_bootstrap.at[i]) < 0)
+            continue; /* judged when it was read */
+        memcpy(out->dht_bootstrap[i].host, host.host, sizeof(out->dht_bootstrap[i].host));
+        out->dht_bootstrap[i].port = host.port;
+    }
+}
+
 static enum relay_serve serve_of(const struct settings *s)
 {
     switch (s->relay_serve) {
@@ -135,6 +157,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->no_portmap = s->portmap_mode == SETTINGS_PORTMAP_OFF;
     for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)
         (void)snprintf(out->relay_use[i], sizeof(out->relay_use[i]), "%s", s->relay_use.at[i]);
+    set_dht(s, out);
     set_stun(s, out);
     set_turn(s, out);
 }

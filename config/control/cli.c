@@ -402,6 +402,7 @@ static int run_verb(struct front *f)
     case VERB_LOG:
     case VERB_PING:
     case VERB_BENCH:
+    case VERB_DHT:
     case VERB_ID:
     case VERB_RESOLVE:
     case VERB_COMPLETE:

@@ -53,6 +53,18 @@ static const struct protocol_argument PING[] = {{"peer", PROTOCOL_STRING, true},
                                                 {"until_direct", PROTOCOL_BOOL, false},
                                                 NONE};
 
+static const struct protocol_argument DHT[] = {{"do", PROTOCOL_STRING, true},
+                                               {"what", PROTOCOL_STRING, false},
+                                               {"value", PROTOCOL_HEX, false},
+                                               {"salt", PROTOCOL_HEX, false},
+                                               {"seq", PROTOCOL_NUMBER, false},
+                                               {"cas", PROTOCOL_NUMBER, false},
+                                               {"key", PROTOCOL_HEX, false},
+                                               {"sig", PROTOCOL_HEX, false},
+                                               {"port", PROTOCOL_NUMBER, false},
+                                               {"immutable", PROTOCOL_BOOL, false},
+                                               NONE};
+
 static const struct command COMMANDS[] = {
     {"id", true, NO_ARGUMENTS, command_id, NULL},
     {"peer", true, PEER_ADD, command_peer, NULL},
@@ -73,6 +85,7 @@ static const struct command COMMANDS[] = {
     {"log", false, LOG, NULL, command_log},
     {"ping", false, PING, NULL, command_ping},
     {"bench", false, PEER, NULL, command_bench},
+    {"dht", false, DHT, NULL, command_dht},
     {"pipe", false, PLACE, NULL, command_pipe},
     {"pipe_end", false, PIPE_END, command_pipe_end, NULL},
     {"reload", false, NO_ARGUMENTS, command_reload, NULL},

@@ -38,5 +38,7 @@ void command_open(struct call *call, const json_t *request);
 void command_ping(struct call *call, const json_t *request);
 void command_bench(struct call *call, const json_t *request);
 void command_pipe(struct call *call, const json_t *request);
+/* commands_dht.c */
+void command_dht(struct call *call, const json_t *request);
 /** A caller of `pipe` that saw the end asks whether it was one. */
 json_t *command_pipe_end(struct command_context *c, const json_t *request);

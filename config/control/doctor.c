@@ -77,6 +77,7 @@ json_t *doctor_findings(const json_t *status)
     json_t *list = json_array();
 
     doctor_network(list, status);
+    doctor_dht(list, status);
     doctor_relays(list, status);
     doctor_peers(list, status);
     return list;

@@ -31,11 +31,13 @@ enum protocol_type {
     PROTOCOL_STRING, /* not empty, up to PROTOCOL_STRING_MAX bytes, no control characters */
     PROTOCOL_NUMBER, /* integer, 0 .. 2^53 */
     PROTOCOL_BOOL,
+    PROTOCOL_HEX,  /* bytes as hexadecimal digits, up to PROTOCOL_HEX_MAX bytes, maybe none */
     PROTOCOL_LIST, /* of strings as above, up to PROTOCOL_LIST_MAX */
 };
 
 #define PROTOCOL_STRING_MAX 512
 #define PROTOCOL_LIST_MAX   1024
+#define PROTOCOL_HEX_MAX    1024
 
 /** What a command takes. A NULL name ends the list. */
 struct protocol_argument {
@@ -58,6 +60,12 @@ json_t *protocol_check(const json_t *request, const struct protocol_argument *ar
 const char *protocol_string(const json_t *request, const char *name);
 bool protocol_bool(const json_t *request, const char *name);
 int64_t protocol_number(const json_t *request, const char *name, int64_t standard);
+
+/** The bytes of a PROTOCOL_HEX into `out`, which has room for `max`. Returns how many; or -ENOENT
+ * if it is absent, -EMSGSIZE if there are more. */
+int protocol_hex(const json_t *request, const char *name, uint8_t *out, size_t max);
+/** Bytes as hexadecimal digits. A new reference. */
+json_t *protocol_bytes(const uint8_t *data, size_t len);
 
 /** {"ok": true, "result": ..}; takes `result`, NULL meaning null. */
 json_t *protocol_ok(json_t *result);

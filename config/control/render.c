@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/control/dht_words.h"
 #include "config/control/fields.h"
 #include "config/control/render_doctor.h"
 #include "config/control/render_status.h"
@@ -208,6 +209,8 @@ void render_result(const struct front *f, const json_t *result)
         render_ping_sum(f, result);
     else if (verb == VERB_BENCH)
         render_bench(f, result);
+    else if (verb == VERB_DHT)
+        dht_words_result(f, result);
     else if (verb == VERB_ID || verb == VERB_RESOLVE)
         front_data(f, "%s\n", field_text(result, "id"));
     else if (verb == VERB_COMPLETE)
@@ -251,6 +254,8 @@ void render_event(const struct front *f, const json_t *event)
         render_missed(f, event);
     } else if (strcmp(name, "ping") == 0) {
         render_ping(f, event);
+    } else if (strncmp(name, "dht_", 4) == 0) {
+        dht_words_event(f, event);
     } else if (strcmp(name, "shared") == 0 || strcmp(name, "opened") == 0) {
         render_result(f, json_object_get(event, "result"));
     } else if (!live(f)) {

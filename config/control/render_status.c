@@ -224,6 +224,32 @@ static void print_turn(FILE *out, const json_t *turn)
         (void)fprintf(out, "turn   %s\n", state);
 }
 
+static void print_record(FILE *out, const json_t *record)
+{
+    char age[SPAN_TEXT_MAX];
+
+    if (strcmp(field_text(record, "state"), "published") == 0)
+        (void)fprintf(out, "; our record is kept by %.0f nodes, %s old",
+                      field_number(record, "nodes"), span_text(field_number(record, "age_s"), age));
+    else
+        (void)fputs("; our record is not published yet", out);
+    if (field_number(record, "left_out") > 0)
+        (void)fprintf(out, ", without %.0f that did not fit", field_number(record, "left_out"));
+}
+
+static void print_dht(FILE *out, const json_t *dht)
+{
+    const char *mode = field_text(dht, "mode");
+
+    if (*mode == '-' || strcmp(mode, "off") == 0)
+        return;
+    (void)fprintf(out, "dht    %s%s, %.0f nodes, %.0f answer", mode,
+                  field_flag(dht, "serving") ? ", serving" : "", field_number(dht, "nodes"),
+                  field_number(dht, "answered"));
+    print_record(out, json_object_get(dht, "record"));
+    (void)fputc('\n', out);
+}
+
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
@@ -241,6 +267,7 @@ static void print_head(FILE *out, const json_t *status)
     print_nat(out, json_object_get(status, "nat"));
     print_port_mapping(out, json_object_get(status, "nat"));
     print_turn(out, json_object_get(status, "turn"));
+    print_dht(out, json_object_get(status, "dht"));
 }
 
 /** " 43.4 ms; spare 192.0.2.10:4433 44.0 ms" behind the first one's address. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/control/dht_words.h"
 #include "config/settings/option.h"
 
 static void set_text(json_t *request, const char *key, const char *text)
@@ -187,6 +188,8 @@ json_t *request_from_args(const struct front *f, int *code)
             ok = log_(f, request, code);
         else if (verb == VERB_PING)
             ok = ping(f, request, code);
+        else if (verb == VERB_DHT)
+            ok = dht_request_fill(f, request, code);
         else if (verb == VERB_PEER)
             ok = peer(f, request, code);
     }

@@ -5,12 +5,13 @@
 #include "config/control/doctor.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
+#include "config/control/status_dht.h"
 #include "config/control/status_network.h"
 
 #define LISTEN_MAX 16
 
 /* The keys of the status that `doctor` shows beside its findings. */
-static const char *const EXAMINED[] = {"udp", "nat", "relay", "peers"};
+static const char *const EXAMINED[] = {"udp", "nat", "dht", "relay", "peers"};
 
 static json_t *addrs_json(const struct addr *at, size_t count)
 {
@@ -195,8 +196,7 @@ static json_t *status_of(struct command_context *c)
                                         c->suffix));
     (void)json_object_set_new(
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
-    (void)json_object_set_new(status, "dht",
-                              json_pack("{s:s, s:n, s:[]}", "mode", "off", "nodes", "listen"));
+    (void)json_object_set_new(status, "dht", status_dht(c));
     (void)json_object_set_new(status, "relay", status_relay(c));
     (void)json_object_set_new(status, "turn", status_turn(c));
     (void)json_object_set_new(status, "limits", limits_json(c));

@@ -200,6 +200,8 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
     case OPTION_PREFIXES:
     case OPTION_RELAYS:
     case OPTION_SERVERS:
+    case OPTION_HOSTS:
+    case OPTION_URLS:
         return option_list_add(o->type, field, text, &c);
     case OPTION_TEXT:
         return set_text(field, OPTION_NAME_MAX + 1, text, &c);
@@ -230,7 +232,8 @@ int option_set(const struct option *o, void *base, const char *text, char *why, 
 bool option_is_list(const struct option *o)
 {
     return o->type == OPTION_ADDRS || o->type == OPTION_NAMES || o->type == OPTION_PREFIXES ||
-           o->type == OPTION_RELAYS || o->type == OPTION_SERVERS;
+           o->type == OPTION_RELAYS || o->type == OPTION_SERVERS || o->type == OPTION_HOSTS ||
+           o->type == OPTION_URLS;
 }
 
 void option_clear(const struct option *o, void *base)
@@ -249,6 +252,8 @@ bool option_equal(const struct option *o, const void *a, const void *b)
     case OPTION_PREFIXES:
     case OPTION_RELAYS:
     case OPTION_SERVERS:
+    case OPTION_HOSTS:
+    case OPTION_URLS:
         return option_list_equal(o->type, x, y);
     case OPTION_TEXT:
     case OPTION_SECRET:
@@ -281,7 +286,10 @@ const char *option_form(const struct option *o)
     case OPTION_RELAYS:
         return "PEER_ID@HOST:PORT, ..";
     case OPTION_SERVERS:
+    case OPTION_HOSTS:
         return "HOST:PORT, ..";
+    case OPTION_URLS:
+        return "URL, ..";
     case OPTION_TEXT:
     case OPTION_SECRET:
         return "TEXT";

@@ -162,15 +162,62 @@ static int add_server(void *field, const char *word, struct complaint *why)
     return 0;
 }
 
+static int add_host(void *field, const char *word, struct complaint *why)
+{
+    struct server_list *list = field;
+    struct stun_server server;
+    const char *host = word + (*word == '[');
+
+    if (list->count == OPTION_SERVERS_MAX)
+        return option_complain(why, "more than %d hosts", OPTION_SERVERS_MAX);
+    if (stun_server_parse(&server, word) < 0 ||
+        strncmp(host, server.host, strlen(server.host)) != 0 ||
+        !strchr(host + strlen(server.host), ':'))
+        return option_complain(why, "'%.70s' is not a host; write HOST:PORT", word);
+    memcpy(list->at[list->count], word, strlen(word) + 1);
+    list->count++;
+    return 0;
+}
+
+static int add_url(void *field, const char *word, struct complaint *why)
+{
+    struct server_list *list = field;
+    const char *host = strstr(word, "://");
+
+    if (list->count == OPTION_SERVERS_MAX)
+        return option_complain(why, "more than %d URLs", OPTION_SERVERS_MAX);
+    if (strlen(word) >= sizeof(list->at[0]) || !host || !isalnum((unsigned char)host[3]) ||
+        (strncmp(word, "http://", 7) != 0 && strncmp(word, "https://", 8) != 0) ||
+        strpbrk(word, " \t\"'<>\\?#"))
+        return option_complain(why, "'%.70s' is not a URL; write https://HOST", word);
+    memcpy(list->at[list->count], word, strlen(word) + 1);
+    list->count++;
+    return 0;
+}
+
+static add_word *adder_of(enum option_type type)
+{
+    switch (type) {
+    case OPTION_ADDRS:
+        return add_addr;
+    case OPTION_NAMES:
+        return add_name;
+    case OPTION_PREFIXES:
+        return add_prefix;
+    case OPTION_RELAYS:
+        return add_relay;
+    case OPTION_HOSTS:
+        return add_host;
+    case OPTION_URLS:
+        return add_url;
+    default:
+        return add_server;
+    }
+}
+
 int option_list_add(enum option_type type, void *field, const char *text, struct complaint *why)
 {
-    if (type == OPTION_ADDRS)
-        return each_word(field, text, add_addr, why);
-    if (type == OPTION_NAMES)
-        return each_word(field, text, add_name, why);
-    if (type == OPTION_PREFIXES)
-        return each_word(field, text, add_prefix, why);
-    return each_word(field, text, type == OPTION_RELAYS ? add_relay : add_server, why);
+    return each_word(field, text, adder_of(type), why);
 }
 
 static void clear_names(struct name_list *names)

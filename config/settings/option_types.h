@@ -44,7 +44,7 @@ struct relay_list {
     size_t count;
 };
 
-/** STUN or TURN servers, each as config/settings/stun_server.h reads it. */
+/** STUN or TURN servers, each as config/settings/stun_server.h reads it; hosts; URLs. */
 struct server_list {
     option_place at[OPTION_SERVERS_MAX];
     size_t count;
@@ -56,6 +56,8 @@ enum option_type {
     OPTION_PREFIXES, /* list of ADDRESS or ADDRESS/BITS */
     OPTION_RELAYS,   /* list of PEER_ID@HOST:PORT */
     OPTION_SERVERS,  /* list of HOST:PORT, see config/settings/stun_server.h */
+    OPTION_HOSTS,    /* list of HOST:PORT, the port said */
+    OPTION_URLS,     /* list of http://HOST.. or https://HOST.. */
     OPTION_TEXT,     /* anything printable */
     OPTION_SECRET,   /* the same, and longer */
     OPTION_LABEL,    /* a-z 0-9 -, as in an alias */
@@ -75,6 +77,8 @@ typedef struct name_list option_field_NAMES;
 typedef struct prefix_list option_field_PREFIXES;
 typedef struct relay_list option_field_RELAYS;
 typedef struct server_list option_field_SERVERS;
+typedef struct server_list option_field_HOSTS;
+typedef struct server_list option_field_URLS;
 typedef char option_field_TEXT[OPTION_NAME_MAX + 1];
 typedef char option_field_SECRET[OPTION_SECRET_MAX + 1];
 typedef char option_field_LABEL[OPTION_LABEL_MAX + 1];

@@ -260,9 +260,22 @@ static void check_loopback(struct parser *p, const struct addr_list *list, int l
                           addr_print(&list->at[i], text));
 }
 
+/* The DHT node has one socket a family. */
+static void check_families(struct parser *p, const struct addr_list *list, int line)
+{
+    bool twice = list->count == 2 && addr_is_v6(&list->at[0]) == addr_is_v6(&list->at[1]);
+
+    if (list->count == 0 || list->count > 2 || twice)
+        (void)fail_at(p, line, -EBADMSG,
+                      "listen: the DHT node has one IPv4 address and one IPv6 address, or one of "
+                      "them");
+}
+
 static void check_once(struct parser *p)
 {
     const struct settings *s = p->settings;
+
+    check_families(p, &s->dht_listen, s->line[SET_dht_listen]);
 
     check_loopback(p, &s->dns_listen, s->line[SET_dns_listen]);
     check_loopback(p, &s->proxy_listen, s->line[SET_proxy_listen]);

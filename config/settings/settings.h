@@ -20,6 +20,12 @@
 /* Values of the choices, in the order of options.def. */
 enum settings_port { SETTINGS_PORT_KEPT, SETTINGS_PORT_RANDOM };
 enum settings_lan { SETTINGS_LAN_PRIVATE, SETTINGS_LAN_PUBLIC, SETTINGS_LAN_OFF };
+enum settings_dht {
+    SETTINGS_DHT_ADAPTIVE,
+    SETTINGS_DHT_CLIENT,
+    SETTINGS_DHT_SERVER,
+    SETTINGS_DHT_OFF
+};
 enum settings_relay { SETTINGS_RELAY_OFF, SETTINGS_RELAY_FRIENDS, SETTINGS_RELAY_OPEN };
 enum settings_punch { SETTINGS_PUNCH_ON, SETTINGS_PUNCH_OFF };
 enum settings_portmap { SETTINGS_PORTMAP_ON, SETTINGS_PORTMAP_OFF };

@@ -73,6 +73,16 @@ static const struct verb_option STUN_TEST_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option DHT_OPTIONS[] = {
+    {"salt", 0, VALUE_TEXT, "TEXT", false, "Which of a key's values: get, put"},
+    {"seq", 0, VALUE_TEXT, "N", false, "Number of the value to put, microseconds of the clock unless given (with --key-file it must be); the least to get"},
+    {"cas", 0, VALUE_TEXT, "N", false, "Put it only where the value has this number"},
+    {"immutable", 0, VALUE_NONE, NULL, false, "Put a value that its hash names, and nobody can change"},
+    {"key-file", 0, VALUE_FILE, "FILE", false, "Sign with this key instead of the gateway's: an identity.key, or 64 hexadecimal digits"},
+    {"port", 0, VALUE_TEXT, "N", false, "Port to announce; the one that the DHT node is seen at unless given"},
+    {.name = NULL},
+};
+
 static const struct verb_option PROXY_OPTIONS[] = {
     {"print-pac", 0, VALUE_NONE, NULL, false, "Print the proxy auto-configuration file"},
     {.name = NULL},
@@ -164,9 +174,21 @@ static const struct verb VERBS[] = {
      "for every connection has its own port. Needs no running gateway.\n"
      "Exit code 1 if a server failed or, without --no-check, if they disagree.",
      STUN_TEST_OPTIONS},
+    {"dht", VERB_DHT, "get|put|announce|peers|ping|size [WHAT]", "get put announce peers ping size", VALUE_TEXT, 1, 2, false,
+     "Ask the BitTorrent DHT by hand",
+     "get KEY or get TARGET prints a value as soon as one is found and verified, and newer ones that come after it: "
+     "KEY is a peer, a peer id or 64 hexadecimal digits, TARGET the 40 digits of an immutable value.\n"
+     "put VALUE (- is standard input) stores up to 996 bytes at the 20 nodes closest to their target, for two hours or so. "
+     "Anyone can read them. They are signed by this gateway's key, and then --salt says which of its values this is, "
+     "or by that of --key-file; or not at all: --immutable. Prints the target.\n"
+     "announce NAME says that this machine has something by that name; peers NAME prints the addresses of all who said so. "
+     "NAME is an infohash of 40 digits, or anything else, which is hashed.\n"
+     "ping HOST:PORT asks one node whether it is there. size estimates how many nodes there are.\n"
+     "Starts a gateway in the background if none runs. Exit code 1 if nobody has it, 5 if no node answers.",
+     DHT_OPTIONS},
     {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
      "Run the gateway in the foreground",
-     "For service managers; `share`, `open`, `pipe`, `ping` and `bench` start one in the background. "
+     "For service managers; `share`, `open`, `pipe`, `ping`, `bench` and `dht` start one in the background. "
      "SIGHUP makes it read the configuration again, SIGTERM and SIGINT end it in good order.", NO_OPTIONS},
     {"stop", VERB_STOP, "", NULL, VALUE_NONE, 0, 0, false,
      "End the running gateway", "Returns when it has gone. Peers are told.", NO_OPTIONS},

@@ -32,6 +32,7 @@ enum verb_id {
     VERB_BENCH,
     VERB_PIPE,
     VERB_STUN_TEST,
+    VERB_DHT,
     VERB_ID,
     VERB_RESOLVE,
     VERB_PROXY,

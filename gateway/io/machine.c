@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sodium.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@ struct machine {
     struct inherit inherit;
     struct home home;
     struct resolver *resolver; /* NULL until a name is to be looked up */
+    char *servers;             /* NULL: the system's */
 };
 
 static struct machine *machine_of(struct env *e)
@@ -228,6 +230,17 @@ static const struct env_ops OPS = {
     .save = save,
 };
 
+int machine_set_name_servers(struct machine *m, const char *servers, const struct addr *own,
+                             size_t count)
+{
+    if (*servers && !(m->servers = strdup(servers)))
+        return -ENOMEM;
+    int err = resolver_new(&m->resolver, m->loop, m->servers);
+    if (err == 0)
+        resolver_avoid(m->resolver, own, count);
+    return err;
+}
+
 int machine_new(struct machine **out, const char *home)
 {
     if (sodium_init() < 0)
@@ -253,6 +266,7 @@ int machine_free(struct machine *m)
     if (!m)
         return 0;
     resolver_free(m->resolver);
+    free(m->servers);
     int err = io_loop_free(m->loop);
     owner_deinit(&m->owner);
     inherit_deinit(&m->inherit);

@@ -24,5 +24,12 @@ int machine_free(struct machine *m);
 
 struct env *machine_env(struct machine *m);
 struct io_loop *machine_loop(struct machine *m);
+/**
+ * Whom names are asked of, before the first is looked up: `servers` are "IP:PORT,..", "" for the
+ * system's; and never at the addresses `own`, where we serve names ourselves. Both are copied.
+ * Returns 0 or -ENOMEM.
+ */
+MUST_USE int machine_set_name_servers(struct machine *m, const char *servers,
+                                      const struct addr *own, size_t count);
 /** The home, for its locks; NULL if it has none. */
 struct home *machine_home(struct machine *m);

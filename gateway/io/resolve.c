@@ -12,6 +12,7 @@
 #define DEFAULT_TIMEOUT SEC(5)
 #define QUERY_MS        2000 /* for one server to answer, then the next */
 #define QUERY_TRIES     2
+#define DNS_PORT        53
 
 /* One descriptor of c-ares'. Level-triggered polling, as c-ares may leave some for later. */
 struct ares_socket {
@@ -24,8 +25,11 @@ struct ares_socket {
 struct resolver {
     struct io_loop *loop;
     const char *servers;
+    struct addr own[RESOLVE_OWN_MAX];
+    size_t own_count;
     ares_channel channel;
-    bool open; /* the channel: made for the first look-up, and anew when none is left */
+    bool nobody; /* is left to ask */
+    bool open;   /* the channel: made for the first look-up, and anew when none is left */
     struct list sockets;
     struct list running; /* struct resolve */
     struct timer timer;
@@ -134,6 +138,45 @@ static void close_channel(struct resolver *r)
     io_loop_timer_stop(r->loop, &r->timer);
 }
 
+static bool is_own(const struct resolver *r, const struct ares_addr_port_node *server)
+{
+    uint16_t port = (uint16_t)(server->udp_port ? server->udp_port : DNS_PORT);
+    struct addr a = server->family == AF_INET6
+                        ? addr_v6((const uint8_t *)&server->addr.addr6, port, 0)
+                        : addr_v4((const uint8_t *)&server->addr.addr4, port);
+
+    for (size_t i = 0; i < r->own_count; i++)
+        if (addr_equal(&r->own[i], &a))
+            return true;
+    return false;
+}
+
+/* Takes ourselves out of the servers to ask: we would wait for our own answer. */
+static int drop_own(struct resolver *r)
+{
+    struct ares_addr_port_node *list = NULL, **at = &list, *dropped = NULL;
+
+    if (r->own_count == 0)
+        return 0;
+    int status = ares_get_servers_ports(r->channel, &list);
+    while (status == ARES_SUCCESS && *at) {
+        struct ares_addr_port_node *server = *at;
+        if (!is_own(r, server)) {
+            at = &server->next;
+            continue;
+        }
+        *at = server->next;
+        server->next = dropped;
+        dropped = server;
+    }
+    r->nobody = !list;
+    if (dropped)
+        status = ares_set_servers_ports(r->channel, list);
+    *at = dropped; /* given back as the one piece of memory that they were */
+    ares_free_data(list);
+    return status == ARES_SUCCESS ? 0 : -EIO;
+}
+
 static int open_channel(struct resolver *r)
 {
     if (r->open)
@@ -153,7 +196,10 @@ static int open_channel(struct resolver *r)
         close_channel(r);
         return -EINVAL;
     }
-    return 0;
+    int err = drop_own(r);
+    if (err < 0)
+        close_channel(r);
+    return err;
 }
 
 /* ---- look-ups ---- */
@@ -245,6 +291,11 @@ static void look_up(struct resolve *q, const char *host)
         io_loop_defer(q->resolver->loop, &q->finish);
         return;
     }
+    if (q->resolver->nobody) { /* c-ares 1.18 leaks memory then */
+        q->err = -EHOSTUNREACH;
+        io_loop_defer(q->resolver->loop, &q->finish);
+        return;
+    }
     q->asked = true;
     ares_getaddrinfo(q->resolver->channel, host, NULL, &hints, on_addresses, q);
     set_timer(q->resolver);
@@ -297,6 +348,12 @@ int resolver_new(struct resolver **out, struct io_loop *loop, const char *server
     list_init(&r->running);
     *out = r;
     return 0;
+}
+
+void resolver_avoid(struct resolver *r, const struct addr *own, size_t count)
+{
+    r->own_count = count < RESOLVE_OWN_MAX ? count : RESOLVE_OWN_MAX;
+    memcpy(r->own, own, r->own_count * sizeof(*own));
 }
 
 void resolver_free(struct resolver *r)

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gateway/base/addr.h"
@@ -10,13 +11,17 @@
 #include "gateway/base/env.h"
 #include "gateway/io/loop.h"
 
-#define RESOLVE_MAX 16 /* addresses of one name; more are left out */
+#define RESOLVE_MAX     16 /* addresses of one name; more are left out */
+#define RESOLVE_OWN_MAX 8
 
 struct resolver;
 struct resolve;
 
 /** `servers` are "IP:PORT,..", borrowed for the resolver's life, or NULL for the system's. */
 MUST_USE int resolver_new(struct resolver **out, struct io_loop *loop, const char *servers);
+/** Where we serve names ourselves: never asked, whatever the system says. Copied; at most
+ *  RESOLVE_OWN_MAX, more are left out. */
+void resolver_avoid(struct resolver *r, const struct addr *own, size_t count);
 /** Cancel all look-ups before. */
 void resolver_free(struct resolver *r);
 

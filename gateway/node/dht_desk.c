@@ -10,7 +10,8 @@
 #define SAVE_EVERY     SEC(600)
 #define RETRY_FIRST    SEC(30) /* until the bootstrap hosts are looked up again */
 #define RETRY_MAX      SEC(900)
-#define FEW_GOOD_NODES 8 /* with fewer, bootstrap hosts are asked again */
+#define READY_WITHIN   SEC(4) /* so long a question waits for the first node to answer */
+#define FEW_GOOD_NODES 8      /* with fewer, bootstrap hosts are asked again */
 #define DATAGRAM_LEAST 20
 
 static instant now_of(const struct dht_desk *d)
@@ -52,10 +53,71 @@ static void tell_all(struct dht_desk *d)
     }
 }
 
+/* ---- who waits for the DHT to be entered ---- */
+
+static bool looks_up_hosts(const struct dht_desk *d)
+{
+    for (size_t i = 0; i < NODE_BOOTSTRAP_MAX; i++)
+        if (d->host[i].lookup.query)
+            return true;
+    return false;
+}
+
+/* Nodes answer; or there is nobody to answer, and nobody to be found. */
+static bool is_ready(const struct dht_desk *d)
+{
+    struct dht_status status;
+
+    if (!d->dht)
+        return true;
+    dht_get_status(d->dht, now_of(d), &status);
+    return status.good + status.good6 > 0 || (!d->seeded && !looks_up_hosts(d));
+}
+
+static void release(struct dht_desk *d)
+{
+    struct list taken;
+
+    timer_stop(d->node->env, &d->patience);
+    list_take_all(&taken, &d->waiting);
+    for (struct list *link; (link = list_first(&taken));) {
+        struct dht_ready *w = list_entry(link, struct dht_ready, link);
+        list_remove(&w->link);
+        w->ready(w);
+    }
+}
+
+static void on_patience(struct timer *timer)
+{
+    release(container_of(timer, struct dht_desk, patience));
+}
+
+void dht_desk_when_ready(struct dht_desk *d, struct dht_ready *w)
+{
+    bool first = list_is_empty(&d->waiting);
+
+    list_append(&d->waiting, &w->link);
+    env_defer(d->node->env, &d->pump);
+    if (first)
+        timer_set(d->node->env, &d->patience, now_of(d) + READY_WITHIN);
+}
+
+void dht_desk_not_waiting(struct dht_ready *w)
+{
+    if (list_is_linked(&w->link))
+        list_remove(&w->link);
+}
+
+/* ---- what happens ---- */
+
 static void pump(struct dht_desk *d)
 {
-    send_all(d);
-    tell_all(d);
+    if (d->dht) {
+        send_all(d);
+        tell_all(d);
+    }
+    if (d->node && !list_is_empty(&d->waiting) && is_ready(d))
+        release(d);
     if (d->dht)
         timer_set(d->node->env, &d->timer, dht_deadline(d->dht));
 }
@@ -98,6 +160,8 @@ static void load(struct dht_desk *d)
     if (err < 0 && err != -ENOENT)
         log_warn(LOG_GATEWAY, "%s: %s; the DHT is entered by its bootstrap hosts", DHT_FILE,
                  strerror(-err));
+    else if (err == 0)
+        d->seeded = true;
     free(data);
 }
 
@@ -132,6 +196,7 @@ static void on_found(struct lookup *l, int err, const struct addr *list, int cou
         log_debug(LOG_GATEWAY, "DHT: bootstrap host %s: %s", name, strerror(-err));
     for (int i = 0; i < count; i++)
         dht_add_node(d->dht, now_of(d), &list[i]);
+    d->seeded |= count > 0;
     env_defer(d->node->env, &d->pump);
 }
 
@@ -209,7 +274,9 @@ int dht_desk_start(struct dht_desk *d, const struct desk *node, char *why, size_
                            .save.fire = on_save,
                            .retry.fire = on_retry,
                            .pump.run = on_pump,
+                           .patience.fire = on_patience,
                            .retry_after = RETRY_FIRST};
+    list_init(&d->waiting);
     if (node->options->dht == NODE_DHT_OFF)
         return 0;
     int err = open_sockets(d, why, why_len);
@@ -245,6 +312,7 @@ void dht_desk_stop(struct dht_desk *d)
     timer_stop(env, &d->timer);
     timer_stop(env, &d->save);
     timer_stop(env, &d->retry);
+    timer_stop(env, &d->patience);
     env_undefer(env, &d->pump);
     for (size_t i = 0; i < NODE_BOOTSTRAP_MAX; i++)
         env_lookup_cancel(env, &d->host[i].lookup);

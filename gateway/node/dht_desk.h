@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "gateway/base/env.h"
+#include "gateway/base/list.h"
 #include "gateway/discovery/dht.h"
 #include "gateway/node/desk.h"
 
@@ -21,6 +22,13 @@ struct dht_call {
     struct dht_request *request;
 };
 
+/** Somebody who has a question before the DHT is entered. Zeroed it is idle. */
+struct dht_ready {
+    struct list link;
+    /** Once, from the loop: nodes answer, or it does not look as if any would soon. */
+    void (*ready)(struct dht_ready *w);
+};
+
 struct dht_desk {
     const struct desk *node; /* borrowed; NULL: not started */
     struct dht *dht;         /* NULL: switched off */
@@ -30,6 +38,9 @@ struct dht_desk {
     } socket[NODE_DHT_LISTEN_MAX];
     size_t sockets;
     struct timer timer, save, retry;
+    bool seeded;         /* with nodes to begin with */
+    struct list waiting; /* of struct dht_ready */
+    struct timer patience;
     struct deferred pump;
     struct dht_host {
         struct lookup lookup;
@@ -46,6 +57,11 @@ void dht_desk_stop(struct dht_desk *d);
 
 /** Somebody else found out whether strangers reach us (adaptive mode). */
 void dht_desk_set_reachable(struct dht_desk *d, bool reachable);
+
+/** Calls w->ready() when it makes sense to ask: soon, when there is nothing to wait for. */
+void dht_desk_when_ready(struct dht_desk *d, struct dht_ready *w);
+/** It is not called then. Does nothing to an idle one. */
+void dht_desk_not_waiting(struct dht_ready *w);
 
 /**
  * Asks: as the functions of gateway/discovery/dht.h that have the same names. call->event() follows

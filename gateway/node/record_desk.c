@@ -12,6 +12,7 @@ struct record_quest {
     struct record_desk *desk;
     struct peer_id id;
     struct dht_call call;
+    struct dht_ready ready;
     struct list waits; /* of struct record_wait */
     bool found;
 };
@@ -92,6 +93,7 @@ static void end_quest(struct record_quest *q, int err)
     const struct record_found *found = q->found ? cached(d, &q->id) : NULL;
 
     list_remove(&q->link);
+    dht_desk_not_waiting(&q->ready);
     d->quest_count--;
     if (p)
         peer_await(p, PEER_AWAIT_RECORD, false);
@@ -142,23 +144,30 @@ static struct record_quest *quest_of(const struct record_desk *d, const struct p
     return NULL;
 }
 
+static void on_ready(struct dht_ready *w)
+{
+    struct record_quest *q = container_of(w, struct record_quest, ready);
+    const struct krpc_bytes no_salt = {0};
+    struct record_desk *d = q->desk;
+    int err = dht_desk_get(d->dht, &q->call, q->id.key, no_salt, highest_seq(d, &q->id));
+
+    if (err < 0)
+        end_quest(q, err);
+}
+
 /* The look-up of a peer's record, begun if need be. NULL: not now, see `*err`. */
 static struct record_quest *seek(struct record_desk *d, const struct peer_id *id, int *err)
 {
-    const struct krpc_bytes no_salt = {0};
     struct record_quest *q = quest_of(d, id);
 
     if (q)
         return q;
-    *err = -EBUSY;
-    if (d->quest_count >= RECORD_QUESTS_MAX || !(q = calloc(1, sizeof(*q))))
+    *err = d->dht->dht ? -EBUSY : -EOPNOTSUPP;
+    if (!d->dht->dht || d->quest_count >= RECORD_QUESTS_MAX || !(q = calloc(1, sizeof(*q))))
         return NULL;
-    *q = (struct record_quest){.desk = d, .id = *id, .call.event = on_event};
-    *err = dht_desk_get(d->dht, &q->call, id->key, no_salt, highest_seq(d, id));
-    if (*err < 0) {
-        free(q);
-        return NULL;
-    }
+    *q = (struct record_quest){
+        .desk = d, .id = *id, .call.event = on_event, .ready.ready = on_ready};
+    dht_desk_when_ready(d->dht, &q->ready);
     list_init(&q->waits);
     list_append(&d->quests, &q->link);
     d->quest_count++;
@@ -184,7 +193,7 @@ void record_desk_find(struct record_desk *d, struct peer *p)
 static void on_answering(struct deferred *work)
 {
     struct record_desk *d = container_of(work, struct record_desk, answering);
-    answer(&d->at_once, -EOPNOTSUPP, NULL);
+    answer(&d->at_once, d->dht->dht ? -EBUSY : -EOPNOTSUPP, NULL);
 }
 
 void record_desk_resolve(struct record_desk *d, const struct peer_id *id, struct record_wait *w)

@@ -39,7 +39,8 @@ struct record_found {
 struct record_wait {
     struct list link;
     /** Once, from the loop: 0 and the record, valid for the call; -ENOENT nobody has one;
-     *  -EHOSTUNREACH the DHT does not answer; -EOPNOTSUPP it is switched off. */
+     *  -EHOSTUNREACH the DHT does not answer; -EOPNOTSUPP it is switched off; -EBUSY too many
+     *  look-ups are under way. */
     void (*done)(struct record_wait *w, int err, const struct record_found *found);
 };
 

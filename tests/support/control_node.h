@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "gateway/node/node.h"
+#include "gateway/node/node_dht.h"
 
 struct node {
     struct env *env;
@@ -27,6 +28,11 @@ struct node {
     bool answered;          /* node_take_answer() has `answer` */
     struct preamble_answer answer;
     struct node_ping *ping; /* waits for its answer */
+
+    struct node_options options; /* its DHT is off unless the test starts one */
+    struct desk desk;
+    struct dht_desk dht;
+    struct node_dht_view dht_view;
 };
 
 /* What node_take_answer(), which is given no node, answers from. */
@@ -109,6 +115,29 @@ void node_nat(const struct node *n, struct node_nat *out)
                                                              .external = addr_v4(OUTER, 4433),
                                                              .expires = INSTANT_NEVER,
                                                              .state = "behind another NAT"};
+}
+
+void node_dht_view(struct node *n, struct node_dht_view *out)
+{
+    *out = n->dht_view;
+}
+
+struct dht_desk *node_dht(struct node *n)
+{
+    char why[128];
+
+    n->desk = (struct desk){.env = n->env, .options = &n->options};
+    if (!n->dht.node && dht_desk_start(&n->dht, &n->desk, why, sizeof(why)) < 0)
+        n->dht.dht = NULL;
+    return &n->dht;
+}
+
+void node_sign_item(const struct node *n, struct dht_item *item)
+{
+    struct keys keys;
+
+    keys_from_seed(&keys, n->id.key); /* any will do */
+    dht_item_sign(item, &keys);
 }
 
 size_t node_peers(struct node *n, struct peer_view *out, size_t max)

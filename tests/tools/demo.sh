@@ -56,7 +56,7 @@ show() {
 }
 start() {
   mkdir -m 700 "$T/$1"
-  printf '[lan]\nmode = off\n[portmap]\nmode = off\n' >"$T/$1/overlay.conf"
+  printf '[lan]\nmode = off\n[portmap]\nmode = off\n[dht]\nmode = off\n' >"$T/$1/overlay.conf"
   "$overlay" --home "$T/$1" daemon >"$T/$1.log" 2>&1 &
   PIDS+=($!)
   within 10 "$overlay" --home "$T/$1" status || fail "the gateway of $1 did not start"

@@ -91,7 +91,9 @@ static void options_reach_the_node(void **state)
 
     parse(&s, "[gateway]\nlisten = 192.0.2.1:4433\nport = random\nnetwork = lab\n"
               "nickname = me\n[lan]\nmode = public\n[limits]\nudp_idle_s = 2m\nrate = 1K\n"
-              "max_peers = 3\nstreams_per_peer = 4\n[turn]\nca = turn.pem\n");
+              "max_peers = 3\nstreams_per_peer = 4\n[turn]\nca = turn.pem\n"
+              "[dht]\nmode = client\nlisten = [::1]:9\nbootstrap = a.example:7\n"
+              "[gateway]\npublish_addresses = on\n");
     settings_node_options(&s, "1.2.3", &o);
     settings_deinit(&s);
     assert_int_equal(addr_port(&o.listen[0]), 4433);
@@ -100,6 +102,12 @@ static void options_reach_the_node(void **state)
     assert_string_equal(o.network, "lab");
     assert_string_equal(o.turn_ca, "turn.pem");
     assert_string_equal(o.nickname, "me");
+    assert_true(o.publish_addresses);
+    assert_int_equal(o.dht, NODE_DHT_CLIENT);
+    assert_int_equal(addr_port(&o.dht_listen[0]), 9);
+    assert_string_equal(o.dht_bootstrap[0].host, "a.example");
+    assert_int_equal(o.dht_bootstrap[0].port, 7);
+    assert_int_equal(o.dht_bootstrap[1].port, 0);
     assert_string_equal(o.version, "1.2.3");
     assert_int_equal(o.lan, LAN_PUBLIC);
     assert_int_equal(o.udp_idle_s, 120);

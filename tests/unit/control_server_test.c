@@ -745,6 +745,64 @@ static void a_path_that_leads_nowhere_now_has_no_address(void **state)
     says("{\"cmd\":\"status\"}", "\"remote\":null");
 }
 
+#define KEY "b72908e6c8ed397518e29641e0bf9d1e90549736441d594ab36c5884a507543e"
+
+static void dht_says_what_is_wrong_with_a_question(void **state)
+{
+    (void)state;
+    says("{\"cmd\":\"dht\",\"do\":\"eat\"}", "dht what? 'eat'");
+    says("{\"cmd\":\"dht\",\"do\":\"get\"}", "get what?");
+    says("{\"cmd\":\"dht\",\"do\":\"get\",\"what\":\"nobody\"}", "\"code\":3");
+    says("{\"cmd\":\"dht\",\"do\":\"get\",\"seq\":1,"
+         "\"what\":\"0123456789012345678901234567890123456789\"}",
+         "has no salt and no seq");
+    says("{\"cmd\":\"dht\",\"do\":\"put\",\"value\":\"6\"}", "is not what it should be");
+    says("{\"cmd\":\"dht\",\"do\":\"put\",\"value\":\"68\"}", "this gateway's own record");
+    says("{\"cmd\":\"dht\",\"do\":\"put\",\"value\":\"68\",\"key\":\"00\",\"seq\":1}",
+         "belong together");
+    says("{\"cmd\":\"dht\",\"do\":\"announce\",\"what\":\"x\",\"port\":65536}", "up to 65535");
+    says("{\"cmd\":\"dht\",\"do\":\"ping\",\"what\":\"192.0.2.1\"}", "is not HOST:PORT");
+}
+
+static void without_a_dht_every_question_says_so(void **state)
+{
+    (void)state;
+    static const char *const ASKED[] = {
+        "{\"cmd\":\"dht\",\"do\":\"get\",\"what\":\"" KEY "\"}",
+        "{\"cmd\":\"dht\",\"do\":\"put\",\"value\":\"68\",\"immutable\":true}",
+        "{\"cmd\":\"dht\",\"do\":\"put\",\"value\":\"68\",\"salt\":\"00\"}",
+        "{\"cmd\":\"dht\",\"do\":\"announce\",\"what\":\"chess\"}",
+        "{\"cmd\":\"dht\",\"do\":\"peers\",\"what\":\"chess\"}",
+        "{\"cmd\":\"dht\",\"do\":\"ping\",\"what\":\"192.0.2.1:1\"}",
+        "{\"cmd\":\"dht\",\"do\":\"size\"}",
+    };
+
+    for (size_t i = 0; i < sizeof(ASKED) / sizeof(ASKED[0]); i++)
+        says(ASKED[i], "the DHT is switched off here");
+}
+
+static void a_question_to_a_dht_that_nobody_answers_is_exit_5(void **state)
+{
+    (void)state;
+    stage.node.options.dht = NODE_DHT_CLIENT;
+    stage.node.options.dht_listen[0] = addr_loopback(false, 6881);
+    says("{\"cmd\":\"dht\",\"do\":\"get\",\"what\":\"" KEY "\"}", "\"code\":5");
+    dht_desk_stop(&stage.node.dht);
+}
+
+static void the_status_shows_our_record_on_the_dht(void **state)
+{
+    (void)state;
+    says("{\"cmd\":\"status\"}", "\"dht\":{\"mode\":\"off\",\"nodes\":null,");
+    stage.node.dht_view = (struct node_dht_view){.mode = NODE_DHT_ADAPTIVE, .nodes = 12};
+    says("{\"cmd\":\"status\"}", "\"record\":{\"state\":\"off\",\"seq\":null,\"age_s\":null,"
+                                 "\"nodes\":null,\"left_out\":0}");
+    stage.node.dht_view.record =
+        (struct record_status){.state = RECORD_WAITING, .seq = 5, .nodes = 21, .left_out = 1};
+    says("{\"cmd\":\"status\"}", "\"record\":{\"state\":\"published\",\"seq\":5,\"age_s\":");
+    says("{\"cmd\":\"status\"}", "\"nodes\":21,\"left_out\":1}");
+}
+
 static void status_has_every_key_of_the_contract(void **state)
 {
     (void)state;
@@ -896,6 +954,10 @@ int main(void)
         WITH_STAGE(bench_measures_both_ways),
         WITH_STAGE(doctor_shows_relays_port_maps_and_the_last_round_in_numbers),
         WITH_STAGE(a_path_that_leads_nowhere_now_has_no_address),
+        WITH_STAGE(dht_says_what_is_wrong_with_a_question),
+        WITH_STAGE(without_a_dht_every_question_says_so),
+        WITH_STAGE(a_question_to_a_dht_that_nobody_answers_is_exit_5),
+        WITH_STAGE(the_status_shows_our_record_on_the_dht),
         WITH_STAGE(status_has_every_key_of_the_contract),
         WITH_STAGE(reload_and_stop_reach_the_program),
     };

@@ -432,6 +432,30 @@ static void calls_by_icmp_are_told_of_when_they_are_switched_on(void **state)
     because("pwnat is on, but does not work", "no raw socket: the privilege CAP_NET_RAW");
 }
 
+static void the_dht_and_our_record_there_are_judged(void **state)
+{
+    (void)state;
+    examine("{\"dht\": {\"mode\": \"off\"}}");
+    finds_nothing_about("DHT");
+    examine("{\"dht\": {\"mode\": \"adaptive\", \"nodes\": 0, \"answered\": 0}}");
+    finds("note", "the DHT is not reached", "let UDP out");
+    because("the DHT is not reached", "do not answer, or their names");
+    examine("{\"dht\": {\"mode\": \"client\", \"nodes\": 90, \"answered\": 60, \"record\": "
+            "{\"state\": \"waiting\", \"nodes\": null}}}");
+    finds("ok", "the DHT is reached: 90 nodes known, 60 answered lately", NULL);
+    finds("note", "our record is not published yet", NULL);
+    examine("{\"dht\": {\"mode\": \"client\", \"nodes\": 90, \"answered\": 60, \"record\": "
+            "{\"state\": \"published\", \"nodes\": 21, \"age_s\": 60, \"left_out\": 2}}}");
+    finds("ok", "our record is kept by 21 nodes of the DHT, since 1 min", NULL);
+    finds("note", "2 services or addresses did not fit", "once they are connected");
+    examine("{\"dht\": {\"mode\": \"client\", \"nodes\": 9, \"answered\": 6, \"record\": "
+            "{\"state\": \"published\", \"nodes\": 7, \"age_s\": 60, \"left_out\": 0}}}");
+    because("our record is kept by 7 nodes", "fewer than 20");
+    examine("{\"dht\": {\"mode\": \"client\", \"nodes\": 9, \"answered\": 6, \"record\": "
+            "{\"state\": \"published\", \"nodes\": 27, \"age_s\": 9000, \"left_out\": 0}}}");
+    because("our record is kept by 27 nodes", "could not be stored again");
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_teardown(f, forget)
@@ -453,6 +477,7 @@ int main(void)
         SENTENCE(a_mapped_port_that_nothing_comes_through_means_a_second_router),
         SENTENCE(a_port_mapping_that_does_not_help_is_explained),
         SENTENCE(many_peers_and_hostile_words_do_not_grow_the_report),
+        SENTENCE(the_dht_and_our_record_there_are_judged),
         SENTENCE(calls_by_icmp_are_told_of_when_they_are_switched_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

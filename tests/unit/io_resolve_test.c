@@ -129,6 +129,25 @@ static void takes_an_address_as_it_is(void **state)
     assert_int_equal(w->queries, 0);
 }
 
+static void never_asks_ourselves(void **state)
+{
+    struct world *w = *state;
+    struct addr own[2] = {addr_loopback(true, 53), addr_loopback(false, 53)};
+    start(w, "relay.example.net", 0);
+    expect(w, 0, 1);
+    unsigned queries = w->queries;
+    resolver_avoid(w->resolver, own, 2); /* another port than the server's */
+    start(w, "relay.example.net", 0);
+    expect(w, 0, 1);
+    assert_true(w->queries > queries);
+    queries = w->queries;
+    own[1] = io_udp_local(w->server);
+    resolver_avoid(w->resolver, own, 2);
+    start(w, "relay.example.net", 0);
+    expect(w, -EHOSTUNREACH, 0);
+    assert_int_equal(w->queries, queries);
+}
+
 static void says_when_there_is_no_such_name(void **state)
 {
     struct world *w = *state;
@@ -198,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(finds_an_address),
         TEST(takes_an_address_as_it_is),
+        TEST(never_asks_ourselves),
         TEST(says_when_there_is_no_such_name),
         TEST(says_when_the_server_refuses),
         TEST(gives_up_after_the_time_it_was_given),

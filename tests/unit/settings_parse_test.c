@@ -47,6 +47,11 @@ static void an_empty_file_means_the_defaults(void **state)
     assert_string_equal(addr_print(&s.proxy_listen.at[1], text), "[::1]:7777");
     assert_string_equal(s.local_users.at[0], "same");
     assert_int_equal(s.lan_mode, SETTINGS_LAN_PRIVATE);
+    assert_int_equal(s.dht_mode, SETTINGS_DHT_ADAPTIVE);
+    assert_int_equal(s.dht_listen.count, 2);
+    assert_int_equal(s.dht_bootstrap.count, 4);
+    assert_int_equal(s.dht_relays.count, 0);
+    assert_false(s.gateway_publish_addresses);
     assert_int_equal(s.limits_udp_idle_s, 60);
     assert_int_equal(s.limits_rate, 0);
     for (int i = 0; i < SETTINGS_OPTION_COUNT; i++)
@@ -68,6 +73,9 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[proxy]\nlisten =\n"
                                "[local]\nusers = alice, bob\n"
                                "[lan]\nmode = off\n"
+                               "[dht]\nmode = server\nlisten = 192.0.2.1:6881\n"
+                               "bootstrap = router.example.org:6881, [2001:db8::1]:1\n"
+                               "relays = https://pkarr.example.org\n"
                                "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433/1\n"
                                "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
                                "[portmap]\nmode = off\n"
@@ -77,7 +85,8 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "password = pw\nsecret = xyz\nca = turn.pem\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
                                "max_peers = 7\nblock_abusers = on\n"
-                               "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"),
+                               "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"
+                               "publish_addresses = on\n"),
                      0);
     assert_int_equal(s.gateway_listen.count, 1);
     assert_string_equal(addr_print(&s.gateway_listen.at[0], text), "192.0.2.1:4433");
@@ -92,6 +101,11 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_string_equal(s.local_users.at[1], "bob");
     assert_int_equal(s.lan_mode, SETTINGS_LAN_OFF);
     assert_int_equal(s.relay_serve, SETTINGS_RELAY_FRIENDS);
+    assert_int_equal(s.dht_mode, SETTINGS_DHT_SERVER);
+    assert_int_equal(s.dht_listen.count, 1);
+    assert_string_equal(s.dht_bootstrap.at[1], "[2001:db8::1]:1");
+    assert_string_equal(s.dht_relays.at[0], "https://pkarr.example.org");
+    assert_true(s.gateway_publish_addresses);
     assert_int_equal(s.relay_use.count, 1);
     assert_true(s.gateway_tcp);
     assert_int_equal(s.relay_tls_listen.count, 1);
@@ -195,7 +209,7 @@ static void errors_name_file_and_line(void **state)
 
     refuses("[nowhere]\n", "overlay.conf:1: unknown section [nowhere]");
     refuses("[dns]\n\nport = 1\n", "overlay.conf:3: unknown option 'port' in [dns]");
-    refuses("[dht]\nmode = off\n", "overlay.conf:1: unknown section [dht]");
+    refuses("[dhtt]\nmode = off\n", "overlay.conf:1: unknown section [dhtt]");
     refuses("[gateway]\nextern = 192.0.2.1:1\n",
             "overlay.conf:2: unknown option 'extern' in [gateway]");
     refuses("port = 1\n", "overlay.conf:1: 'port' comes before any [section]");
@@ -221,6 +235,15 @@ static void values_that_do_not_fit_are_errors(void **state)
             "overlay.conf:2: listen: an empty place in the list");
     refuses("[gateway]\nport = 4433\n", "overlay.conf:2: port: '4433' is none of kept|random");
     refuses("[gateway]\nlisten =\n", "overlay.conf:2: listen: at least one address is needed");
+    refuses("[dht]\nbootstrap = a.example\n",
+            "overlay.conf:2: bootstrap: 'a.example' is not a host; write HOST:PORT");
+    refuses("[dht]\nbootstrap = tcp:a.example:1\n",
+            "overlay.conf:2: bootstrap: 'tcp:a.example:1' is not a host; write HOST:PORT");
+    refuses("[dht]\nrelays = a.example\n",
+            "overlay.conf:2: relays: 'a.example' is not a URL; write https://HOST");
+    refuses("[dht]\nlisten = 0.0.0.0:1, 127.0.0.1:2\n",
+            "overlay.conf:2: listen: the DHT node has one IPv4 address and one IPv6 address, or "
+            "one of them");
     refuses("[limits]\nudp_idle_s = 0\n", "overlay.conf:2: udp_idle_s: 0 is not within 1-86400");
     refuses("[limits]\nmax_peers = 12x\n", "overlay.conf:2: max_peers: '12x' is not a number");
     refuses("[limits]\nrate = 99999999999999999999\n",

@@ -1,0 +1,31 @@
+/**
+ * The gateway's part in the DHT, for the control server: what it is doing, and its desks to ask
+ * through.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/node/dht_desk.h"
+#include "gateway/node/node.h"
+#include "gateway/node/record_desk.h"
+
+struct node_dht_view {
+    enum node_dht mode;
+    bool serving;             /* answers others, and keeps what they put */
+    unsigned nodes, answered; /* that we know; that answered in the last 15 minutes */
+    struct addr listen[NODE_DHT_LISTEN_MAX];
+    size_t listens;
+    struct addr external, external6; /* as other nodes see us, or none */
+    uint64_t network_size;           /* nodes that there are, about; 0: not known */
+    unsigned items, topics;          /* kept for others */
+    struct record_status record;     /* ours */
+};
+
+void node_dht_view(struct node *n, struct node_dht_view *out);
+/** To ask by dht_desk_get() and the like. Valid once the gateway has started. */
+struct dht_desk *node_dht(struct node *n);
+/** Signs an item as ours. */
+void node_sign_item(const struct node *n, struct dht_item *item);
