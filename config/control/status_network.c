@@ -14,11 +14,6 @@ static json_t *answer_json(enum nat_answer answer)
     return answer == NAT_NOT_KNOWN ? json_null() : json_boolean(answer == NAT_YES);
 }
 
-static json_t *seen_json(const struct addr *a)
-{
-    return addr_is_none(a) ? json_null() : addr_json(a);
-}
-
 /** Without the port, which is 0. */
 static json_t *ip_json(const struct addr *a)
 {
@@ -40,7 +35,7 @@ static json_t *stun_json(const struct node_nat *nat)
     for (size_t i = 0; i < nat->servers; i++)
         (void)json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "server",
                                                     addr_json(&nat->server[i].at), "seen",
-                                                    seen_json(&nat->server[i].seen), "disagrees",
+                                                    addr_json(&nat->server[i].seen), "disagrees",
                                                     nat->server[i].disagrees));
     return list;
 }
@@ -114,7 +109,7 @@ json_t *status_nat(struct command_context *c)
         nat_rule_name(nat.filtering), "hairpin", answer_json(nat.hairpin), "reachable",
         answer_json(nat.reachable), "addresses", tried_json(&nat), "port_mapping",
         mapped ? mapping : NULL, "no_port_mapping", mapped ? NULL : mapping, "public",
-        seen_json(&nat.public), "public_v6", seen_json(&nat.public_v6), "stun", stun_json(&nat));
+        addr_json(&nat.public), "public_v6", addr_json(&nat.public_v6), "stun", stun_json(&nat));
     add_details(out, &nat, env_now(c->env));
     (void)json_object_set_new(out, "pwnat", pwnat_json(&nat));
     return out;
@@ -125,7 +120,7 @@ json_t *status_turn(struct command_context *c)
     struct node_nat nat;
 
     node_nat(c->node, &nat);
-    return json_pack("{s:s, s:o}", "state", nat.turn, "relayed", seen_json(&nat.turn_relayed));
+    return json_pack("{s:s, s:o}", "state", nat.turn, "relayed", addr_json(&nat.turn_relayed));
 }
 
 /* ---- relays ---- */
@@ -140,7 +135,7 @@ static json_t *places_json(const struct relay_view *view)
             list,
             json_pack("{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "host", protocol_text(p->host),
                       "id", id_json(&p->id), "ours", p->ours, "state", p->state, "over",
-                      protocol_text(p->over), "remote", seen_json(&p->remote), "rtt_ms",
+                      protocol_text(p->over), "remote", addr_json(&p->remote), "rtt_ms",
                       status_rtt(p->rtt), "why", protocol_text(p->why)));
     }
     return list;

@@ -288,3 +288,17 @@ bool addr_prefix_contains(const struct addr_prefix *p, const struct addr *a)
     const uint8_t *ip = addr_ip(&prefix, &len);
     return ip && begins_with(a, addr_is_v6(&prefix), ip, bits);
 }
+
+bool addr_prefix_is_everybody(const struct addr_prefix *p, const struct addr *a)
+{
+    size_t len;
+    const struct addr plain = addr_unmapped(*a);
+    const uint8_t *ip = addr_ip(&plain, &len);
+    uint32_t host = 0;
+
+    if (len != 4 || p->bits >= 31 || !addr_prefix_contains(p, &plain))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        host = host << 8 | ip[i];
+    return (~host & UINT32_MAX >> p->bits) == 0;
+}

@@ -98,3 +98,5 @@ struct addr_prefix {
 MUST_USE int addr_prefix_parse(struct addr_prefix *out, const char *text);
 /** v4-in-v6 addresses are unmapped before they are compared. */
 bool addr_prefix_contains(const struct addr_prefix *p, const struct addr *a);
+/** The last address of an IPv4 network, which is everybody in it (RFC 919 §7). */
+bool addr_prefix_is_everybody(const struct addr_prefix *p, const struct addr *a);

@@ -235,6 +235,17 @@ bool gather_is_near(const struct gather *g, const struct addr *a)
     return false;
 }
 
+bool gather_is_everybody(const struct gather *g, const struct addr *a)
+{
+    for (size_t i = 0; i < g->interfaces; i++) {
+        const struct addr_prefix net = {.addr = g->interface[i].addr,
+                                        .bits = g->interface[i].prefix_bits};
+        if (addr_prefix_is_everybody(&net, a))
+            return true;
+    }
+    return false;
+}
+
 /* ---- other sockets ---- */
 
 struct look {

@@ -60,3 +60,5 @@ MUST_USE bool gather_seen(const struct gather *g, uint32_t via, struct addr *out
 void gather_hide(const struct gather *g, uint32_t via, const struct quic_conn *owner);
 /** Is an address within one of the networks that this machine is on? */
 bool gather_is_near(const struct gather *g, const struct addr *a);
+/** Is it everybody in one of those networks? */
+bool gather_is_everybody(const struct gather *g, const struct addr *a);

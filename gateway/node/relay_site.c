@@ -65,19 +65,6 @@ static bool make_room(const struct list *places)
     return oldest != NULL;
 }
 
-/* The last address of an IPv4 network is everybody in it (RFC 919 §7). */
-static bool is_everybody(const struct addr_prefix *net, const struct addr *a)
-{
-    size_t len;
-    const uint8_t *ip = addr_ip(a, &len);
-    struct reader r = reader_over(ip, len);
-
-    if (len != 4 || net->bits >= 31 || !addr_prefix_contains(net, a))
-        return false;
-    uint32_t hosts = UINT32_MAX >> net->bits;
-    return (read_be32(&r) & hosts) == hosts;
-}
-
 /* Is this an address of a network that one of our interfaces is in? `*not_one` is set if it is
  * ours, or of everybody there. */
 static bool is_neighbour(struct env *env, const struct addr *a, bool *not_one)
@@ -89,7 +76,7 @@ static bool is_neighbour(struct env *env, const struct addr *a, bool *not_one)
     for (int i = 0; i < count; i++) {
         const struct addr_prefix net = {.addr = list[i].addr, .bits = list[i].prefix_bits};
         near = near || (!list[i].loopback && addr_prefix_contains(&net, a));
-        *not_one = *not_one || addr_same_ip(&list[i].addr, a) || is_everybody(&net, a);
+        *not_one = *not_one || addr_same_ip(&list[i].addr, a) || addr_prefix_is_everybody(&net, a);
     }
     return near;
 }

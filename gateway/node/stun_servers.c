@@ -38,6 +38,7 @@ static bool is_outside(const struct addr *a)
     return !addr_is_private(a) && !addr_is_loopback(a) && !addr_is_link_local(a);
 }
 
+/* One vote each, whatever the number of ways: one that lies shall not be a majority. */
 static void observe(void *arg, struct peer *p)
 {
     const struct watching *w = arg;
@@ -55,6 +56,7 @@ static void observe(void *arg, struct peer *p)
             continue;
         o->observed[o->observed_count++] =
             (struct classify_observed){.to = *remote, .mapped = path[i].seen};
+        return;
     }
 }
 

@@ -94,7 +94,7 @@ struct peer {
     bool failed;           /* the last attempt did */
     bool denied;           /* by the peer itself, or here: asking again is of no use */
     unsigned failures;     /* in a row */
-    instant give_up;       /* end of this attempt */
+    instant began, give_up; /* this attempt */
     instant stop_waiting;  /* for candidates, when there is none left to try */
     instant redial;        /* INSTANT_NEVER: not planned */
     instant ask;           /* about silent sessions once more; INSTANT_NEVER: none */

@@ -173,7 +173,8 @@ void peer_begin(struct peer *p)
 
     p->dialling = true;
     p->redial = INSTANT_NEVER;
-    p->give_up = peer_now(p) + PEER_CONNECT_WITHIN;
+    p->began = peer_now(p);
+    p->give_up = p->began + PEER_CONNECT_WITHIN;
     p->tried_count = 0;
     p->error = 0;
     p->denied = false;
@@ -205,7 +206,7 @@ void peer_path_failed(struct peer *p, const struct path *path)
 
 void peer_await(struct peer *p, enum peer_await who, bool more)
 {
-    instant usual = p->give_up - PEER_CONNECT_WITHIN + WAIT_FOR_MORE;
+    instant usual = p->began + WAIT_FOR_MORE;
     unsigned awaited = more ? p->awaited | who : p->awaited & ~(unsigned)who;
 
     if (!p->dialling || p->awaited == awaited)

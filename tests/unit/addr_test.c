@@ -261,6 +261,28 @@ static void takes_a_64_of_ipv6_for_one_caller(void **state)
     assert_false(one_caller("2001:db8::1", "192.0.2.1"));
 }
 
+static bool is_everybody(const char *prefix, const char *text)
+{
+    struct addr_prefix p;
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    assert_int_equal(addr_prefix_parse(&p, prefix), 0);
+    return addr_prefix_is_everybody(&p, &a);
+}
+
+static void knows_who_is_everybody_in_a_network(void **state)
+{
+    (void)state;
+    assert_true(is_everybody("192.168.1.0/24", "192.168.1.255:1"));
+    assert_true(is_everybody("10.0.0.0/8", "10.255.255.255:1"));
+    assert_true(is_everybody("192.168.1.0/24", "[::ffff:192.168.1.255]:1"));
+    assert_false(is_everybody("192.168.0.0/16", "192.168.1.255:1"));
+    assert_false(is_everybody("192.168.1.0/24", "192.168.2.255:1"));
+    assert_false(is_everybody("192.0.2.1/32", "192.0.2.1:1"));
+    assert_false(is_everybody("192.0.2.0/31", "192.0.2.1:1"));
+    assert_false(is_everybody("2001:db8::/64", "[2001:db8::ffff:ffff:ffff:ffff]:1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +296,7 @@ int main(void)
         cmocka_unit_test(tells_the_classes_apart),
         cmocka_unit_test(knows_the_range_that_customers_of_a_provider_share),
         cmocka_unit_test(knows_what_a_prefix_contains),
+        cmocka_unit_test(knows_who_is_everybody_in_a_network),
         cmocka_unit_test(takes_a_64_of_ipv6_for_one_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
