@@ -64,7 +64,7 @@ int dht_new(struct dht **out, const struct dht_options *options, instant now)
     secret_wipe(secrets, sizeof(secrets));
     init_store(d);
     for (unsigned i = 0; i < 2; i++) {
-        struct dht_id id;
+        struct dht_id id = {{0}};
         dht_random(d, id.b, sizeof(id.b));
         dht_routing_init(&d->family[i].routing, &id);
     }

@@ -40,10 +40,10 @@ unsigned dht_id_shared(const struct dht_id *a, const struct dht_id *b)
 
 double dht_id_distance(const struct dht_id *a, const struct dht_id *b)
 {
-    double part = 0, scale = 1.0 / 256;
+    double part = 0;
 
-    for (unsigned i = 0; i < 8; i++, scale /= 256)
-        part += (double)(a->b[i] ^ b->b[i]) * scale;
+    for (unsigned i = 8; i > 0; i--)
+        part = (part + (a->b[i - 1] ^ b->b[i - 1])) / 256;
     return part;
 }
 
@@ -66,7 +66,7 @@ static uint32_t prefix_at(const struct addr *addr, uint8_t r)
 {
     static const uint8_t MASK4[] = {0x03, 0x0f, 0x3f, 0xff};
     static const uint8_t MASK6[] = {0x01, 0x03, 0x07, 0x0f, 0x1f, 0x3f, 0x7f, 0xff};
-    uint8_t masked[8];
+    uint8_t masked[8] = {0};
     size_t len;
     const uint8_t *ip = addr_ip(addr, &len);
     const uint8_t *mask = len == 4 ? MASK4 : MASK6;

@@ -15,7 +15,7 @@ struct dht_id dht_item_target_of(const uint8_t key[static KRPC_KEY_LEN], const u
                                  size_t salt_len)
 {
     const struct digest_part part[] = {{key, KRPC_KEY_LEN}, {salt, salt_len}};
-    struct dht_id id;
+    struct dht_id id = {{0}};
 
     digest(DIGEST_SHA1, id.b, part, 2);
     return id;

@@ -48,7 +48,7 @@ void dht_size_add(struct dht_size *s, const struct dht_id *target, const struct 
 /* 0 while there are too few. */
 static double median(const double *values, unsigned count)
 {
-    double sorted[DHT_SIZE_SAMPLES];
+    double sorted[DHT_SIZE_SAMPLES] = {0};
 
     if (count < SAMPLES_MIN)
         return 0;

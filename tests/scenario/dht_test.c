@@ -27,7 +27,7 @@ static uint64_t seed(void)
     return n;
 }
 
-static void begin(unsigned hostile_percent)
+static void begin(unsigned hostile_percent, bool v6)
 {
     const struct dht_world_options options = {.seed = seed(),
                                               .nodes = 300,
@@ -35,7 +35,8 @@ static void begin(unsigned hostile_percent)
                                               .hostile_percent = hostile_percent,
                                               .loss_permille = 10,
                                               .rtt_ms = 100,
-                                              .stays = SEC(3600)};
+                                              .stays = SEC(3600),
+                                              .v6 = v6};
     world = dht_world_new(&options);
     for (unsigned i = 0; i < OWN; i++)
         own[i] = dht_world_join(world, DHT_CLIENT);
@@ -45,14 +46,21 @@ static void begin(unsigned hostile_percent)
 static int honest(void **state)
 {
     (void)state;
-    begin(0);
+    begin(0, false);
+    return 0;
+}
+
+static int honest_v6(void **state)
+{
+    (void)state;
+    begin(0, true);
     return 0;
 }
 
 static int hostile(void **state)
 {
     (void)state;
-    begin(30);
+    begin(30, false);
     return 0;
 }
 
@@ -169,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_one_puts_at_twenty_nodes_all_find, honest, stop),
+        cmocka_unit_test_setup_teardown(who_announces_himself_is_found, honest_v6, stop),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_not_found, honest, stop),
         cmocka_unit_test_setup_teardown(who_announces_himself_is_found, honest, stop),
         cmocka_unit_test_setup_teardown(nodes_that_lie_take_nobody_back_to_an_older_item, hostile,

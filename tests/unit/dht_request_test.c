@@ -32,6 +32,7 @@ static struct other other[NODES];
 static struct dht_event event;
 static struct dht_item value, last; /* of the first DHT_VALUE, of DHT_DONE */
 static unsigned values;
+static bool tell_last; /* the first node names the last one, by IPv6 */
 static struct dht_item old, new, mallorys;
 
 static struct dht_item make_item(uint8_t owner, int64_t seq, const char *text)
@@ -56,6 +57,7 @@ static int start(void **state)
     assert_int_equal(dht_new(&w.d, &options, w.now), 0);
     memset(other, 0, sizeof(other));
     values = 0;
+    tell_last = false;
     old = make_item(1, 10, "old");
     new = make_item(1, 11, "new");
     mallorys = make_item(2, 99, "mallory's");
@@ -102,7 +104,7 @@ static void answer(void)
     static const uint8_t TOKEN[20] = "twenty bytes of this";
     struct other *o = node_at(&w.tx.to);
     struct krpc m = {.kind = KRPC_REPLY, .t = w.m.t, .id = o->id.b};
-    uint8_t out[2048];
+    uint8_t out[2048], six[KRPC_NODE6_LEN];
 
     if (o->silent)
         return;
@@ -115,6 +117,11 @@ static void answer(void)
             m = (struct krpc){.kind = KRPC_ERROR, .t = w.m.t, .code = o->put_error};
     } else {
         m.token = (struct krpc_bytes){TOKEN, 20};
+        if (tell_last && o == &other[0]) {
+            assert_int_equal(w.m.want, KRPC_WANT_V4 | KRPC_WANT_V6);
+            m.nodes6.at = six;
+            m.nodes6.len = krpc_put_node(six, other[NODES - 1].id.b, &other[NODES - 1].addr);
+        }
         if (w.m.method == KRPC_GET && o->item)
             show(&m, o->item);
     }
@@ -273,6 +280,24 @@ static void a_cas_that_no_node_accepts_is_told(void **state)
     assert_int_equal(event.refused, KRPC_BAD_SIGNATURE);
 }
 
+static void nodes_of_the_other_family_are_asked_too(void **state)
+{
+    (void)state;
+    const struct dht_options options = {
+        .mode = DHT_CLIENT, .v4 = true, .v6 = true, .random = dht_wire_random, .arg = &w.seed};
+
+    dht_free(w.d);
+    assert_int_equal(dht_new(&w.d, &options, w.now), 0);
+    dht_add_node(w.d, w.now, &other[0].addr);
+    assert_int_equal(addr_parse(&other[NODES - 1].addr, "[2001:db8::7]:1000"), 0);
+    other[NODES - 1].item = &new;
+    tell_last = true;
+    get_it();
+    assert_int_equal(event.result, 0);
+    assert_int_equal(last.seq, 11);
+    assert_int_equal(event.answered, 2);
+}
+
 static void where_nobody_answers_it_says_so(void **state)
 {
     (void)state;
@@ -345,6 +370,7 @@ int main(void)
         TEST(a_302_of_a_node_that_showed_our_seq_counts_as_stored),
         TEST(a_put_gives_way_to_a_newer_item_before_it_stores),
         TEST(a_cas_that_no_node_accepts_is_told),
+        TEST(nodes_of_the_other_family_are_asked_too),
         TEST(where_nobody_answers_it_says_so),
         TEST(a_ping_tells_id_or_silence),
         TEST(a_cancelled_request_tells_nothing_more),
