@@ -187,6 +187,14 @@ static bool counts(const struct dht_candidate *c, enum patience patience, instan
            !(patience == WHILE_NOT_LATE ? is_late(c, now) : is_slow(c, now));
 }
 
+/* Far fewer than live there: most of those near the target are still hidden from us. */
+static bool is_sparse(const struct dht_lookup *l, const struct crowd *crowd,
+                      const struct dht_candidate *last)
+{
+    return l->distance > 0 && crowd->all < DHT_CLOSEST_MAX &&
+           dht_id_distance(&l->target, &last->id) > 2 * l->distance;
+}
+
 /* How many from the front matter. */
 static size_t reach(const struct dht_lookup *l, enum patience patience, instant now)
 {
@@ -196,7 +204,7 @@ static size_t reach(const struct dht_lookup *l, enum patience patience, instant 
         const struct dht_candidate *c = &l->candidate[i];
         if (!c->known || !counts(c, patience, now))
             continue;
-        if (is_enough(l, &crowd, c, l->more))
+        if (is_enough(l, &crowd, c, l->more) && !is_sparse(l, &crowd, c))
             return i + 1;
     }
     return l->count;

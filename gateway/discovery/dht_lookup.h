@@ -9,7 +9,8 @@
  * "The closest" are at least DHT_CLOSEST whose ids fit their addresses (BEP 42), and as many more
  * as it takes to come as far from the target as the DHT_CLOSEST-th node is expected in a network of
  * this size, and to as many different networks as usual. Somebody who crowds the target with nodes
- * of his own therefore does not keep us from the others. At most DHT_CLOSEST_MAX.
+ * of his own therefore does not keep us from the others. And where they end twice as far as
+ * expected, those behind them are asked too. At most DHT_CLOSEST_MAX.
  *
  * Nodes that lie could still pass us from one to the next, each naming its friends alone. So every
  * candidate belongs to the path that first led to it: those that we start from are dealt out to

@@ -130,7 +130,7 @@ static void an_answer_of_one_of_the_closest_opens_it(void **state)
         add_local(n, 0);
     (void)ask_all(0);
     answer(1);
-    assert_int_equal(ask_all(1), DHT_ALPHA_CLOSE - (DHT_ALPHA - 1));
+    assert_int_equal(ask_all(1), DHT_CLOSEST - DHT_ALPHA); /* all that matter */
 }
 
 static void it_is_done_when_the_twenty_closest_have_answered(void **state)
@@ -159,7 +159,7 @@ static void it_is_done_when_the_twenty_closest_have_answered(void **state)
 static void those_that_are_late_hold_nobody_up(void **state)
 {
     (void)state;
-    for (unsigned n = 1; n <= 10; n++)
+    for (unsigned n = 1; n <= DHT_ALPHA + 5; n++)
         add_local(n, 0);
     (void)ask_all(0);
     for (instant now = 0; now < 4 * SOFT; now += SOFT)
@@ -274,6 +274,26 @@ static void a_crowd_nearer_than_expected_does_not_end_it(void **state)
     assert_false(addr_equal(&closest[n - 1]->addr, &last_of_crowd));
 }
 
+static void a_sparse_end_goes_on(void **state)
+{
+    (void)state;
+    struct dht_size size = {0};
+
+    learn(&size);
+    dht_lookup_init(&l, &target, false, &size);
+    for (unsigned n = 0; n < 40; n++) /* a third of those that live here */
+        add_local(1 + 197 * n, 0);
+    for (size_t i = 0; i < 22; i++)
+        l.candidate[i].state = DHT_ANSWERED;
+    assert_false(dht_lookup_is_done(&l, 0));
+    dht_lookup_init(&l, &target, false, &size);
+    for (unsigned n = 0; n < 40; n++)
+        add_local(1 + 66 * n, 0);
+    for (size_t i = 0; i < 22; i++)
+        l.candidate[i].state = DHT_ANSWERED;
+    assert_true(dht_lookup_is_done(&l, 0));
+}
+
 static void a_path_of_friends_does_not_hide_the_others(void **state)
 {
     (void)state;
@@ -305,6 +325,7 @@ int main(void)
         TEST(ids_that_do_not_fit_fill_a_quarter_at_most),
         TEST(ids_that_do_not_fit_are_not_the_twenty),
         TEST(a_crowd_nearer_than_expected_does_not_end_it),
+        TEST(a_sparse_end_goes_on),
         TEST(a_path_of_friends_does_not_hide_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
