@@ -140,6 +140,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     out->lan = lan_of(s);
     out->streams_per_peer = s->limits_streams_per_peer;
     out->rate = s->limits_rate;
+    out->uplink = s->limits_uplink;
     out->udp_idle_s = (unsigned)s->limits_udp_idle_s;
     out->max_peers = (unsigned)s->limits_max_peers;
     out->block_abusers = s->limits_block_abusers;

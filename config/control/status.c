@@ -138,10 +138,11 @@ static json_t *limits_json(struct command_context *c)
     struct limits_view limits;
 
     node_limits(c->node, &limits);
-    return json_pack("{s:o, s:o, s:i, s:b, s:i, s:i}", "rate", number_or_null(limits.rate),
-                     "streams_per_peer", number_or_null(limits.streams_per_peer), "max_peers",
-                     (int)limits.max_peers, "block_abusers", limits.block_abusers, "allow_from",
-                     (int)limits.allow_from, "block_from", (int)limits.block_from);
+    return json_pack("{s:o, s:o, s:o, s:i, s:b, s:i, s:i}", "rate", number_or_null(limits.rate),
+                     "uplink", number_or_null(limits.uplink), "streams_per_peer",
+                     number_or_null(limits.streams_per_peer), "max_peers", (int)limits.max_peers,
+                     "block_abusers", limits.block_abusers, "allow_from", (int)limits.allow_from,
+                     "block_from", (int)limits.block_from);
 }
 
 static json_t *abuse_json(struct command_context *c)

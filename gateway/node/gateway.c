@@ -311,6 +311,7 @@ static int start_quic(struct node *n, char *why, size_t why_len)
         .streams_per_peer = n->options.streams_per_peer,
         .max_connections = n->options.max_peers,
         .rate = n->options.rate,
+        .piece = uplink_piece(n->options.uplink),
     };
     int err = load_reset_key(n, options.reset_key, why, why_len);
     if (err < 0)
@@ -380,6 +381,7 @@ int node_start(struct node *n, char *why, size_t why_len)
     };
     hub_init(&n->hub, n->env, n->quic, &HUB_HANDLER, n);
     n->hub.access = &n->access;
+    hub_limit(&n->hub, n->options.uplink);
     err = open_sockets(n, why, why_len);
     if (err < 0)
         return err;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "gateway/wire/demux.h"
+#include "gateway/node/runs.h"
 
 /* Batches sent before the loop may look at its sockets again. */
 #define BATCHES_PER_TURN 64
@@ -68,6 +68,8 @@ static int send_by(struct hub_socket *s, const struct udp_tx *tx)
     int err = s->full ? -EAGAIN : udp_send(s->hub->env, s->udp, tx);
     s->full = err == -EAGAIN;
     s->hub->too_large = err == -EMSGSIZE;
+    if (!s->full)
+        uplink_sent(&s->hub->uplink, env_now(s->hub->env), tx->len, tx->segment);
     return s->full ? -EAGAIN : 0;
 }
 
@@ -97,11 +99,25 @@ static int transmit(struct hub *h, const struct quic_tx *tx, int ttl)
 
     if (tx->path.kind == PATH_UDP)
         return send_by(socket_to(h, &tx->path, &to), &out);
-    return carrier ? carrier->send(carrier, tx) : 0;
+    int err = carrier ? carrier->send(carrier, tx) : 0;
+    if (err == 0 && tx->path.kind == PATH_TCP)
+        uplink_sent(&h->uplink, env_now(h->env), tx->len, tx->segment);
+    return err;
+}
+
+/* True: nothing may leave now. The timer tells when that is over. */
+static bool is_full(struct hub *h, instant now)
+{
+    if (!uplink_is_full(&h->uplink, now))
+        return false;
+    timer_set(h->env, &h->refill, uplink_ready(&h->uplink, now));
+    return true;
 }
 
 static int send_held(struct hub *h, instant now)
 {
+    if (is_full(h, now))
+        return -EAGAIN;
     h->too_large = false;
     int err = transmit(h, &h->held, 0);
     if (h->too_large)
@@ -130,10 +146,9 @@ static void turn(struct hub *h)
 {
     quic_dispatch(h->quic, env_now(h->env));
     send_all(h, env_now(h->env));
-    if (h->holding)
-        return;
-    timer_set(h->env, &h->timer, quic_deadline(h->quic));
-    if (h->room) {
+    if (!h->holding)
+        timer_set(h->env, &h->timer, quic_deadline(h->quic));
+    if (h->room && (!h->holding || uplink_spares(&h->uplink, env_now(h->env)))) {
         h->room = false;
         h->handler->on_room(h->arg);
     }
@@ -149,31 +164,21 @@ static void on_timer(struct timer *timer)
     turn(container_of(timer, struct hub, timer));
 }
 
+static void on_refill(struct timer *timer)
+{
+    turn(container_of(timer, struct hub, refill));
+}
+
+void hub_limit(struct hub *h, uint64_t rate)
+{
+    uplink_init(&h->uplink, rate);
+}
+
 /* ---- what arrives ---- */
 
 bool hub_admits(const struct hub *h, const struct addr *remote)
 {
     return !h->access || access_admits(h->access, env_now(h->env), remote);
-}
-
-/* Who gets a datagram. Those for QUIC and the relay go on in batches. */
-enum taker { TAKE_QUIC, TAKE_RELAY, TAKE_STUN, TAKE_OTHER };
-
-static enum taker taker_of(const uint8_t *data, size_t len)
-{
-    switch (demux(data, len)) {
-    case DEMUX_KIND_QUIC:
-    case DEMUX_KIND_PROBE:
-        return TAKE_QUIC;
-    case DEMUX_KIND_RELAY:
-        return TAKE_RELAY;
-    case DEMUX_KIND_STUN:
-        return TAKE_STUN;
-    case DEMUX_KIND_INVITE:
-    case DEMUX_KIND_UNKNOWN:
-        break;
-    }
-    return TAKE_OTHER;
 }
 
 /* STUN and the unknown are for UDP sockets alone; and a circuit brings no frames of another, which
@@ -212,41 +217,6 @@ static bool is_claimed(struct hub_socket *s, const struct udp_rx *rx)
     return false;
 }
 
-/* Answers of STUN servers come from where a person, or the way there, has sent us. */
-static bool is_stun_answer(enum taker taker, const uint8_t *data)
-{
-    return taker == TAKE_STUN && (data[0] & 1);
-}
-
-static size_t datagram_at(const struct udp_rx *rx, size_t at)
-{
-    return rx->len - at < rx->segment ? rx->len - at : rx->segment;
-}
-
-/* The end of the run of datagrams from `at` on that go to one taker together. */
-static size_t run_end(const struct udp_rx *rx, size_t at, enum taker taker)
-{
-    size_t end = at + datagram_at(rx, at);
-
-    if (taker != TAKE_QUIC && taker != TAKE_RELAY)
-        return end;
-    while (end < rx->len && taker_of(rx->data + end, datagram_at(rx, end)) == taker)
-        end += datagram_at(rx, end);
-    return end;
-}
-
-/* The run of datagrams of one kind that begins at `at`. */
-static struct udp_rx run_at(const struct udp_rx *rx, size_t at, enum taker taker)
-{
-    struct udp_rx run = *rx;
-
-    run.data = rx->data + at;
-    run.len = run_end(rx, at, taker) - at;
-    if (run.segment > run.len)
-        run.segment = run.len;
-    return run;
-}
-
 /* Almost every batch is of one kind from end to end and goes through in one piece. */
 static void take(struct hub_socket *s, const struct udp_rx *rx)
 {
@@ -257,9 +227,8 @@ static void take(struct hub_socket *s, const struct udp_rx *rx)
     struct udp_rx run;
 
     for (size_t at = 0; !claimed && at < rx->len; at += run.len) {
-        enum taker taker = taker_of(rx->data + at, datagram_at(rx, at));
-        run = run_at(rx, at, taker);
-        if (enters || is_stun_answer(taker, run.data))
+        enum taker taker = run_at(rx, at, &run);
+        if (enters || run_is_stun_answer(taker, &run))
             hand_over(s->hub, &path, &run, taker);
     }
     hub_wake(s->hub);
@@ -289,8 +258,7 @@ void hub_deliver(struct hub *h, const struct path *path, uint8_t *data, size_t l
     if (path->kind != PATH_RELAY && h->access && !access_enters(h->access, rx.now, &path->remote))
         return;
     for (size_t at = 0; at < len; at += run.len) {
-        enum taker taker = taker_of(data + at, datagram_at(&rx, at));
-        run = run_at(&rx, at, taker);
+        enum taker taker = run_at(&rx, at, &run);
         hand_over(h, path, &run, taker);
     }
     hub_wake(h);
@@ -319,6 +287,7 @@ void hub_init(struct hub *h, struct env *env, struct quic_endpoint *quic,
     *h = (struct hub){.env = env, .quic = quic, .handler = handler, .arg = arg};
     h->work.run = on_work;
     h->timer.fire = on_timer;
+    h->refill.fire = on_refill;
     list_init(&h->extra);
     list_init(&h->claims);
     hub_read_locals(h);
@@ -400,6 +369,7 @@ void hub_close_extra(struct hub *h, uint32_t via)
 void hub_close(struct hub *h)
 {
     timer_stop(h->env, &h->timer);
+    timer_stop(h->env, &h->refill);
     env_undefer(h->env, &h->work);
     for (struct list *node; (node = list_first(&h->extra));)
         close_extra(list_entry(node, struct hub_socket, link));
@@ -456,9 +426,17 @@ int hub_send_over(struct hub *h, const struct quic_tx *tx)
 
 int hub_send_last(struct hub *h, const struct quic_tx *tx)
 {
-    if (h->holding)
+    instant now = env_now(h->env);
+    bool waits = is_full(h, now) || h->holding;
+
+    if (waits && !uplink_spares(&h->uplink, now)) {
         h->room = true;
-    return h->holding ? -EAGAIN : transmit(h, tx, 0);
+        return -EAGAIN;
+    }
+    int err = transmit(h, tx, 0);
+    if (err == 0)
+        uplink_sent_spared(&h->uplink, now, tx->len);
+    return err;
 }
 
 void hub_send_path(struct hub *h, const struct path *path, const uint8_t *data, size_t len, int ttl)

@@ -21,6 +21,7 @@
 #include "gateway/base/path.h"
 #include "gateway/nat/nat64.h"
 #include "gateway/node/access.h"
+#include "gateway/node/uplink.h"
 #include "gateway/transport/quic.h"
 
 #define HUB_SOCKETS_MAX 4
@@ -84,8 +85,10 @@ struct hub {
     struct addr locals[HUB_LOCALS_MAX]; /* addresses of this machine, to answer from */
     size_t local_count;
     struct timer timer;
+    struct timer refill; /* when the uplink takes more */
     struct deferred work;
-    struct quic_tx held; /* what a full socket did not take; goes first */
+    struct uplink uplink;
+    struct quic_tx held; /* what a full socket, or uplink, did not take; goes first */
     bool holding;
     bool too_large; /* the link does not carry what was sent last */
     bool room;      /* on_room is due */
@@ -94,6 +97,8 @@ struct hub {
 /** Starts without sockets. `other` takes what is not for the endpoint. */
 void hub_init(struct hub *h, struct env *env, struct quic_endpoint *quic,
               const struct hub_handler *handler, void *arg);
+/** So many bytes a second may leave in all; 0: no limit, as at the start. */
+void hub_limit(struct hub *h, uint64_t rate);
 /** Opens one more main socket. Returns 0 or what udp_open() said. */
 MUST_USE int hub_listen(struct hub *h, const struct addr *local);
 /** Closes all sockets and stops all work. Claims are forgotten. */
@@ -134,7 +139,7 @@ void hub_send(struct hub *h, const struct udp_tx *tx);
  *  or -EAGAIN: nothing was kept; hub_wake() work follows when there is room. */
 MUST_USE int hub_send_over(struct hub *h, const struct quic_tx *tx);
 /** As hub_send_over(), for what is not ours: while datagrams of our own sessions wait for a socket,
- *  -EAGAIN, and on_room follows. */
+ *  or the uplink has no more room than it spares for this, -EAGAIN, and on_room follows. */
 MUST_USE int hub_send_last(struct hub *h, const struct quic_tx *tx);
 /** Sends one datagram over a path, with a hop limit (0: the default; only for PATH_UDP). Lost if
  *  it cannot be taken now. */

@@ -77,6 +77,7 @@ struct node_options {
     enum lan_mode lan;
     uint64_t streams_per_peer; /* 0: default */
     uint64_t rate;             /* bytes/s a peer, 0: no limit */
+    uint64_t uplink;           /* bytes/s that leave in all, 0: no limit */
     unsigned udp_idle_s;       /* 0: 60 */
     unsigned max_peers;        /* sessions at a time, 0: 1024 */
     bool block_abusers;        /* block who breaks the protocol again and again */
@@ -170,6 +171,7 @@ struct peer_view {
 /** What one peer may have, and how many may come. */
 struct limits_view {
     uint64_t rate;             /* bytes a second, each way; 0: no limit */
+    uint64_t uplink;           /* bytes a second of all together; 0: no limit */
     uint64_t streams_per_peer; /* at a time; 0: the default of the transport */
     unsigned max_peers;
     bool block_abusers;

@@ -145,6 +145,7 @@ void node_limits(const struct node *n, struct limits_view *out)
 {
     *out = (struct limits_view){
         .rate = n->options.rate,
+        .uplink = n->options.uplink,
         .streams_per_peer = n->options.streams_per_peer,
         .max_peers = n->options.max_peers,
         .block_abusers = n->options.block_abusers,

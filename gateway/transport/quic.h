@@ -128,6 +128,8 @@ struct quic_options {
     unsigned max_connections;   /* of all peers; 1024 when 0 */
     uint64_t rate; /* bytes a second of streams and datagrams that a connection may carry, each way
                       by itself; 0: no limit */
+    size_t piece;  /* bytes of a connection that may leave before it is another one's turn; 0: as
+                      many as its pace allows */
     bool chacha20; /* prefer it to AES; always so on a CPU without AES */
 };
 

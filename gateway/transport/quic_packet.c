@@ -15,7 +15,7 @@
  * overruns the queue of a slow link (research: 25 instead of 42 Mbit/s at 50 Mbit/s). */
 #define QUANTUM_MAX 1000000
 
-static size_t quantum(ngtcp2_conn *quic, size_t payload)
+static size_t own_quantum(ngtcp2_conn *quic, size_t payload)
 {
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info(quic, &info);
@@ -26,6 +26,14 @@ static size_t quantum(ngtcp2_conn *quic, size_t payload)
     if (bytes < 2 * (double)payload)
         return 2 * payload;
     return bytes > QUANTUM_MAX ? QUANTUM_MAX : (size_t)bytes;
+}
+
+/* Where the line is the limit and not the pace, whoever may send much at a time would get more of
+ * it for that alone. */
+static size_t quantum(const struct quic_conn *conn, size_t payload)
+{
+    size_t own = own_quantum(conn->quic, payload), piece = conn->ep->options.piece;
+    return piece > 0 && own > piece ? piece : own;
 }
 
 /* ---- one packet ---- */
@@ -249,7 +257,7 @@ static int write_round(struct quic_conn *conn, struct batch *b)
 {
     bool dry = false;
     if (conn->round_limit == 0)
-        conn->round_limit = quantum(conn->quic, b->payload);
+        conn->round_limit = quantum(conn, b->payload);
     size_t before = conn->round_bytes;
     start_kick(conn);
     int err = fill_batch(conn, b, &dry);

@@ -84,7 +84,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
                                "password = pw\nsecret = xyz\nca = turn.pem\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
-                               "max_peers = 7\nblock_abusers = on\n"
+                               "max_peers = 7\nuplink = 1M\nblock_abusers = on\n"
                                "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"
                                "publish_addresses = on\n"),
                      0);
