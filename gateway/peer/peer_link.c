@@ -113,6 +113,20 @@ static void tell_of_current(struct peer *p)
         p->host->events->on_conn(p->host->arg, p, p->current->conn, false);
 }
 
+static void tell_offence(struct link *l, enum peer_offence what)
+{
+    l->peer->host->events->on_offence(l->peer->host->arg, l->peer, l->conn, what);
+}
+
+/* Of two networks that meet, the end that learns of it first says so to the other. */
+static void tell_how_it_ended(struct link *l, const struct quic_ended *ended)
+{
+    if (ended->broken)
+        tell_offence(l, PEER_MALFORMED);
+    else if (ended->why == QUIC_END_PEER_CLOSED && ended->code == QUIC_CLOSE_NETWORK)
+        tell_offence(l, PEER_OTHER_NETWORK);
+}
+
 void link_on_ended(struct link *l, const struct quic_ended *ended)
 {
     struct peer *p = l->peer;
@@ -120,8 +134,8 @@ void link_on_ended(struct link *l, const struct quic_ended *ended)
     bool was_connected = l->session != NULL;
 
     keep_counters(l);
-    if (was_connected && ended->broken)
-        p->host->events->on_offence(p->host->arg, p, l->conn, PEER_MALFORMED);
+    if (was_connected)
+        tell_how_it_ended(l, ended);
     if (was_connected)
         p->host->events->on_conn(p->host->arg, p, l->conn, true);
     list_remove(&l->node);
@@ -239,11 +253,6 @@ static void on_flow(void *arg, struct session *s, const struct preamble *what, s
     struct peer *p = link_of_session(arg)->peer;
     (void)s;
     p->host->events->on_flow(p->host->arg, p, what, flow);
-}
-
-static void tell_offence(struct link *l, enum peer_offence what)
-{
-    l->peer->host->events->on_offence(l->peer->host->arg, l->peer, l->conn, what);
 }
 
 static void on_offence(void *arg, struct session *s, enum session_offence what)
