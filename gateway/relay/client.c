@@ -257,6 +257,10 @@ void relay_client_message(struct relay_client *c, instant now, void *conn, const
     case RELAY_OPEN:
     case RELAY_HANG_UP:
     case RELAY_RELAYS:
+    case RELAY_INVITES:
+    case RELAY_SEEK:
+    case RELAY_SAY:
+    case RELAY_SAID:
         break; /* not for us */
     }
 }

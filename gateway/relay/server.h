@@ -8,6 +8,11 @@
  * frame. A frame is forwarded only if its tag is that of its circuit and it came over the very path
  * that its sender's session uses; it goes to the path of the other side's session and nowhere else.
  *
+ * Guests of invites find their hosts here, too (gateway/wire/invite_message.h): who may register
+ * may name the handles of its open invites, and whoever is connected may send a note to the first
+ * three that named a handle. A token, known to the two alone, brings the answer back. Nothing is
+ * ever said to somebody who did not ask for it or registered no invite.
+ *
  * The called side of a circuit is registered here, and pays for it with its quota: bytes a second
  * and bytes a day. The calling side may be a guest: connected, and no more.
  */
@@ -48,6 +53,7 @@ struct relay_server_options {
 
 struct relay_server_counters {
     unsigned clients, registered, circuits;
+    unsigned invites, talks;   /* handles that are registered, exchanges about them */
     uint64_t bytes, datagrams; /* forwarded, headers not counted */
     /* Datagrams dropped: of no circuit, tag or source of ours; beyond a quota; and those that
      * waited longest, when a receiver's queue was full. */

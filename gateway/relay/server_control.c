@@ -56,6 +56,7 @@ static struct relay_client *add_client(struct relay_server *s, void *conn, const
     list_init(&c->queue);
     c->asks = bucket_of(ASKS_RATE, ASKS_BURST);
     c->calls = bucket_of(CALLS_RATE, CALLS_BURST);
+    relay_invites_add_client(c);
     if (map_insert(&s->by_conn, &c->conn, sizeof(void *), c) < 0) {
         free(c);
         return NULL;
@@ -77,6 +78,7 @@ static void end_registration(struct relay_server *s, struct relay_client *c)
 static void free_client(struct relay_server *s, struct relay_client *c)
 {
     end_registration(s, c);
+    relay_invites_drop_client(s, c);
     relay_account_close(c->account);
     relay_queue_drop(s, c);
     (void)map_remove(&s->by_conn, &c->conn, sizeof(void *));
@@ -282,6 +284,8 @@ static void turn_away(const struct relay_server *s, void *conn, const struct rel
         .request = m->request,
         .status = RELAY_TOO_MANY,
     };
+    if (relay_message_of_invites(m))
+        return;
     s->options.events->tell(s->options.arg, conn, &answer);
 }
 
@@ -290,12 +294,14 @@ void relay_server_message(struct relay_server *s, instant now, void *conn, const
 {
     struct relay_client *c = relay_client_of(s, conn);
 
-    if (!relay_message_to_relay(m) || (!c && m->type == RELAY_HANG_UP))
+    if (!relay_message_to_relay(m) || (!c && (m->type == RELAY_HANG_UP || m->type == RELAY_SAY)))
         return;
     if (!c)
         c = add_client(s, conn, id, path);
     if (!c)
         turn_away(s, conn, m);
+    else if (relay_message_of_invites(m))
+        relay_invites_message(s, now, c, m);
     else if (m->type == RELAY_HANG_UP)
         on_hang_up(s, c, m);
     else if (!bucket_take(&c->asks, now, 1))
@@ -341,7 +347,7 @@ void relay_server_left(struct relay_server *s, void *conn)
 
 /* ---- time ---- */
 
-void relay_server_tick(struct relay_server *s, instant now)
+static void end_idle_circuits(struct relay_server *s, instant now)
 {
     for (struct list *node; (node = list_first(&s->circuits));) {
         struct relay_circuit *c = list_entry(node, struct relay_circuit, link);
@@ -355,11 +361,20 @@ void relay_server_tick(struct relay_server *s, instant now)
     }
 }
 
+void relay_server_tick(struct relay_server *s, instant now)
+{
+    end_idle_circuits(s, now);
+    relay_invites_tick(s, now);
+}
+
 instant relay_server_deadline(const struct relay_server *s)
 {
+    instant talks = relay_invites_deadline(s);
+
     if (list_is_empty(&s->circuits))
-        return INSTANT_NEVER;
-    return list_entry(s->circuits.next, struct relay_circuit, link)->used + CIRCUIT_IDLE;
+        return talks;
+    instant due = list_entry(s->circuits.next, struct relay_circuit, link)->used + CIRCUIT_IDLE;
+    return due < talks ? due : talks;
 }
 
 /* ---- life ---- */
@@ -384,6 +399,7 @@ int relay_server_new(struct relay_server **out, const struct relay_server_option
     list_init(&s->clients);
     list_init(&s->circuits);
     list_init(&s->accounts);
+    relay_invites_init(s);
     *out = s;
     return 0;
 }
@@ -397,6 +413,7 @@ void relay_server_free(struct relay_server *s)
     for (struct list *node; (node = list_first(&s->clients));)
         free_client(s, list_entry(node, struct relay_client, link));
     relay_account_end(s);
+    relay_invites_end(s);
     map_deinit(&s->by_conn);
     map_deinit(&s->by_id);
     map_deinit(&s->by_number);

@@ -1,6 +1,6 @@
 /**
  * The parts of struct relay_server, for the files that make it up (server_control.c, server_data.c,
- * server_account.c).
+ * server_account.c, server_invites.c).
  */
 #pragma once
 
@@ -37,6 +37,32 @@ struct relay_client {
     struct bucket calls;           /* of others, by circuits that we tell it of */
     struct list queue;             /* of struct relay_batch, oldest first */
     size_t queued;                 /* bytes */
+    struct list invites;           /* of struct relay_invite: its own */
+    unsigned asked, answered;      /* talks that it is the guest and the host of */
+    struct bucket notes, heard;    /* about invites: that it sends, that it gets */
+};
+
+/** All that registered an invite of one handle. */
+struct relay_handle {
+    uint8_t handle[RELAY_MESSAGE_HANDLE];
+    struct list hosts; /* of struct relay_invite, the first to come first */
+    unsigned count;
+};
+
+struct relay_invite {
+    struct list link; /* in client->invites */
+    struct list same; /* in handle->hosts */
+    struct relay_handle *handle;
+    struct relay_client *client;
+};
+
+/** A guest and a host of an invite that exchange notes. */
+struct relay_talk {
+    struct list link; /* in server->talks, the one longest unused first */
+    uint32_t token;
+    struct relay_client *guest, *host;
+    uint8_t handle[RELAY_MESSAGE_HANDLE];
+    instant used;
 };
 
 /** One end of a circuit. */
@@ -68,7 +94,10 @@ struct relay_server {
     struct map by_id;     /* of those that are registered */
     struct map by_number; /* of circuits */
     struct list accounts;
-    struct map by_payer; /* of accounts */
+    struct map by_payer;  /* of accounts */
+    struct map by_handle; /* of struct relay_handle */
+    struct list talks;
+    struct map by_token; /* of talks */
     uint32_t last_number;
     uint8_t secret[32];
     size_t queued; /* bytes, of all clients */
@@ -93,3 +122,18 @@ bool relay_account_pay(struct relay_server *s, struct relay_account *a, instant 
                        uint64_t bytes);
 /** Frees them all. */
 void relay_account_end(struct relay_server *s);
+
+/* server_invites.c */
+
+void relay_invites_init(struct relay_server *s);
+/** Frees it all; the clients have left. */
+void relay_invites_end(struct relay_server *s);
+void relay_invites_add_client(struct relay_client *c);
+/** Its invites and its talks end. */
+void relay_invites_drop_client(struct relay_server *s, struct relay_client *c);
+/** A message for which relay_message_of_invites(). */
+void relay_invites_message(struct relay_server *s, instant now, struct relay_client *c,
+                           const struct relay_message *m);
+/** Ends talks that nobody has used for a minute. */
+void relay_invites_tick(struct relay_server *s, instant now);
+instant relay_invites_deadline(const struct relay_server *s);

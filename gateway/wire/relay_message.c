@@ -45,6 +45,13 @@ static void write_places(struct writer *w, const struct relay_message *m)
     }
 }
 
+static void write_handles(struct writer *w, const struct relay_message *m)
+{
+    assert(m->handle_count <= RELAY_MESSAGE_INVITES);
+    write_u8(w, (uint8_t)m->handle_count);
+    write_bytes(w, m->handles, m->handle_count * RELAY_MESSAGE_HANDLE);
+}
+
 struct message_part relay_message_write(const struct relay_message *m,
                                         uint8_t out[static RELAY_MESSAGE_MAX])
 {
@@ -83,6 +90,17 @@ struct message_part relay_message_write(const struct relay_message *m,
         break;
     case RELAY_RELAYS:
         write_places(&w, m);
+        break;
+    case RELAY_INVITES:
+        write_handles(&w, m);
+        break;
+    case RELAY_SEEK:
+        write_early(&w, m);
+        break;
+    case RELAY_SAY:
+    case RELAY_SAID:
+        write_be32(&w, m->token);
+        write_early(&w, m);
         break;
     }
     return (struct message_part){
@@ -135,6 +153,17 @@ static void read_places(struct reader *r, struct relay_message *m)
         read_place(r, &m->place[i]);
 }
 
+static void read_handles(struct reader *r, struct relay_message *m)
+{
+    m->handle_count = read_u8(r);
+    if (m->handle_count > RELAY_MESSAGE_INVITES) {
+        m->handle_count = 0;
+        r->failed = true;
+    }
+    if (m->handle_count > 0)
+        m->handles = read_bytes(r, m->handle_count * RELAY_MESSAGE_HANDLE);
+}
+
 static void read_body(struct reader *r, struct relay_message *m)
 {
     switch (m->type) {
@@ -170,6 +199,17 @@ static void read_body(struct reader *r, struct relay_message *m)
         break;
     case RELAY_RELAYS:
         read_places(r, m);
+        break;
+    case RELAY_INVITES:
+        read_handles(r, m);
+        break;
+    case RELAY_SEEK:
+        read_early(r, m);
+        break;
+    case RELAY_SAY:
+    case RELAY_SAID:
+        m->token = read_be32(r);
+        read_early(r, m);
         break;
     }
 }

@@ -11,10 +11,16 @@
  *     CLOSE       be32 circuit, u8 status         the relay: it has ended
  *     HANG_UP     be32 circuit, u8 status         to the relay: end it, please
  *     RELAYS      u8 count, then for each: 32 peer id, u8 length + HOST:PORT
+ *     INVITES     u8 count, then for each: 16 handle    the invites of mine that are open, all of
+ * them SEEK        note                                to the relay: for whoever has that invite
+ *     SAY         be32 token, note                    to the relay: for the other side of that
+ * token SAID        be32 token, note                    the relay: from the other side of that
+ * token
  *
  * RELAYS is what any two gateways tell one another: where else each can be reached. `early` is all
  * the rest, maybe nothing: the first datagram over the circuit, which so arrives as soon as the
- * circuit does. Of other messages, bytes behind what a reader knows are skipped.
+ * circuit does. `note` is all the rest, too: a message of gateway/wire/invite_message.h, of which a
+ * relay reads the handle. Of other messages, bytes behind what a reader knows are skipped.
  */
 #pragma once
 
@@ -30,6 +36,8 @@
 #define RELAY_MESSAGE_HOST_MAX 255 /* characters of HOST:PORT */
 #define RELAY_MESSAGE_LIST_MAX 4   /* relays that a gateway names */
 #define RELAY_MESSAGE_EARLY    1200
+#define RELAY_MESSAGE_INVITES  32 /* handles that one gateway registers at most */
+#define RELAY_MESSAGE_HANDLE   16 /* bytes of one */
 /* Bytes of the longest body: INCOMING's. */
 #define RELAY_MESSAGE_MAX (4 + RELAY_FRAME_TAG_LEN + RELAY_MESSAGE_ID_LEN + RELAY_MESSAGE_EARLY)
 
@@ -43,6 +51,10 @@ enum relay_message_type {
     RELAY_CLOSE = 22,
     RELAY_RELAYS = 23,
     RELAY_HANG_UP = 24,
+    RELAY_INVITES = 25,
+    RELAY_SEEK = 26,
+    RELAY_SAY = 27,
+    RELAY_SAID = 28,
 };
 
 enum relay_status {
@@ -69,8 +81,11 @@ struct relay_message {
     uint16_t circuits;
     struct relay_frame frame; /* circuit and tag */
     uint8_t id[RELAY_MESSAGE_ID_LEN];
-    const uint8_t *early; /* borrowed; NULL: none */
+    const uint8_t *early; /* borrowed; NULL: none. A note travels here as well */
     size_t early_len;     /* at most RELAY_MESSAGE_EARLY */
+    uint32_t token;
+    const uint8_t *handles; /* of INVITES, one behind the other, borrowed; NULL: none */
+    size_t handle_count;    /* at most RELAY_MESSAGE_INVITES */
     struct relay_place place[RELAY_MESSAGE_LIST_MAX];
     size_t place_count;
 };
@@ -85,13 +100,20 @@ struct message_part relay_message_write(const struct relay_message *m,
 /** Is it one of these messages, well-formed or not? */
 static inline bool relay_message_is(const struct message_part *part)
 {
-    return part->type >= RELAY_REGISTER && part->type <= RELAY_HANG_UP;
+    return part->type >= RELAY_REGISTER && part->type <= RELAY_SAID;
 }
 
 /** Is it said to a relay, and not by one? */
 static inline bool relay_message_to_relay(const struct relay_message *m)
 {
-    return m->type == RELAY_REGISTER || m->type == RELAY_OPEN || m->type == RELAY_HANG_UP;
+    return m->type == RELAY_REGISTER || m->type == RELAY_OPEN || m->type == RELAY_HANG_UP ||
+           m->type == RELAY_INVITES || m->type == RELAY_SEEK || m->type == RELAY_SAY;
+}
+
+/** Is it about invites? */
+static inline bool relay_message_of_invites(const struct relay_message *m)
+{
+    return m->type >= RELAY_INVITES && m->type <= RELAY_SAID;
 }
 
 /** Reads one. Returns 0, or -EBADMSG: malformed, or none of these. */

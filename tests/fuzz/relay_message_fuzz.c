@@ -27,7 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         m.early_len != again.early_len ||
         (m.early_len > 0 && memcmp(m.early, again.early, m.early_len) != 0))
         abort();
+    if (m.handle_count > 0 &&
+        memcmp(m.handles, again.handles, m.handle_count * RELAY_MESSAGE_HANDLE) != 0)
+        abort();
     again.early = m.early;
+    again.handles = m.handles;
     if (memcmp(&m, &again, sizeof(m)) != 0)
         abort();
     return 0;

@@ -100,6 +100,38 @@ static void the_first_datagram_is_all_the_rest(void **state)
     }
 }
 
+static void handles_and_notes_are_read_as_written(void **state)
+{
+    (void)state;
+    uint8_t out[RELAY_MESSAGE_MAX], handles[RELAY_MESSAGE_INVITES * RELAY_MESSAGE_HANDLE];
+    struct relay_message got;
+
+    memset(handles, 7, sizeof(handles));
+    for (size_t n = 0; n <= RELAY_MESSAGE_INVITES; n++) {
+        const struct relay_message m = {
+            .type = RELAY_INVITES, .handles = handles, .handle_count = n};
+        struct message_part part = relay_message_write(&m, out);
+        assert_int_equal(relay_message_read(&got, &part), 0);
+        assert_int_equal(got.handle_count, n);
+        assert_true(n == 0 || memcmp(got.handles, handles, n * RELAY_MESSAGE_HANDLE) == 0);
+        for (part.len = part.len - 1; n > 0 && part.len > 0; part.len--)
+            assert_int_equal(relay_message_read(&got, &part), -EBADMSG);
+    }
+    out[0] = RELAY_MESSAGE_INVITES + 1;
+    struct message_part part = {.type = RELAY_INVITES, .data = out, .len = sizeof(out)};
+    assert_int_equal(relay_message_read(&got, &part), -EBADMSG);
+
+    const struct relay_message said = {
+        .type = RELAY_SAID, .token = 0x01020304, .early = handles, .early_len = 66};
+    part = relay_message_write(&said, out);
+    assert_int_equal(relay_message_read(&got, &part), 0);
+    assert_int_equal(got.token, said.token);
+    assert_int_equal(got.early_len, 66);
+    assert_false(relay_message_to_relay(&got));
+    for (part.len = 0; part.len < 4; part.len++)
+        assert_int_equal(relay_message_read(&got, &part), -EBADMSG);
+}
+
 static void a_host_is_printable_and_not_empty(void **state)
 {
     (void)state;
@@ -125,7 +157,7 @@ static void an_unknown_status_is_a_refusal(void **state)
     out[0] = 200;
     assert_int_equal(relay_message_read(&m, &part), 0);
     assert_int_equal(m.status, RELAY_DENIED);
-    part.type = RELAY_HANG_UP + 1;
+    part.type = RELAY_SAID + 1;
     assert_int_equal(relay_message_read(&m, &part), -EBADMSG);
 }
 
@@ -136,6 +168,7 @@ int main(void)
         cmocka_unit_test(every_message_is_read_as_written_and_refused_when_cut),
         cmocka_unit_test(the_longest_list_fits_a_part),
         cmocka_unit_test(the_first_datagram_is_all_the_rest),
+        cmocka_unit_test(handles_and_notes_are_read_as_written),
         cmocka_unit_test(a_host_is_printable_and_not_empty),
         cmocka_unit_test(an_unknown_status_is_a_refusal),
     };
