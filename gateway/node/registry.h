@@ -48,6 +48,7 @@ struct known_peer {
     bool blocked;
     char blocked_why[REGISTRY_WHY_MAX + 1]; /* by the gateway itself; empty: by a person */
     bool from_config;
+    bool guest; /* known because it used an invite: forgotten when that is revoked */
     struct addr address[PEER_ADDRESSES_MAX];         /* told by a person; none from the end on */
     char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT, told by a person */
     char its_relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* told by the peer itself */
@@ -151,6 +152,17 @@ MUST_USE int registry_service_remove(struct registry *r, const char *name);
  *  -ENOMEM. */
 MUST_USE int registry_allow(struct registry *r, const char *service, const struct peer_id *peer);
 MUST_USE int registry_deny(struct registry *r, const char *service, const struct peer_id *peer);
+/** As registry_allow(), because of an invite: registry_revoke() takes it back, unless the peer was
+ *  allowed before. */
+MUST_USE int registry_allow_guest(struct registry *r, const char *service,
+                                  const struct peer_id *peer);
+/** Takes back what invites gave to a peer, also that it is known. Returns how many services that
+ *  are; -ENOENT: nothing of it came from an invite; or -ENOMEM. */
+MUST_USE int registry_revoke(struct registry *r, const struct peer_id *peer);
+/** Makes a label out of what somebody calls himself, `nameless` out of nothing, and with a number
+ * if need be one that is nobody's alias. False: there are too many of that name. */
+MUST_USE bool registry_free_alias(struct registry *r, const char *proposed, const char *nameless,
+                                  char out[static ALIAS_MAX + 1]);
 /** Blocks a peer, known or not, or ends that. -ENOSPC, -ENOMEM. */
 MUST_USE int registry_block(struct registry *r, const struct peer_id *peer, bool blocked);
 /** Blocks a peer for what it did, which is kept with it, cut to REGISTRY_WHY_MAX. -ENOSPC, -ENOMEM.

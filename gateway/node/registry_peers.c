@@ -118,7 +118,7 @@ static void remove_entry(struct registry *r, struct peer_entry *e)
 
 /* Forgets a peer of which nothing is left that a person said. Addresses that worked are no reason
  * to keep it: somebody known is let in. */
-static void remove_if_empty(struct registry *r, struct peer_entry *e)
+void registry_drop_if_empty(struct registry *r, struct peer_entry *e)
 {
     const struct known_peer *p = e->peer.from_config ? &e->hidden : &e->peer;
     if (p->alias[0] || !addr_is_none(&p->address[0]) || p->relay[0][0] || e->peer.blocked)
@@ -240,7 +240,7 @@ int registry_unname(struct registry *r, const char *alias)
         return -EPERM;
     p->alias[0] = '\0';
     r->unsorted = true;
-    remove_if_empty(r, container_of(p, struct peer_entry, peer));
+    registry_drop_if_empty(r, container_of(p, struct peer_entry, peer));
     return 0;
 }
 
@@ -257,7 +257,7 @@ int registry_block(struct registry *r, const struct peer_id *peer, bool blocked)
     if (blocked)
         e->stored = true;
     else
-        remove_if_empty(r, e);
+        registry_drop_if_empty(r, e);
     return 0;
 }
 

@@ -182,6 +182,7 @@ static void read_peer(struct registry *r, struct entry *e)
     get_text(e, "alias", p.alias, sizeof(p.alias));
     p.blocked = get_bool(e, "blocked");
     get_text(e, "blocked_why", p.blocked_why, sizeof(p.blocked_why));
+    p.guest = get_bool(e, "guest");
     get_addresses(e, "addresses", p.address);
     get_relays(e, "relays", p.relay);
     get_relays(e, "its_relays", p.its_relay);
@@ -206,7 +207,7 @@ static void read_peer(struct registry *r, struct entry *e)
 static void read_service(struct registry *r, struct entry *e)
 {
     struct service s = {0};
-    auto_free struct peer_id *allow = NULL, *deny = NULL;
+    auto_free struct peer_id *allow = NULL, *deny = NULL, *guests = NULL;
     get_text(e, "name", s.name, sizeof(s.name));
     s.proto = (enum service_proto)get_proto(e);
     s.port = (uint16_t)get_number(e, "port", UINT16_MAX);
@@ -219,6 +220,7 @@ static void read_service(struct registry *r, struct entry *e)
     s.expires_us = get_number(e, "expires_us", INT64_MAX);
     s.allow_count = get_ids(e, "allow", &allow);
     s.deny_count = get_ids(e, "deny", &deny);
+    size_t guest_count = get_ids(e, "guests", &guests);
     end(e);
     s.allow = allow;
     s.deny = deny;
@@ -232,6 +234,9 @@ static void read_service(struct registry *r, struct entry *e)
         complain(e, "name", "given twice");
     if (e->err == 0)
         check(e, registry_service_put(r, &s), "services");
+    struct service_entry *entry = registry_service_entry(r, s.name, false);
+    for (size_t i = 0; e->err == 0 && entry && i < guest_count; i++)
+        check(e, registry_ids_add(&entry->guests, &guests[i]), "guests");
 }
 
 static void read_grant(struct registry *r, struct entry *e)
@@ -240,6 +245,7 @@ static void read_grant(struct registry *r, struct entry *e)
     get_text(e, "service", g.service, sizeof(g.service));
     get_id(e, "peer", &g.peer);
     g.deny = get_bool(e, "deny");
+    g.guest = get_bool(e, "guest");
     end(e);
     if (!preamble_name_ok(g.service))
         complain(e, "service", "not a service name");

@@ -7,72 +7,7 @@
 
 #include "gateway/base/text.h"
 
-/* ---- lists of peers ---- */
-
-static int compare_ids(const void *a, const void *b)
-{
-    return peer_id_compare(a, b);
-}
-
-static bool has(const struct peer_id *list, size_t count, const struct peer_id *id)
-{
-    return count > 0 && bsearch(id, list, count, sizeof(*list), compare_ids);
-}
-
-static void list_free(struct id_list *list)
-{
-    free(list->id);
-    *list = (struct id_list){0};
-}
-
-/* Copies any list to a sorted one. */
-static int list_copy(struct id_list *out, const struct peer_id *id, size_t count)
-{
-    *out = (struct id_list){0};
-    if (count > REGISTRY_GRANTS_MAX)
-        return -ENOSPC;
-    if (count == 0)
-        return 0;
-    out->id = calloc(count, sizeof(*id));
-    if (!out->id)
-        return -ENOMEM;
-    memcpy(out->id, id, count * sizeof(*id));
-    qsort(out->id, count, sizeof(*id), compare_ids);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || !peer_id_equal(&out->id[i], &out->id[out->count - 1]))
-            out->id[out->count++] = out->id[i];
-    return 0;
-}
-
-static int list_add(struct id_list *list, const struct peer_id *id)
-{
-    size_t at = 0;
-    if (has(list->id, list->count, id))
-        return 0;
-    if (list->count >= REGISTRY_GRANTS_MAX)
-        return -ENOSPC;
-    struct peer_id *grown = reallocarray(list->id, list->count + 1, sizeof(*id));
-    if (!grown)
-        return -ENOMEM;
-    list->id = grown;
-    while (at < list->count && peer_id_compare(&list->id[at], id) < 0)
-        at++;
-    memmove(&list->id[at + 1], &list->id[at], (list->count - at) * sizeof(*id));
-    list->id[at] = *id;
-    list->count++;
-    return 0;
-}
-
-static void list_drop(struct id_list *list, const struct peer_id *id)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (!peer_id_equal(&list->id[i], id))
-            continue;
-        list->count--;
-        memmove(&list->id[i], &list->id[i + 1], (list->count - i) * sizeof(*id));
-        return;
-    }
-}
+/* ---- who is on its lists ---- */
 
 /* The lists of struct service, taken out and put back. */
 static struct id_list allow_of(const struct service *s)
@@ -190,8 +125,8 @@ static size_t place_of(const struct registry *r, const char *name)
     return low;
 }
 
-/* The entry of that name from the configuration file, or the stored one. */
-static struct service_entry *entry_of(const struct registry *r, const char *name, bool from_config)
+struct service_entry *registry_service_entry(const struct registry *r, const char *name,
+                                             bool from_config)
 {
     for (size_t i = place_of(r, name); i < r->service_count; i++) {
         struct service_entry *e = r->services[i];
@@ -243,20 +178,20 @@ static void refresh_view(struct registry *r)
 
 /* ---- grants to services of the configuration file ---- */
 
-static int merge_grants(struct registry *r, struct service_entry *e)
+int registry_merge_grants(struct registry *r, struct service_entry *e)
 {
     struct id_list allow, deny = {0};
-    int err = list_copy(&allow, e->own_allow.id, e->own_allow.count);
+    int err = registry_ids_copy(&allow, e->own_allow.id, e->own_allow.count);
     if (err == 0)
-        err = list_copy(&deny, e->own_deny.id, e->own_deny.count);
+        err = registry_ids_copy(&deny, e->own_deny.id, e->own_deny.count);
     for (size_t i = 0; i < r->grant_count && err == 0; i++) {
         const struct grant *g = &r->grants[i];
         if (strcmp(g->service, e->service.name) == 0)
-            err = list_add(g->deny ? &deny : &allow, &g->peer);
+            err = registry_ids_add(g->deny ? &deny : &allow, &g->peer);
     }
     if (err < 0) {
-        list_free(&allow);
-        list_free(&deny);
+        registry_ids_free(&allow);
+        registry_ids_free(&deny);
         return err;
     }
     free(e->service.allow);
@@ -272,6 +207,7 @@ int registry_grant_put(struct registry *r, const struct grant *grant)
         struct grant *g = &r->grants[i];
         if (strcmp(g->service, grant->service) == 0 && peer_id_equal(&g->peer, &grant->peer)) {
             g->deny = grant->deny;
+            g->guest = grant->guest;
             return 0;
         }
     }
@@ -293,13 +229,15 @@ static int grant_to(struct registry *r, const char *name, const struct peer_id *
         struct grant grant = {.peer = *peer, .deny = deny};
         memcpy(grant.service, s->name, sizeof(grant.service));
         int err = registry_grant_put(r, &grant);
-        return err < 0 ? err : merge_grants(r, container_of(s, struct service_entry, service));
+        return err < 0 ? err
+                       : registry_merge_grants(r, container_of(s, struct service_entry, service));
     }
     struct id_list allow = allow_of(s), denied = deny_of(s);
-    int err = list_add(deny ? &denied : &allow, peer);
+    int err = registry_ids_add(deny ? &denied : &allow, peer);
     if (err == 0)
-        list_drop(deny ? &allow : &denied, peer);
+        registry_ids_drop(deny ? &allow : &denied, peer);
     set_lists(s, &allow, &denied);
+    registry_ids_drop(&container_of(s, struct service_entry, service)->guests, peer);
     return err;
 }
 
@@ -319,8 +257,9 @@ static void entry_free(struct service_entry *e)
 {
     free(e->service.allow);
     free(e->service.deny);
-    list_free(&e->own_allow);
-    list_free(&e->own_deny);
+    registry_ids_free(&e->own_allow);
+    registry_ids_free(&e->own_deny);
+    registry_ids_free(&e->guests);
     free(e);
 }
 
@@ -352,14 +291,14 @@ static int entry_new(struct registry *r, const struct service *s, struct service
     e->service = *s;
     e->service.ends = end_of(r, s->expires_us);
     set_lists(&e->service, &allow, &deny);
-    int err = list_copy(&allow, s->allow, s->allow_count);
+    int err = registry_ids_copy(&allow, s->allow, s->allow_count);
     if (err == 0)
-        err = list_copy(&deny, s->deny, s->deny_count);
+        err = registry_ids_copy(&deny, s->deny, s->deny_count);
     if (s->from_config) {
         e->own_allow = allow;
         e->own_deny = deny;
         if (err == 0)
-            err = merge_grants(r, e);
+            err = registry_merge_grants(r, e);
     } else {
         set_lists(&e->service, &allow, &deny);
     }
@@ -389,10 +328,10 @@ static int make_room(struct registry *r)
 
 int registry_service_put(struct registry *r, const struct service *service)
 {
-    struct service_entry *e, *old = entry_of(r, service->name, service->from_config);
+    struct service_entry *e, *old = registry_service_entry(r, service->name, service->from_config);
     if (!service_ok(service))
         return -EINVAL;
-    if (!service->from_config && entry_of(r, service->name, true))
+    if (!service->from_config && registry_service_entry(r, service->name, true))
         return -EPERM;
     if (!old && r->service_count >= REGISTRY_SERVICES_MAX)
         return -ENOSPC;
@@ -408,6 +347,7 @@ int registry_service_put(struct registry *r, const struct service *service)
         e->service.tx_bytes = old->service.tx_bytes;
         if (e->service.expires_us == old->service.expires_us)
             e->service.ends = old->service.ends;
+        registry_guests_move(e, old);
         at += r->services[at] != old;
         entry_free(old);
     } else {
@@ -476,9 +416,9 @@ void registry_services_free(struct registry *r)
 static bool may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,
                     int64_t wall_us)
 {
-    if (expired(r, s, wall_us) || has(s->deny, s->deny_count, peer))
+    if (expired(r, s, wall_us) || registry_ids_have(s->deny, s->deny_count, peer))
         return false;
-    return s->public || has(s->allow, s->allow_count, peer);
+    return s->public || registry_ids_have(s->allow, s->allow_count, peer);
 }
 
 bool registry_may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,

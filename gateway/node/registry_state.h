@@ -1,6 +1,7 @@
 /**
  * What the registry is made of, for its own files: registry_peers.c, registry_services.c,
- * registry_ports.c, registry_read.c, registry_write.c and registry_file.c.
+ * registry_ids.c, registry_guests.c, registry_ports.c, registry_read.c, registry_write.c and
+ * registry_file.c.
  */
 #pragma once
 
@@ -32,6 +33,7 @@ struct service_entry {
     struct service service;   /* in effect: its lists have the grants merged in */
     struct id_list own_allow; /* of a service of the configuration file: the file's lists */
     struct id_list own_deny;
+    struct id_list guests; /* of a service of ours: whom an invite put on its allow list */
 };
 
 /** What a command line said about a service of the configuration file. */
@@ -39,6 +41,7 @@ struct grant {
     char service[PREAMBLE_NAME_MAX + 1];
     struct peer_id peer;
     bool deny;
+    bool guest; /* an invite said it */
 };
 
 /** Addresses that worked for a peer which is not stored: one of the configuration file. */
@@ -77,8 +80,30 @@ void registry_remember(struct registry *r, const struct peer_id *id,
 void registry_peers_drop_config(struct registry *r);
 void registry_peers_free(struct registry *r);
 
+/** Forgets a peer of which nothing is left that a person said. */
+void registry_drop_if_empty(struct registry *r, struct peer_entry *e);
+
+/* registry_ids.c */
+bool registry_ids_have(const struct peer_id *list, size_t count, const struct peer_id *id);
+/** Copies any list to a sorted one. 0, -ENOSPC, -ENOMEM. */
+MUST_USE int registry_ids_copy(struct id_list *out, const struct peer_id *id, size_t count);
+/** 0, also if it is there; -ENOSPC, -ENOMEM. */
+MUST_USE int registry_ids_add(struct id_list *list, const struct peer_id *id);
+void registry_ids_drop(struct id_list *list, const struct peer_id *id);
+void registry_ids_free(struct id_list *list);
+
+/* registry_guests.c */
+/** A service is put anew: who is still on its allow list stays a guest. */
+void registry_guests_move(struct service_entry *to, struct service_entry *from);
+
 /* registry_services.c */
+/** The entry of that name from the configuration file, or the stored one. */
+struct service_entry *registry_service_entry(const struct registry *r, const char *name,
+                                             bool from_config);
 MUST_USE int registry_grant_put(struct registry *r, const struct grant *grant);
+/** Makes the lists of a service of the configuration file anew. 0, or -ENOSPC, -ENOMEM: as before.
+ */
+MUST_USE int registry_merge_grants(struct registry *r, struct service_entry *e);
 void registry_services_drop_config(struct registry *r);
 void registry_services_free(struct registry *r);
 

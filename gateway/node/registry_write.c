@@ -131,6 +131,7 @@ static void write_peers(struct output *o, const struct registry *r)
         set_text(o, object, "alias", said->alias);
         set_true(o, object, "blocked", e->peer.blocked);
         set_text(o, object, "blocked_why", e->peer.blocked_why);
+        set_true(o, object, "guest", e->peer.guest);
         set_addresses(o, object, "addresses", said->address);
         set_relays(o, object, "relays", said->relay);
         set_relays(o, object, "its_relays", e->peer.its_relay);
@@ -161,6 +162,7 @@ static void write_services(struct output *o, const struct registry *r)
         set_number(o, object, "expires_us", s->expires_us);
         set_ids(o, object, "allow", s->allow, s->allow_count);
         set_ids(o, object, "deny", s->deny, s->deny_count);
+        set_ids(o, object, "guests", r->services[i]->guests.id, r->services[i]->guests.count);
         put(o, object);
     }
     end(o);
@@ -174,6 +176,7 @@ static void write_grants(struct output *o, const struct registry *r)
         set_text(o, object, "service", r->grants[i].service);
         set_id(o, object, "peer", &r->grants[i].peer);
         set_true(o, object, "deny", r->grants[i].deny);
+        set_true(o, object, "guest", r->grants[i].guest);
         put(o, object);
     }
     end(o);
