@@ -106,6 +106,8 @@ static int start_node(struct daemon *d, char *why, size_t why_len)
 
     settings_node_options(d->options->settings, OVERLAY_VERSION, &options);
     options.home = d->options->home;
+    if (!accounts_own_name(options.invite_name, sizeof(options.invite_name)))
+        options.invite_name[0] = '\0';
     int err = node_new(&d->node, d->env, d->registry, &d->keys, &options);
     if (err < 0) {
         (void)snprintf(why, why_len, "%s", strerror(-err));

@@ -286,6 +286,15 @@ size_t invite_host_welcome(struct invite_host *h, const struct invite_party *sel
     return len;
 }
 
+size_t invite_host_decline(struct invite_host *h, uint8_t out[static INVITE_MESSAGE_MAX])
+{
+    size_t len = refuse(h, h->session, INVITE_GONE, out);
+
+    h->uses++;
+    keep_answer(h, out, len);
+    return len;
+}
+
 void invite_host_end(struct invite_host *h)
 {
     h->uses = 0;

@@ -106,6 +106,9 @@ void invite_host_input(struct invite_host *h, instant now, const uint8_t *data, 
 /** Writes the WELCOME for the guest just proven. Returns its length. */
 size_t invite_host_welcome(struct invite_host *h, const struct invite_party *self,
                            uint8_t out[static INVITE_MESSAGE_MAX]);
+/** Writes the REFUSE for the guest just proven, who is not let in all the same: as if the invite
+ *  were over. The use is given back. Returns its length. */
+size_t invite_host_decline(struct invite_host *h, uint8_t out[static INVITE_MESSAGE_MAX]);
 /** Ends it; whoever comes later is told that it is over. Secrets are wiped. */
 void invite_host_end(struct invite_host *h);
 

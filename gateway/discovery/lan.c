@@ -280,6 +280,19 @@ bool lan_output(struct lan *l, instant now, int64_t wall_us, struct lan_tx *tx)
     return output_dnssd(l, now, tx);
 }
 
+bool lan_place_at(const struct lan *l, size_t at, struct lan_tx *tx)
+{
+    if (at >= l->places.count)
+        return false;
+    const struct lan_place *p = &l->places.place[at];
+    *tx = (struct lan_tx){.socket = LAN_SOCKET_MAIN,
+                          .to = p->to,
+                          .from = p->from,
+                          .ifindex = p->ifindex,
+                          .ttl = p->ttl};
+    return true;
+}
+
 instant lan_deadline(const struct lan *l)
 {
     if (l->sweep != LAN_SWEEP_NONE || l->sign_next || l->reply_count > 0)

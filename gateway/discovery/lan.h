@@ -68,5 +68,9 @@ instant lan_deadline(const struct lan *l);
 /** Who was found. At most 64 wait; the oldest give way. */
 MUST_USE bool lan_next_event(struct lan *l, struct lan_event *out);
 
+/** Where a beacon would go: the `at`th such place, for what others have to say to a whole network.
+ *  Fills all of `tx` but its data; false: there are no more. */
+MUST_USE bool lan_place_at(const struct lan *l, size_t at, struct lan_tx *tx);
+
 /** We are going: with `public` the next lan_output() calls say good-bye to DNS-SD browsers. */
 void lan_stop(struct lan *l, instant now);

@@ -5,11 +5,20 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <unistd.h>
 
 uint32_t accounts_own_uid(void)
 {
     return (uint32_t)getuid();
+}
+
+bool accounts_own_name(char *out, size_t len)
+{
+    const struct passwd *entry = getuid() != 0 ? getpwuid(getuid()) : NULL;
+
+    out[0] = '\0';
+    return entry && snprintf(out, len, "%s", entry->pw_name) < (int)len && out[0] != '\0';
 }
 
 int accounts_uid(const char *name, uint32_t *uid)

@@ -71,6 +71,7 @@ void node_registry_changed(struct node *n)
     tell_lan(n);
     pwnat_desk_contacts(&n->pwnat);
     record_desk_changed(&n->record);
+    invite_desk_registry_changed(&n->invite);
     env_defer(n->env, &n->chores);
     node_tell(n, NULL);
 }

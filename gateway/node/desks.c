@@ -60,6 +60,23 @@ static void start_pwnat(struct node *n)
     pwnat_desk_start(&n->pwnat, &n->desk, &options);
 }
 
+static void on_enrolled(void *node)
+{
+    node_registry_changed(node);
+}
+
+static void start_invite(struct node *n)
+{
+    const struct invite_desk_options options = {
+        .relay = &n->relay,
+        .lan = &n->lan,
+        .gather = &n->punch.gather,
+        .network = n->hello.network,
+        .enrolled = on_enrolled,
+    };
+    invite_desk_start(&n->invite, &n->desk, &options);
+}
+
 int node_start_desks(struct node *n)
 {
     start_desk(n);
@@ -69,5 +86,7 @@ int node_start_desks(struct node *n)
         start_pwnat(n);
     if (err == 0)
         err = relay_desk_start(&n->relay, &n->desk);
+    if (err == 0)
+        start_invite(n);
     return err < 0 ? err : ways_start(n);
 }

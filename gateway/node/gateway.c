@@ -11,6 +11,7 @@
 #include "gateway/base/text.h"
 #include "gateway/node/linger.h"
 #include "gateway/node/measure.h"
+#include "gateway/wire/demux.h"
 
 #define RESET_KEY_FILE "reset.key"
 #define PORT_FILE      "port"
@@ -157,7 +158,10 @@ static void on_stun(void *arg, const struct udp_rx *rx, uint32_t via)
 static void on_other(void *arg, const struct udp_rx *rx)
 {
     struct node *n = arg;
-    lan_link_input(&n->lan, rx);
+    if (demux(rx->data, rx->len) == DEMUX_KIND_INVITE)
+        invite_desk_input(&n->invite, rx);
+    else
+        lan_link_input(&n->lan, rx);
 }
 
 static const struct hub_handler HUB_HANDLER = {on_relay, on_stun, on_other, on_room};
@@ -446,6 +450,7 @@ void node_free(struct node *n)
         member_free(list_entry(node, struct member, link));
     member_answer(&n->finished, -ECANCELED, "the gateway stops");
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
+    invite_desk_stop(&n->invite);
     lan_link_stop(&n->lan);
     record_desk_stop(&n->record);
     dht_desk_stop(&n->dht);

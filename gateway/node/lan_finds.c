@@ -54,6 +54,12 @@ static void on_found(void *arg, const struct lan_event *event)
     peer_add_candidate(&m->peer, &path);
 }
 
+static void on_invite(void *arg, const struct udp_rx *rx)
+{
+    struct node *n = arg;
+    invite_desk_input(&n->invite, rx);
+}
+
 int node_start_lan(struct node *n)
 {
     struct lan_options options = {
@@ -72,5 +78,7 @@ int node_start_lan(struct node *n)
         if (!addr_is_loopback(local) && *port == 0)
             *port = addr_port(local);
     }
-    return lan_link_start(&n->lan, n->env, &n->hub, &options, on_found, n);
+    int err = lan_link_start(&n->lan, n->env, &n->hub, &options, on_found, n);
+    n->lan.on_invite = on_invite;
+    return err;
 }

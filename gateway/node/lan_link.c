@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/wire/demux.h"
 #include "gateway/wire/mdns.h"
 
 static instant now_of(const struct lan_link *l)
@@ -63,11 +64,16 @@ void lan_link_input(struct lan_link *l, const struct udp_rx *rx)
 
 static void on_group(void *arg, const struct udp_rx *rx)
 {
+    struct lan_link *l = arg;
+
     for (size_t at = 0; at < rx->len; at += rx->segment) {
         struct udp_rx one = *rx;
         one.data = rx->data + at;
         one.len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
-        lan_link_input(arg, &one);
+        if (demux(one.data, one.len) != DEMUX_KIND_INVITE)
+            lan_link_input(l, &one);
+        else if (l->on_invite)
+            l->on_invite(l->arg, &one);
     }
 }
 
@@ -162,6 +168,18 @@ void lan_link_contacts(struct lan_link *l, const struct peer_id *ids, size_t cou
 {
     if (l->lan && lan_set_contacts(l->lan, now_of(l), ids, count) == 0)
         pump(l);
+}
+
+bool lan_link_shout(struct lan_link *l, const uint8_t *data, size_t len)
+{
+    struct lan_tx tx;
+
+    for (size_t i = 0; l->lan && lan_place_at(l->lan, i, &tx); i++) {
+        tx.data = data;
+        tx.len = len;
+        send_one(l, &tx);
+    }
+    return l->lan != NULL;
 }
 
 bool lan_link_ask(struct lan_link *l, const struct peer_id *id)

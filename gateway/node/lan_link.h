@@ -16,6 +16,8 @@ struct lan_link {
     struct udp_socket *group[2], *mdns[2]; /* by family: IPv4, IPv6; NULL: none */
     struct timer timer;
     void (*found)(void *arg, const struct lan_event *event);
+    /** A message of an invite came to the group. NULL: nobody wants it. */
+    void (*on_invite)(void *arg, const struct udp_rx *rx);
     void *arg;
 };
 
@@ -32,5 +34,8 @@ void lan_link_network_changed(struct lan_link *l);
 void lan_link_input(struct lan_link *l, const struct udp_rx *rx);
 /** Whom to be found by, and to find. */
 void lan_link_contacts(struct lan_link *l, const struct peer_id *ids, size_t count);
+/** Says something to everybody on the networks that we are on. Returns false if discovery is off.
+ */
+bool lan_link_shout(struct lan_link *l, const uint8_t *data, size_t len);
 /** Asks for a peer. Returns false if discovery is off. */
 bool lan_link_ask(struct lan_link *l, const struct peer_id *id);

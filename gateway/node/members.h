@@ -16,6 +16,7 @@
 #include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/dht_desk.h"
 #include "gateway/node/hub.h"
+#include "gateway/node/invite_desk.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/nat64_desk.h"
 #include "gateway/node/node.h"
@@ -74,6 +75,7 @@ struct node {
     struct dht_desk dht;
     struct record_desk record;
     struct portmap_desk portmap;
+    struct invite_desk invite;
     struct peer_host host;
 
     struct map by_id;

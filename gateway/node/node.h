@@ -73,6 +73,7 @@ struct node_options {
     char network[64];      /* different names never talk; empty: the common one */
     const char *home;      /* where env_load() reads, for messages; borrowed, NULL: not named */
     char nickname[ALIAS_MAX + 1];
+    char invite_name[ALIAS_MAX + 1]; /* what invites call us when there is no nickname; or "" */
     char version[32];
     enum lan_mode lan;
     uint64_t streams_per_peer; /* 0: default */

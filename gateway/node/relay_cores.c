@@ -102,6 +102,7 @@ static void on_registered(void *arg, void *conn, enum relay_status status)
     if (!p->registered)
         return;
     log_info(LOG_RELAY, "reachable through the relay %s", p->host);
+    relay_notes_registered(d, conn);
     d->node->each(d->node->node, relay_tell_ours, d);
 }
 

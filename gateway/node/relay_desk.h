@@ -20,6 +20,17 @@
 #include "gateway/relay/client.h"
 #include "gateway/relay/server.h"
 
+/** Who exchanges notes about invites (gateway/wire/invite_message.h) through relays. */
+struct relay_notes {
+    /** A note came from `from`, a relay that we know; or if `served`, a peer to which we are one.
+     */
+    void (*on_note)(void *arg, const struct peer_id *from, bool served, uint32_t token,
+                    const uint8_t *data, size_t len);
+    /** A relay is connected that was not. */
+    void (*on_relay)(void *arg);
+    void *arg;
+};
+
 struct relay_desk {
     const struct desk *node;     /* borrowed; NULL: not started */
     struct relay_server *server; /* NULL: we relay for nobody */
@@ -30,6 +41,9 @@ struct relay_desk {
     struct list early; /* of struct early: datagrams that came along with a circuit */
     unsigned early_count;
     struct deferred early_work;
+    struct relay_notes notes;
+    uint8_t invites[RELAY_MESSAGE_INVITES * RELAY_MESSAGE_HANDLE]; /* handles that relays know */
+    size_t invite_count;
     struct timer timer;
     size_t spares_from; /* relayed peers whose spares were looked after last time */
     instant look;       /* at what is kept, next; INSTANT_NEVER: nothing is */
@@ -83,3 +97,19 @@ struct path relay_desk_leg(const struct relay_desk *d, const struct path *path);
  *  many. */
 size_t relay_desk_ours(const struct relay_desk *d,
                        char out[static PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]);
+
+/* ---- invites (relay_notes.c) ---- */
+
+void relay_desk_take_notes(struct relay_desk *d, const struct relay_notes *notes);
+/** Tells the relays through which we are reached, now and later ones, which invites of ours are
+ *  open: `count` handles, at most RELAY_MESSAGE_INVITES. */
+void relay_desk_set_invites(struct relay_desk *d, const uint8_t *handles, size_t count);
+/** Has our relays pass a question on to whoever has that invite; one of them alone if `relay` is
+ *  given, PEER_ID@HOST:PORT as a ticket names it, which is connected to if need be. Returns how
+ * many could be asked. */
+unsigned relay_desk_seek(struct relay_desk *d, const char *relay, const uint8_t *note, size_t len);
+/** Answers a note, to whom on_note named. */
+void relay_desk_say(struct relay_desk *d, const struct peer_id *to, bool served, uint32_t token,
+                    const uint8_t *note, size_t len);
+/** Writes the relays of ours that a ticket may name: up to `max`, returns how many. */
+size_t relay_desk_places(const struct relay_desk *d, struct relay_place *out, size_t max);

@@ -60,6 +60,24 @@ void relay_tell(void *arg, void *conn, const struct relay_message *m)
     peer_tell_part(conn, &part);
 }
 
+size_t relay_places_of(const struct relay_desk *d, const struct peer_id *but, bool soon,
+                       struct relay_place *out, size_t max)
+{
+    size_t count = 0;
+
+    list_each(node, &d->places)
+    {
+        const struct relay_site *place = list_entry(node, struct relay_site, link);
+        bool good = place->registered || (soon && place->status == RELAY_OK);
+        if (!place->ours || !good || count == max || (but && peer_id_equal(&place->id, but)))
+            continue;
+        memcpy(out[count].id, place->id.key, sizeof(out[count].id));
+        (void)snprintf(out[count].host, sizeof(out[count].host), "%s", place->host);
+        count++;
+    }
+    return count;
+}
+
 void relay_tell_ours(void *arg, struct peer *p)
 {
     struct relay_desk *d = arg;
@@ -68,16 +86,7 @@ void relay_tell_ours(void *arg, struct peer *p)
     /* A relay that is none of our peers has no use for the others. */
     if (!peer_conn(p) || (place_of(d, &p->id) && !registry_peer(d->node->registry, &p->id)))
         return;
-    list_each(node, &d->places)
-    {
-        const struct relay_site *place = list_entry(node, struct relay_site, link);
-        if (!place->ours || !place->registered || m.place_count == RELAY_MESSAGE_LIST_MAX ||
-            peer_id_equal(&place->id, &p->id))
-            continue;
-        struct relay_place *out = &m.place[m.place_count++];
-        memcpy(out->id, place->id.key, sizeof(out->id));
-        (void)snprintf(out->host, sizeof(out->host), "%s", place->host);
-    }
+    m.place_count = relay_places_of(d, &p->id, false, m.place, RELAY_MESSAGE_LIST_MAX);
     if (m.place_count > 0)
         relay_tell(d, peer_conn(p), &m);
 }
@@ -259,6 +268,8 @@ static void on_ready(struct relay_desk *d, struct peer *p, struct quic_conn *con
         relay_find_register(d, place, conn);
     if (place)
         relay_find_quests(d, place, conn);
+    if (place)
+        relay_notes_ready(d);
     relay_tell_ours(d, p);
 }
 
@@ -305,6 +316,8 @@ void relay_desk_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *
     quic_conn_info(conn, &info);
     if (m.type == RELAY_RELAYS)
         note_its_relays(d, p, &m);
+    else if (relay_message_of_invites(&m))
+        relay_notes_on_part(d, p, conn, &m);
     else if (!relay_message_to_relay(&m))
         relay_client_message(d->client, now, conn, &info.path, &m);
     else if (d->server)

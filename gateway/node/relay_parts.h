@@ -1,7 +1,7 @@
 /**
  * The parts of struct relay_desk, for the files that make it up: relay_life.c (what happens),
- * relay_cores.c (what the cores of both roles want) and relay_find.c (which relay is asked for
- * whom, and what is kept).
+ * relay_cores.c (what the cores of both roles want), relay_find.c (which relay is asked for
+ * whom, and what is kept) and relay_notes.c (invites).
  */
 #pragma once
 
@@ -38,7 +38,19 @@ void relay_on_early(struct deferred *work);
 /** Forgets them. */
 void relay_drop_early(struct relay_desk *d);
 
+/** The relays through which we are reached, but for one (or NULL); with `soon` also those that have
+ *  not said yet that they let us. */
+size_t relay_places_of(const struct relay_desk *d, const struct peer_id *but, bool soon,
+                       struct relay_place *out, size_t max);
 /** Says something on a connection. */
 void relay_tell(void *arg, void *conn, const struct relay_message *m);
 /** Tells a peer through which relays we are reached; `arg` is the desk. */
 void relay_tell_ours(void *arg, struct peer *p);
+
+/** A relay of ours lets others reach us through this connection: it is told of our invites. */
+void relay_notes_registered(struct relay_desk *d, struct quic_conn *conn);
+/** A relay is connected. */
+void relay_notes_ready(struct relay_desk *d);
+/** A message for which relay_message_of_invites(). */
+void relay_notes_on_part(struct relay_desk *d, struct peer *p, struct quic_conn *conn,
+                         const struct relay_message *m);

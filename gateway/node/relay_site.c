@@ -82,7 +82,7 @@ static bool is_neighbour(struct env *env, const struct addr *a, bool *not_one)
 }
 
 /* What a peer has named must not make us knock at doors in this machine or somebody's network. */
-static bool is_harmless(struct env *env, const struct addr *named)
+bool relay_site_may_name(struct env *env, const struct addr *named)
 {
     struct addr a = addr_unmapped(*named);
     uint16_t port = addr_port(&a);
@@ -138,7 +138,7 @@ static void on_looked_up(struct lookup *l, int err, const struct addr *list, int
     p->found_count = 0;
     for (int i = 0; i < count && p->found_count < RELAY_ADDRS_MAX; i++) {
         const struct path path = {.kind = PATH_UDP, .remote = list[i]};
-        if (!p->named && !is_harmless(p->node->env, &list[i]))
+        if (!p->named && !relay_site_may_name(p->node->env, &list[i]))
             continue;
         p->found[p->found_count++] = list[i];
         if (m && may_dial(p, &list[i]))
@@ -199,7 +199,8 @@ size_t relay_site_tls(struct relay_site *p, struct addr *out, size_t max)
     for (size_t i = 0; i < (size_t)p->found_count && count < max; i++) {
         out[count] = p->found[i];
         addr_set_port(&out[count], p->tls_port);
-        count += p->named || (is_harmless(p->node->env, &out[count]) && may_dial(p, &out[count]));
+        count += p->named ||
+                 (relay_site_may_name(p->node->env, &out[count]) && may_dial(p, &out[count]));
     }
     return count;
 }
