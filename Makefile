@@ -41,7 +41,7 @@ WERROR ?= -Werror
 
 # ---- flags ----
 
-LIBS := libuv libsodium gnutls 'libngtcp2 >= 1.11' libngtcp2_crypto_gnutls ldns jansson inih libcares miniupnpc
+LIBS := libuv libsodium gnutls 'libngtcp2 >= 1.11' libngtcp2_crypto_gnutls ldns jansson inih libcares miniupnpc libqrencode
 OPTIONAL_LIBS := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 # Has no .pc file everywhere, and exists for x86-64 only.
 IPSEC_MB := $(shell echo 'int x;' | $(CC) $(CPPFLAGS) -include intel-ipsec-mb.h -x c -E - \

@@ -388,6 +388,8 @@ static int run_verb(struct front *f)
     case VERB_STOP:
     case VERB_SHARE:
     case VERB_OPEN:
+    case VERB_INVITE:
+    case VERB_REVOKE:
     case VERB_LS:
     case VERB_CLOSE:
     case VERB_NAME:

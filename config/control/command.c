@@ -33,14 +33,29 @@ static const struct protocol_argument PEER_ADD[] = {{"id", PROTOCOL_STRING, true
                                                     {"relays", PROTOCOL_LIST, false},
                                                     NONE};
 
-static const struct protocol_argument SHARE[] = {
-    {"target", PROTOCOL_STRING, true},     {"as", PROTOCOL_STRING, false},
-    {"port", PROTOCOL_NUMBER, false},      {"to", PROTOCOL_LIST, false},
-    {"public", PROTOCOL_BOOL, false},      {"udp", PROTOCOL_BOOL, false},
-    {"both", PROTOCOL_BOOL, false},        {"for", PROTOCOL_STRING, false},
-    {"raw", PROTOCOL_BOOL, false},         {"proxy_protocol", PROTOCOL_BOOL, false},
-    {"peer_header", PROTOCOL_BOOL, false}, {"off_host", PROTOCOL_BOOL, false},
-    {"hold", PROTOCOL_BOOL, false},        NONE};
+static const struct protocol_argument SHARE[] = {{"target", PROTOCOL_STRING, true},
+                                                 {"as", PROTOCOL_STRING, false},
+                                                 {"port", PROTOCOL_NUMBER, false},
+                                                 {"to", PROTOCOL_LIST, false},
+                                                 {"public", PROTOCOL_BOOL, false},
+                                                 {"udp", PROTOCOL_BOOL, false},
+                                                 {"both", PROTOCOL_BOOL, false},
+                                                 {"for", PROTOCOL_STRING, false},
+                                                 {"raw", PROTOCOL_BOOL, false},
+                                                 {"proxy_protocol", PROTOCOL_BOOL, false},
+                                                 {"peer_header", PROTOCOL_BOOL, false},
+                                                 {"off_host", PROTOCOL_BOOL, false},
+                                                 {"hold", PROTOCOL_BOOL, false},
+                                                 {"invite", PROTOCOL_BOOL, false},
+                                                 NONE};
+
+static const struct protocol_argument INVITE[] = {{"service", PROTOCOL_STRING, false},
+                                                  {"uses", PROTOCOL_NUMBER, false},
+                                                  {"for", PROTOCOL_STRING, false},
+                                                  {"wait", PROTOCOL_BOOL, false},
+                                                  NONE};
+
+static const struct protocol_argument REVOKE[] = {{"what", PROTOCOL_STRING, true}, NONE};
 
 static const struct protocol_argument OPEN[] = {{"place", PROTOCOL_STRING, true},
                                                 {"at", PROTOCOL_STRING, false},
@@ -74,10 +89,12 @@ static const struct command COMMANDS[] = {
     {"deny", true, GRANT, command_deny, NULL},
     {"block", true, PEER, command_block, NULL},
     {"unblock", true, PEER, command_unblock, NULL},
+    {"revoke", true, REVOKE, command_revoke, NULL},
     {"resolve", true, RESOLVE, command_resolve, NULL},
     {"complete", true, COMPLETE, command_complete, NULL},
     {"share", false, SHARE, NULL, command_share},
     {"open", false, OPEN, NULL, command_open},
+    {"invite", false, INVITE, NULL, command_invite},
     {"ls", false, NO_ARGUMENTS, command_ls, NULL},
     {"close", false, CLOSE, command_close, NULL},
     {"status", false, NO_ARGUMENTS, command_status, NULL},

@@ -20,6 +20,10 @@ json_t *command_complete(struct command_context *c, const json_t *request);
 /* commands_share.c */
 void command_share(struct call *call, const json_t *request);
 
+/* commands_invite.c */
+void command_invite(struct call *call, const json_t *request);
+json_t *command_revoke(struct command_context *c, const json_t *request);
+
 /* commands_list.c */
 json_t *command_ls(struct command_context *c, const json_t *request);
 json_t *command_close(struct command_context *c, const json_t *request);

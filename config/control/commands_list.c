@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/control/commands.h"
+#include "config/control/invitation.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
 
@@ -38,6 +39,18 @@ static json_t *list_services(struct command_context *c)
     return list;
 }
 
+static json_t *list_invites(struct command_context *c)
+{
+    json_t *list = json_array();
+    struct node_invite *invites = calloc(NODE_INVITES_MAX, sizeof(*invites));
+    size_t count = invites ? node_invites(c->node, invites, NODE_INVITES_MAX) : 0;
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, invitation_json(&invites[i]));
+    free(invites);
+    return list;
+}
+
 json_t *command_ls(struct command_context *c, const json_t *request)
 {
     (void)request;
@@ -47,7 +60,8 @@ json_t *command_ls(struct command_context *c, const json_t *request)
     for (size_t i = 0; i < ports.count; i++)
         (void)json_array_append_new(open, port_json(c, &ports.at[i]));
     free(ports.at);
-    return protocol_ok(json_pack("{s:o, s:o}", "services", list_services(c), "open", open));
+    return protocol_ok(json_pack("{s:o, s:o, s:o}", "services", list_services(c), "open", open,
+                                 "invites", list_invites(c)));
 }
 
 /* ---- close ---- */

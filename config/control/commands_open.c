@@ -6,6 +6,7 @@
 
 #include "config/control/commands.h"
 #include "config/control/inquiry.h"
+#include "config/control/invitation.h"
 #include "config/control/lookup.h"
 #include "config/control/ports.h"
 #include "gateway/base/text.h"
@@ -23,6 +24,7 @@ struct wanted_service {
 
 struct opening {
     struct call *call;
+    struct joining joining;
     struct node_wait wait;
     struct inquiry inquiry;
     struct lookup_place place;
@@ -40,6 +42,7 @@ static void opening_free(struct opening *o)
 {
     if (o->connecting)
         node_connect_cancel(&o->wait);
+    joining_stop(&o->joining);
     inquiry_stop(&o->inquiry);
     o->call->state = NULL;
     free(o->wanted);
@@ -303,6 +306,53 @@ static void cancel(struct call *call)
     opening_free(call->state);
 }
 
+static void find(struct opening *o)
+{
+    struct call *call = o->call;
+
+    o->connecting = true;
+    o->wait.done = connected;
+    call->emit(call, json_pack("{s:s, s:o}", "event", "finding", "peer", protocol_text(o->text)));
+    node_connect(call->context->node, &o->place.peer, &o->wait);
+}
+
+/* ---- by an invite ---- */
+
+static void joined(struct joining *j, json_t *refusal, const struct node_joined *whom)
+{
+    struct opening *o = container_of(j, struct opening, joining);
+    struct call *call = o->call;
+
+    if (refusal) {
+        finish(o, refusal);
+        return;
+    }
+    call->emit(call, json_pack("{s:s, s:o, s:o, s:s}", "event", "joined", "peer",
+                               protocol_text(whom->alias), "id", id_json(&whom->peer),
+                               "fingerprint", whom->fingerprint));
+    if (!whom->service[0]) {
+        finish(o, protocol_ok(json_array()));
+        return;
+    }
+    o->place = (struct lookup_place){.peer = whom->peer};
+    memcpy(o->place.service, whom->service, sizeof(o->place.service));
+    (void)place_id(call->context, &whom->peer, whom->service, o->text);
+    find(o);
+}
+
+static json_t *join(struct opening *o, const char *text)
+{
+    struct call *call = o->call;
+
+    o->joining.done = joined;
+    json_t *refusal = joining_start(&o->joining, call->context, text);
+    if (!refusal)
+        call->emit(call, json_pack("{s:s}", "event", "joining"));
+    return refusal;
+}
+
+/* ---- the request ---- */
+
 void command_open(struct call *call, const json_t *request)
 {
     struct opening *o = calloc(1, sizeof(*o));
@@ -316,17 +366,16 @@ void command_open(struct call *call, const json_t *request)
     o->udp = protocol_bool(request, "udp");
     o->hold = protocol_bool(request, "hold");
     (void)snprintf(o->text, sizeof(o->text), "%s", text);
+    bool by_invite = joining_reads(call->context, text);
     json_t *refusal = read_at(protocol_string(request, "at"), &o->at);
     if (!refusal)
-        refusal = lookup_place(call->context, text, &o->place);
+        refusal = by_invite ? join(o, text) : lookup_place(call->context, text, &o->place);
     if (refusal) {
         finish(o, refusal);
         return;
     }
     call->state = o;
     call->cancel = cancel;
-    o->connecting = true;
-    o->wait.done = connected;
-    call->emit(call, json_pack("{s:s, s:o}", "event", "finding", "peer", protocol_text(text)));
-    node_connect(call->context->node, &o->place.peer, &o->wait);
+    if (!by_invite)
+        find(o);
 }

@@ -135,6 +135,7 @@ json_t *command_peer(struct command_context *c, const json_t *request)
     }
     if (refusal)
         return undone(c, refusal);
+    peer->guest = false; /* a person wants it to be known */
     refusal = save_changes(c);
     return refusal ? refusal : peer_result(c, &id);
 }
@@ -150,6 +151,7 @@ json_t *command_name(struct command_context *c, const json_t *request)
     int err = registry_set_alias(c->registry, &id, alias);
     if (err < 0)
         return alias_error(c, alias, err);
+    registry_peer(c->registry, &id)->guest = false;
     refusal = save_changes(c);
     return refusal ? refusal : peer_result(c, &id);
 }

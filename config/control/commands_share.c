@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/control/commands.h"
+#include "config/control/invitation.h"
 #include "config/control/lookup.h"
 #include "config/settings/option.h"
 #include "config/settings/target.h"
@@ -221,16 +222,28 @@ static json_t *share(struct command_context *c, const json_t *request, struct se
     return refusal ? refusal : put(c, request, s);
 }
 
-static json_t *result_of(struct command_context *c, const char *name)
+/** One guest within ten minutes. None if too many are open: that is no reason not to share. */
+static json_t *invite_to(struct command_context *c, const json_t *request, const char *name)
+{
+    struct node_invite made;
+
+    if (!protocol_bool(request, "invite") ||
+        node_invite(c->node, name, 1, INVITE_LIFETIME, &made) < 0)
+        return json_null();
+    return invitation_json(&made);
+}
+
+static json_t *result_of(struct command_context *c, const json_t *request, const char *name)
 {
     const struct service *s = registry_service(c->registry, name);
 
     if (!s)
         return json_pack("{s:s, s:[]}", "service", name, "allow");
-    return json_pack("{s:s, s:s, s:i, s:o, s:b, s:o, s:o, s:o}", "service", s->name, "proto",
+    return json_pack("{s:s, s:s, s:i, s:o, s:b, s:o, s:o, s:o, s:o}", "service", s->name, "proto",
                      proto_name(s->proto), "port", (int)s->port, "target", protocol_text(s->target),
                      "public", s->public, "allow", ids_json(s->allow, s->allow_count), "expires_s",
-                     expires_json(c, s), "id", id_json(c->id));
+                     expires_json(c, s), "id", id_json(c->id), "invite",
+                     invite_to(c, request, name));
 }
 
 /* ---- for the life of the caller ---- */
@@ -254,7 +267,7 @@ static void end_held(struct call *call)
     free(held);
 }
 
-static void hold(struct call *call, const char *name)
+static void hold(struct call *call, const json_t *request, const char *name)
 {
     struct held_share *held = calloc(1, sizeof(*held));
 
@@ -266,8 +279,8 @@ static void hold(struct call *call, const char *name)
     (void)snprintf(held->name, sizeof(held->name), "%s", name);
     call->state = held;
     call->cancel = end_held;
-    call->emit(
-        call, json_pack("{s:s, s:o}", "event", "shared", "result", result_of(call->context, name)));
+    call->emit(call, json_pack("{s:s, s:o}", "event", "shared", "result",
+                               result_of(call->context, request, name)));
 }
 
 void command_share(struct call *call, const json_t *request)
@@ -278,7 +291,7 @@ void command_share(struct call *call, const json_t *request)
     if (refusal)
         call->finish(call, refusal);
     else if (protocol_bool(request, "hold"))
-        hold(call, s.name);
+        hold(call, request, s.name);
     else
-        call->finish(call, protocol_ok(result_of(call->context, s.name)));
+        call->finish(call, protocol_ok(result_of(call->context, request, s.name)));
 }

@@ -50,7 +50,7 @@ static void strip_suffix(const char *suffix, char *text)
         text[len - n - 1] = '\0';
 }
 
-/** 7-cobalt-lemon, overlay:...: what later versions may take. */
+/** 7-cobalt-lemon, overlay:...: `open` alone takes these. */
 static bool looks_like_invite(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
@@ -71,8 +71,8 @@ json_t *lookup_place(struct command_context *c, const char *text, struct lookup_
     for (char *at = copy; *at; at++) /* names are DNS names */
         *at = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
     if (registry_find_peer(c->registry, text, &out->peer) == -ENOENT && looks_like_invite(text))
-        return protocol_error(CLI_USAGE, "overlay peer add PEER_ID --alias NAME",
-                              "'%s' is no PEER, SERVICE.PEER or PEER:PORT", text);
+        return protocol_error(CLI_USAGE, "overlay open CODE makes its host a peer",
+                              "'%.100s' is no PEER, SERVICE.PEER or PEER:PORT", text);
     if ((split = strchr(copy, ':'))) {
         *split = '\0';
         if (text_parse_u16(&out->port, split + 1, strlen(split + 1)) < 0 || out->port == 0)

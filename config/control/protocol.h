@@ -35,7 +35,7 @@ enum protocol_type {
     PROTOCOL_LIST, /* of strings as above, up to PROTOCOL_LIST_MAX */
 };
 
-#define PROTOCOL_STRING_MAX 512
+#define PROTOCOL_STRING_MAX 1024 /* a ticket is as long as 767 */
 #define PROTOCOL_LIST_MAX   1024
 #define PROTOCOL_HEX_MAX    1024
 

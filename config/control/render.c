@@ -6,6 +6,7 @@
 #include "config/control/dht_words.h"
 #include "config/control/fields.h"
 #include "config/control/render_doctor.h"
+#include "config/control/render_invite.h"
 #include "config/control/render_status.h"
 
 static bool live(const struct front *f)
@@ -19,8 +20,14 @@ static void render_share(const struct front *f, const json_t *result)
 {
     size_t allowed = json_array_size(json_object_get(result, "allow"));
     const char *name = field_text(result, "service");
+    const json_t *invite = json_object_get(result, "invite");
 
     front_data(f, "%s\n", name);
+    if (json_is_object(invite)) {
+        front_say(f, "%s shares %s.\n", name, field_text(result, "target"));
+        render_share_invite(f, invite);
+        return;
+    }
     if (field_flag(result, "public"))
         front_say(f, "%s shares %s with everybody.\n", name, field_text(result, "target"));
     else if (allowed > 0)
@@ -83,7 +90,7 @@ static void render_shared(const struct front *f, const json_t *service)
 
 static void render_ls(const struct front *f, const json_t *result)
 {
-    size_t i, k;
+    size_t i, k, n;
     json_t *item;
 
     json_array_foreach(json_object_get(result, "services"), i, item)
@@ -95,7 +102,11 @@ static void render_ls(const struct front *f, const json_t *result)
         front_data(f, "%-24s open    %-4s  %s  %s\n", field_text(item, "id"),
                    field_text(item, "proto"), field_text(item, "listen"), field_text(item, "url"));
     }
-    if (i == 0 && k == 0)
+    json_array_foreach(json_object_get(result, "invites"), n, item)
+    {
+        render_open_invite(f, item);
+    }
+    if (i == 0 && k == 0 && n == 0)
         front_say(f, "Nothing is shared, and nothing is open.\n");
 }
 
@@ -201,6 +212,10 @@ void render_result(const struct front *f, const json_t *result)
         render_open(f, result);
     else if (verb == VERB_LS)
         render_ls(f, result);
+    else if (verb == VERB_INVITE)
+        render_invite(f, result);
+    else if (verb == VERB_REVOKE)
+        render_revoke(f, result);
     else if (verb == VERB_STATUS)
         render_status(f, result);
     else if (verb == VERB_DOCTOR)
@@ -248,6 +263,8 @@ void render_event(const struct front *f, const json_t *event)
 {
     const char *name = field_text(event, "event");
 
+    if (render_invite_event(f, name, event))
+        return;
     if (strcmp(name, "log") == 0) {
         render_log(f, json_object_get(event, "entry"));
     } else if (strcmp(name, "missed") == 0) {
@@ -260,6 +277,8 @@ void render_event(const struct front *f, const json_t *event)
         render_result(f, json_object_get(event, "result"));
     } else if (!live(f)) {
         return;
+    } else if (strcmp(name, "joining") == 0) {
+        front_say(f, "looking for the invite ...\n");
     } else if (strcmp(name, "finding") == 0) {
         front_say(f, "finding %s ...\n", field_text(event, "peer"));
     } else if (strcmp(name, "connected") == 0) {

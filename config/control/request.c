@@ -97,7 +97,22 @@ static bool share(const struct front *f, json_t *request, int *code)
     set_flag(f, request, "peer_header", "peer-header");
     set_flag(f, request, "off_host", "off-host");
     set_flag(f, request, "hold", "foreground");
+    if (!args_has(&f->args, "public") && !args_has(&f->args, "to") && !f->quiet)
+        (void)json_object_set_new(request, "invite", json_true());
     return set_number(f, request, "port", "port", code);
+}
+
+/** On a terminal somebody looks who comes. */
+static bool invite(const struct front *f, json_t *request, int *code)
+{
+    bool live = !f->json && !f->quiet && !args_has(&f->args, "print") &&
+                f->host->is_terminal(f->host->arg, 2);
+
+    set_text(request, "service", f->args.count > 0 ? f->args.at[0] : NULL);
+    set_text(request, "for", args_value(&f->args, "for"));
+    if (live)
+        (void)json_object_set_new(request, "wait", json_true());
+    return set_number(f, request, "uses", "uses", code);
 }
 
 static bool open_(const struct front *f, json_t *request, int *code)
@@ -151,6 +166,7 @@ static const struct plain {
     {VERB_DENY, "deny", "peer", "service"},
     {VERB_BLOCK, "block", "peer", NULL},
     {VERB_UNBLOCK, "unblock", "peer", NULL},
+    {VERB_REVOKE, "revoke", "what", NULL},
     {VERB_BENCH, "bench", "peer", NULL},
     {VERB_PIPE, "pipe", "place", NULL},
     {VERB_RESOLVE, "resolve", "name", NULL},
@@ -182,6 +198,8 @@ json_t *request_from_args(const struct front *f, int *code)
         set_text(request, "cmd", f->args.verb->name);
         if (verb == VERB_SHARE)
             ok = share(f, request, code);
+        else if (verb == VERB_INVITE)
+            ok = invite(f, request, code);
         else if (verb == VERB_OPEN)
             ok = open_(f, request, code);
         else if (verb == VERB_LOG)

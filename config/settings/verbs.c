@@ -40,6 +40,14 @@ static const struct verb_option OPEN_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option INVITE_OPTIONS[] = {
+    {"uses", 0, VALUE_TEXT, "N", false, "How many guests may use it; the default is one"},
+    {"for", 0, VALUE_TEXT, "TIME", false, "How long it is good; the default is 10m, at most 24h"},
+    {"qr", 0, VALUE_NONE, NULL, false, "Draw the ticket as a QR code"},
+    {"print", 0, VALUE_NONE, NULL, false, "Print the ticket instead of the code, to be pasted somewhere"},
+    {.name = NULL},
+};
+
 static const struct verb_option PEER_ADD_OPTIONS[] = {
     {"alias", 0, VALUE_TEXT, "NAME", false, "What to call it"},
     {"address", 0, VALUE_TEXT, "IP:PORT", true, "Where it can be reached"},
@@ -98,11 +106,15 @@ static const struct verb VERBS[] = {
      "Share a local service with peers",
      "TARGET is a port of this machine, 127.0.0.1:PORT, [::1]:PORT, localhost:PORT, unix:/PATH "
      "(with --port), or IP:PORT of another host with --off-host. Nobody may use the service but "
-     "the peers named by --to or `overlay allow`; --public lets everybody in.\n"
-     "Prints the name of the service. Starts a gateway in the background if none runs.",
+     "guests of an invite and the peers named by --to or `overlay allow`; --public lets everybody in.\n"
+     "Prints the name of the service and, unless --to, --public or -q is given, the code of an invite "
+     "to it, good for one guest within 10 minutes. "
+     "Starts a gateway in the background if none runs.",
      SHARE_OPTIONS},
-    {"open", VERB_OPEN, "PEER|SERVICE.PEER|PEER:PORT", NULL, VALUE_PLACE, 1, 1, false,
+    {"open", VERB_OPEN, "CODE|TICKET|PEER|SERVICE.PEER|PEER:PORT", NULL, VALUE_PLACE, 1, 1, false,
      "Open a peer's services on local ports",
+     "CODE, as in 7-cobalt-lemon, or TICKET, overlay:..., is of an invite: its host becomes a peer "
+     "first. The words of the fingerprint are the same on both sides, or somebody is in between. "
      "Connects, then prints for each service its URL (or -), its local address and its name. "
      "PEER opens every service we may use (64 at most), the other forms exactly one. "
      "The port stays the same for ever. "
@@ -112,8 +124,21 @@ static const struct verb VERBS[] = {
      "Connect standard input and output to a service",
      "For programs that take a command instead of a connection: "
      "ssh -o ProxyCommand='overlay pipe alice:22' alice", NO_OPTIONS},
+    {"invite", VERB_INVITE, "[SERVICE]", NULL, VALUE_OWN, 0, 1, false,
+     "Let somebody in who is not known yet",
+     "Prints a code that can be told on the telephone; whoever enters it by `overlay open CODE` becomes "
+     "a peer and may use SERVICE, by default the one that is shared. Three wrong tries burn the code. "
+     "The ticket, on standard error, is longer and cannot be guessed. Both sides show the same words "
+     "as fingerprint. On a terminal it waits and says who comes; the invite stays open when that is "
+     "interrupted. Invites end with the gateway. Starts a gateway in the background if none runs.",
+     INVITE_OPTIONS},
+    {"revoke", VERB_REVOKE, "PEER|INVITE", NULL, VALUE_PEER, 1, 1, false,
+     "Take back what an invite gave",
+     "PEER may no longer use what it was invited to, and whoever was known by an invite alone is a "
+     "stranger again; its connections end at once. INVITE, the number of an open one or its code, ends it.",
+     NO_OPTIONS},
     {"ls", VERB_LS, "", NULL, VALUE_NONE, 0, 0, false,
-     "List what is shared and what is open",
+     "List what is shared, what is open, and invites",
      "Each line begins with the ID that `overlay close` takes.", NO_OPTIONS},
     {"close", VERB_CLOSE, "ID", NULL, VALUE_SERVICE, 1, 1, false,
      "Stop sharing a service, or close an opened one",
@@ -188,7 +213,7 @@ static const struct verb VERBS[] = {
      DHT_OPTIONS},
     {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
      "Run the gateway in the foreground",
-     "For service managers; `share`, `open`, `pipe`, `ping`, `bench` and `dht` start one in the background. "
+     "For service managers; `share`, `open`, `invite`, `pipe`, `ping`, `bench` and `dht` start one in the background. "
      "SIGHUP makes it read the configuration again, SIGTERM and SIGINT end it in good order.", NO_OPTIONS},
     {"stop", VERB_STOP, "", NULL, VALUE_NONE, 0, 0, false,
      "End the running gateway", "Returns when it has gone. Peers are told.", NO_OPTIONS},

@@ -31,6 +31,8 @@ enum verb_id {
     VERB_PING,
     VERB_BENCH,
     VERB_PIPE,
+    VERB_INVITE,
+    VERB_REVOKE,
     VERB_STUN_TEST,
     VERB_DHT,
     VERB_ID,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/node/invites.h"
 #include "gateway/node/node.h"
 #include "gateway/node/node_dht.h"
 
@@ -33,6 +34,11 @@ struct node {
     struct desk desk;
     struct dht_desk dht;
     struct node_dht_view dht_view;
+    struct node_invite invites[NODE_INVITES_MAX];
+    size_t invite_count;
+    struct node_invite_watch *watching;
+    struct node_join *join; /* node_join() waits; NULL: nobody */
+    int join_error;         /* of the next one */
 };
 
 /* What node_take_answer(), which is given no node, answers from. */
@@ -215,4 +221,73 @@ static inline void fake_node_pong(struct node *n, int err, instant rtt)
 
     n->ping = NULL;
     p->done(p, err, rtt);
+}
+
+int node_invite(struct node *n, const char *service, unsigned uses, instant lifetime,
+                struct node_invite *out)
+{
+    if (n->invite_count == NODE_INVITES_MAX)
+        return -ENOSPC;
+    struct node_invite *i = &n->invites[n->invite_count++];
+    *i = (struct node_invite){
+        .number = (unsigned)n->invite_count, .uses = uses, .tries = 3, .left = lifetime};
+    (void)snprintf(i->code, sizeof(i->code), "%u-cobalt-lemon", i->number);
+    (void)snprintf(i->ticket, sizeof(i->ticket), "overlay:ticket%u", i->number);
+    (void)snprintf(i->service, sizeof(i->service), "%s", service);
+    *out = *i;
+    return 0;
+}
+
+size_t node_invites(const struct node *n, struct node_invite *out, size_t max)
+{
+    for (size_t i = 0; i < n->invite_count && i < max; i++)
+        out[i] = n->invites[i];
+    return n->invite_count;
+}
+
+int node_invite_end(struct node *n, unsigned number)
+{
+    if (number == 0 || number > n->invite_count)
+        return -ENOENT;
+    n->invite_count--;
+    return 0;
+}
+
+void node_watch_invites(struct node *n, struct node_invite_watch *w)
+{
+    n->watching = w;
+}
+
+void node_unwatch_invites(struct node_invite_watch *w)
+{
+    w->event = NULL;
+}
+
+int node_join(struct node *n, const struct invite_code *code, const struct ticket *ticket,
+              instant patience, struct node_join *j)
+{
+    (void)code;
+    (void)ticket;
+    (void)patience;
+    if (n->join_error < 0)
+        return n->join_error;
+    n->join = j;
+    return 0;
+}
+
+void node_join_cancel(struct node *n, struct node_join *j)
+{
+    if (n->join == j)
+        n->join = NULL;
+}
+
+/** The invite led to this, or to an error. */
+static inline void fake_node_joined(struct node *n, int err, const struct node_joined *joined,
+                                    const char *why)
+{
+    struct node_join *j = n->join;
+
+    n->join = NULL;
+    if (j)
+        j->done(j, err, joined, why);
 }

@@ -29,6 +29,7 @@ things() {
             library inih libinih-dev
             library libcares libc-ares-dev
             library miniupnpc libminiupnpc-dev
+            library libqrencode libqrencode-dev
             library libsystemd libsystemd-dev"
       # AES for packets at four times the speed; packaged for x86-64 alone, and we do without.
       [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||

@@ -95,7 +95,7 @@ static void mistakes_are_named(void **state)
     (void)state;
 
     refuses("shar 1", "unknown command 'shar'; did you mean 'share'?");
-    refuses("invite web", "unknown command 'invite'");
+    refuses("ticket web", "unknown command 'ticket'");
     refuses("share", "an argument is missing: overlay share TARGET");
     refuses("share 1 2", "'2' is one argument too many");
     refuses("share 1 --wat", "unknown option --wat");

@@ -544,8 +544,10 @@ static void share_and_ls_and_close(void **state)
 {
     (void)state;
 
-    gives("share 3000", 0, "web\n", "web shares localhost:3000 with nobody yet.");
+    gives("share 3000", 0, "web\n1-cobalt-lemon\n", "overlay open 1-cobalt-lemon\nor\n");
     assert_int_equal(s.spawned, 1);
+    gives("share 3000 -q", 0, "web\n", "");
+    assert_string_equal(s.out, "web\n");
     gives("share 4000 --as app --public --json", 0, "\"service\":\"app\"", "");
     gives("share unix:x.sock --port 5000", 0, "p5000\n", "/cwd/x.sock");
     gives("share nonsense", 2, "", "is not a target");
@@ -556,6 +558,22 @@ static void share_and_ls_and_close(void **state)
     gives("close app", 0, "", "app is closed.");
     gives("close app", 3, "", "nothing is called 'app'\n  next: overlay ls");
     assert_int_equal(s.spawned, 1);
+}
+
+static void invite_prints_a_code_or_a_ticket(void **state)
+{
+    (void)state;
+
+    gives("invite", 0, "1-cobalt-lemon\n", "1 guest may become a peer within 10 min");
+    gives("share 3000 --public", 0, "web\n", "");
+    gives("invite web --uses 2", 0, "2-cobalt-lemon\n", "2 guests may use web");
+    gives("invite --print", 0, "overlay:ticket3\n", "");
+    gives("invite --json", 0, "{\"code\":\"4-cobalt-lemon\",\"ticket\":\"overlay:ticket4\"", "");
+    gives("invite --qr", 0, "5-cobalt-lemon\n", "\u2588\u2588\u2588");
+    gives("invite --uses x", 2, "", "--uses: 'x' is not a number");
+    gives("ls", 0, "2-cobalt-lemon           invite  to web, 2 uses, never tried wrongly", "");
+    gives("revoke 5", 0, "", "Invite 5 is over.");
+    gives("revoke alice", 3, "", "unknown peer 'alice'");
 }
 
 static void open_prints_a_line_for_each_service(void **state)
@@ -870,6 +888,7 @@ int main(void)
         WITH_STAGE(stun_test_fails_when_a_server_does_or_they_disagree),
         WITH_STAGE(stun_test_takes_the_configured_servers),
         WITH_STAGE(share_and_ls_and_close),
+        WITH_STAGE(invite_prints_a_code_or_a_ticket),
         WITH_STAGE(open_prints_a_line_for_each_service),
         WITH_STAGE(watch_shows_the_status_once_a_second_until_the_gateway_ends),
         WITH_STAGE(log_prints_lines_and_follows_until_the_gateway_ends),

@@ -213,6 +213,75 @@ static void allow_deny_and_block_change_the_registry(void **state)
     assert_false(registry_is_blocked(stage.registry, &stage.alice));
 }
 
+/* ---- invite, revoke ---- */
+
+static void invite_makes_a_code_for_a_service(void **state)
+{
+    (void)state;
+
+    says("{\"cmd\":\"invite\"}", "\"service\":null"); /* to become a peer, no more */
+    says("{\"cmd\":\"share\",\"target\":\"3000\"}", "\"invite\":null");
+    says("{\"cmd\":\"share\",\"target\":\"3000\",\"invite\":true}",
+         "\"invite\":{\"code\":\"2-cobalt-lemon\"");
+    says("{\"cmd\":\"invite\"}", "\"service\":\"web\"");
+    says("{\"cmd\":\"share\",\"target\":\"22\"}", "ok");
+    says("{\"cmd\":\"invite\"}", "to which service? ssh, web");
+    says("{\"cmd\":\"invite\",\"service\":\"blog\"}", "\"code\":3");
+    says("{\"cmd\":\"invite\",\"service\":\"ssh\",\"uses\":0}", "from 1 to 100");
+    says("{\"cmd\":\"invite\",\"service\":\"ssh\",\"uses\":101}", "from 1 to 100");
+    says("{\"cmd\":\"invite\",\"service\":\"ssh\",\"for\":\"2d\"}", "not a time up to 24h");
+    says("{\"cmd\":\"invite\",\"service\":\"ssh\",\"uses\":3,\"for\":\"1h\"}",
+         "\"uses\":3,\"tries\":3,\"expires_s\":3600");
+    says("{\"cmd\":\"ls\"}", "\"invites\":[{\"code\":\"1-cobalt-lemon\"");
+    for (size_t i = stage.node.invite_count; i < NODE_INVITES_MAX; i++)
+        says("{\"cmd\":\"invite\",\"service\":\"ssh\"}", "ok");
+    says("{\"cmd\":\"invite\",\"service\":\"ssh\"}", "16 invites are open already");
+    says("{\"cmd\":\"share\",\"target\":\"3000\",\"invite\":true}", "\"invite\":null");
+}
+
+static void invite_tells_who_comes_to_those_that_wait(void **state)
+{
+    struct sock *caller = stage_call(&stage);
+    struct node_invite_event e = {.what = NODE_INVITE_JOINED, .number = 2, .alias = "bob"};
+    (void)state;
+
+    stage_say(caller, "{\"cmd\":\"invite\",\"wait\":true}");
+    struct node_invite_watch *w = stage.node.watching;
+    assert_non_null(w);
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"event\":\"invited\""));
+    w->event(w, &e); /* another invite's */
+    e.number = 1;
+    assert_string_equal(stage_heard(&stage, caller), "");
+    w->event(w, &e);
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"peer\":\"bob\""));
+    e = (struct node_invite_event){.what = NODE_INVITE_WRONG, .number = 1, .tries = 2};
+    w->event(w, &e);
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"tries\":2"));
+    e.what = NODE_INVITE_ENDED;
+    w->event(w, &e);
+    assert_non_null(strstr(stage_heard(&stage, caller), "\"ended\":true"));
+    stage_leave(caller);
+}
+
+static void revoke_takes_back_what_an_invite_gave(void **state)
+{
+    int err;
+    (void)state;
+
+    says("{\"cmd\":\"share\",\"target\":\"3000\"}", "ok");
+    assert_int_equal(registry_set_alias(stage.registry, &stage.alice, "alice"), 0);
+    says("{\"cmd\":\"revoke\",\"what\":\"alice\"}", "alice has nothing from an invite");
+    registry_peer_add(stage.registry, &stage.bob, &err)->guest = true;
+    assert_int_equal(registry_set_alias(stage.registry, &stage.bob, "bob"), 0);
+    assert_int_equal(registry_allow_guest(stage.registry, "web", &stage.bob), 0);
+    says("{\"cmd\":\"revoke\",\"what\":\"bob\"}", "\"peer\":\"bob\",\"services\":1");
+    assert_null(registry_peer(stage.registry, &stage.bob));
+    says("{\"cmd\":\"revoke\",\"what\":\"bob\"}", "\"code\":3");
+    says("{\"cmd\":\"invite\"}", "\"number\":1");
+    says("{\"cmd\":\"revoke\",\"what\":\"1-cobalt-lemon\"}", "{\"number\":1}");
+    says("{\"cmd\":\"revoke\",\"what\":\"1\"}", "\"code\":3");
+}
+
 /* ---- share, ls, close ---- */
 
 static void share_names_services_by_their_port(void **state)
@@ -301,7 +370,7 @@ static void ls_lists_and_close_closes(void **state)
     static const struct remote_service offer = {.name = "web", .proto = SERVICE_TCP, .port = 80};
     struct sock *caller = stage_call(&stage);
 
-    says("{\"cmd\":\"ls\"}", "{\"services\":[],\"open\":[]}");
+    says("{\"cmd\":\"ls\"}", "{\"services\":[],\"open\":[],\"invites\":[]}");
     stage_alice_offers(&stage, &offer, 1);
     stage_say(caller, "{\"cmd\":\"open\",\"place\":\"alice\"}");
     fake_node_connected(&stage.node, 0, "");
@@ -361,6 +430,64 @@ static void open_opens_all_or_the_one_that_is_named(void **state)
     assert_int_equal(stage.port_count, 3);
 }
 
+/** Opens an invite, which leads to this. */
+static const char *opens_invite(const char *text, int err, const struct node_joined *joined,
+                                const char *why)
+{
+    struct sock *caller = stage_call(&stage);
+    char line[256];
+
+    (void)snprintf(line, sizeof(line), "{\"cmd\":\"open\",\"place\":\"%s\"}", text);
+    stage_say(caller, line);
+    fake_node_joined(&stage.node, err, joined, why);
+    fake_node_connected(&stage.node, 0, "");
+    (void)stage_heard(&stage, caller);
+    stage_leave(caller);
+    return stage.answer;
+}
+
+static void open_takes_a_code_and_opens_what_it_is_for(void **state)
+{
+    struct node_joined joined = {.peer = stage.alice, .alias = "alice", .service = "web"};
+    (void)state;
+
+    stage_alice_offers(&stage, OFFERS, 3);
+    (void)snprintf(joined.fingerprint, sizeof(joined.fingerprint), "tiger-oboe-salt-lemon");
+    assert_non_null(strstr(opens_invite("7-cobalt-lemon", 0, &joined, ""),
+                           "\"fingerprint\":\"tiger-oboe-salt-lemon\""));
+    assert_non_null(strstr(stage.answer, "\"name\":\"web.alice.overlay\""));
+    assert_int_equal(stage.port_count, 1);
+    joined.service[0] = '\0';
+    assert_non_null(strstr(opens_invite("7 Cobalt Lemon", 0, &joined, ""), "\"result\":[]"));
+    assert_int_equal(stage.port_count, 1);
+}
+
+static void open_says_why_an_invite_leads_nowhere(void **state)
+{
+    (void)state;
+
+    assert_non_null(strstr(opens_invite("7-cobalt-lemmon", 0, NULL, ""), "'lemmon' is no word"));
+    assert_non_null(strstr(opens_invite("7-cobalt", 0, NULL, ""), "not a whole code"));
+    assert_non_null(strstr(opens_invite("overlay:yy", 0, NULL, ""), "cut or mistyped"));
+    assert_non_null(strstr(opens_invite("7-cobalt-lemon", -ETIMEDOUT, NULL, "x"), "\"code\":5"));
+    assert_non_null(strstr(opens_invite("7-cobalt-lemon", -EACCES, NULL, "x"), "\"code\":4"));
+    assert_non_null(strstr(opens_invite("7-cobalt-lemon", -EKEYEXPIRED, NULL, "x"), "\"code\":4"));
+    stage.node.join_error = -EINVAL;
+    assert_non_null(strstr(opens_invite("7-cobalt-lemon", 0, NULL, ""), "one of our own"));
+    assert_int_equal(stage.port_count, 0);
+}
+
+static void who_waits_for_an_invite_may_go(void **state)
+{
+    struct sock *caller = stage_call(&stage);
+    (void)state;
+
+    stage_say(caller, "{\"cmd\":\"open\",\"place\":\"7-cobalt-lemon\"}");
+    assert_non_null(stage.node.join);
+    stage_leave(caller);
+    assert_null(stage.node.join);
+}
+
 static void open_says_what_is_not_there(void **state)
 {
     (void)state;
@@ -372,7 +499,6 @@ static void open_says_what_is_not_there(void **state)
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"x\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"alice\",\"at\":\"127.0.0.1:0\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"nobody\""), "\"code\":3"));
-    assert_non_null(strstr(opens("\"place\":\"7-cobalt-lemon\""), "\"code\":2"));
     assert_non_null(strstr(opens("\"place\":\"alice:x\""), "\"code\":2"));
     stage_alice_offers(&stage, OFFERS, 0);
     assert_non_null(strstr(opens("\"place\":\"alice\""), "shares nothing with us"));
@@ -937,6 +1063,12 @@ int main(void)
         WITH_STAGE(a_held_share_is_never_saved_and_never_replaces_another),
         WITH_STAGE(ls_lists_and_close_closes),
         WITH_STAGE(open_opens_all_or_the_one_that_is_named),
+        WITH_STAGE(invite_makes_a_code_for_a_service),
+        WITH_STAGE(invite_tells_who_comes_to_those_that_wait),
+        WITH_STAGE(revoke_takes_back_what_an_invite_gave),
+        WITH_STAGE(open_takes_a_code_and_opens_what_it_is_for),
+        WITH_STAGE(open_says_why_an_invite_leads_nowhere),
+        WITH_STAGE(who_waits_for_an_invite_may_go),
         WITH_STAGE(open_says_what_is_not_there),
         WITH_STAGE(open_takes_no_hundreds_of_ports_at_one_word),
         WITH_STAGE(open_asks_the_peer_about_what_it_did_not_list),
