@@ -45,6 +45,7 @@ static unsigned rank_of(enum candidate_type type)
     case CANDIDATE_REFLEXIVE:
     case CANDIDATE_PEER:
         return 3;
+    case CANDIDATE_TCP:
     case CANDIDATE_RELAYED:
     case CANDIDATE_TYPES:
         break;
