@@ -171,19 +171,6 @@ static void programs_of_our_own_machine_are_not_probed(void **state)
     sim_nat_story_end(&s.story);
 }
 
-static void nobody_is_probed_by_the_address_of_everybody(void **state)
-{
-    static const char *const lie[4] = {"192.168.1.255:5000", "192.168.1.77:5000", NULL, NULL};
-    static struct seen s;
-    (void)state;
-    begin_with_lies(&s, lie);
-    s.alice = at("192.168.1.2:1"); /* as her neighbours see her */
-    talk(&s, SEC(60));
-    assert_int_equal(sent_to(&s, lie[0]), 0);
-    assert_true(sent_to(&s, lie[1]) > 0); /* where a peer of ours can be */
-    sim_nat_story_end(&s.story);
-}
-
 /* ---- how much is sent at all ---- */
 
 struct rate {
@@ -343,7 +330,6 @@ int main(void)
         cmocka_unit_test(nobody_gets_more_than_20_packets_because_a_peer_named_him),
         cmocka_unit_test(nobody_is_probed_where_no_peer_of_ours_can_be),
         cmocka_unit_test(programs_of_our_own_machine_are_not_probed),
-        cmocka_unit_test(nobody_is_probed_by_the_address_of_everybody),
         cmocka_unit_test(a_search_sends_at_most_200_packets_a_second_and_1024_guesses),
         cmocka_unit_test(
             a_flood_on_all_three_neither_stops_the_way_to_direct_nor_is_it_answered_in_kind),

@@ -215,6 +215,18 @@ static void is_near_what_shares_a_network_with_it(void **state)
     assert_false(gather_is_near(&stage->gather, &inside));
 }
 
+static void knows_the_address_of_everybody_on_its_networks(void **state)
+{
+    const struct addr everybody = to_addr("192.168.1.255:1"), somebody = to_addr("192.168.1.77:1"),
+                      elsewhere = to_addr("192.168.2.255:1");
+    (void)state;
+    add_interface("eth0", "192.168.1.5/24");
+    add_interface("eth1", "2001:db8::5/64");
+    assert_true(gather_is_everybody(&stage->gather, &everybody));
+    assert_false(gather_is_everybody(&stage->gather, &somebody));
+    assert_false(gather_is_everybody(&stage->gather, &elsewhere));
+}
+
 /* ---- what others found out ---- */
 
 static void what_a_person_configured_comes_first(void **state)
@@ -362,6 +374,7 @@ int main(void)
         TEST(a_socket_at_one_address_is_reached_at_no_other),
         TEST(bridges_and_tunnels_come_last),
         TEST(is_near_what_shares_a_network_with_it),
+        TEST(knows_the_address_of_everybody_on_its_networks),
         TEST(what_a_person_configured_comes_first),
         TEST(each_address_is_told_once),
         TEST(news_are_told_and_the_oldest_make_way),
