@@ -5,18 +5,29 @@
 
 #include "gateway/discovery/dht_state.h"
 
-enum { NODES_TAKEN = 24 /* of one reply and family: nobody fills our list alone */ };
+enum {
+    NODES_TAKEN = 24, /* of one reply and family: nobody fills our list alone */
+    PORT_MIN = 1024,  /* below are services that have nothing to do with a DHT */
+};
+
+/* May a stranger send us there? Not into our own network, which he cannot reach himself. */
+static bool may_name(const struct addr *from, const struct addr *named)
+{
+    return !dht_addr_is_local(named) || dht_addr_is_local(from);
+}
 
 /* ---- nodes ---- */
 
-static void take_nodes(struct dht_lookup *l, struct krpc_bytes in, bool v6, uint8_t path)
+static void take_nodes(struct dht_lookup *l, struct krpc_bytes in, bool v6, uint8_t path,
+                       const struct addr *from)
 {
     const uint8_t *bytes;
     struct addr addr;
 
     for (unsigned i = 0; l && i < NODES_TAKEN && krpc_next_node(&in, v6, &bytes, &addr); i++) {
         const struct dht_id id = dht_id_from(bytes);
-        dht_lookup_add(l, &id, &addr, path);
+        if (may_name(from, &addr) && addr_port(&addr) >= PORT_MIN)
+            dht_lookup_add(l, &id, &addr, path);
     }
 }
 
@@ -70,7 +81,8 @@ static void take_value(struct dht *d, instant now, struct dht_request *r, struct
 
 /* ---- peers ---- */
 
-static void take_peers(struct dht_request *r, instant now, struct krpc_bytes in)
+static void take_peers(struct dht_request *r, instant now, struct krpc_bytes in,
+                       const struct addr *from)
 {
     struct addr peer;
 
@@ -80,7 +92,7 @@ static void take_peers(struct dht_request *r, instant now, struct krpc_bytes in)
         size_t i = 0;
         while (i < r->peers && !addr_equal(&r->peer[i], &peer))
             i++;
-        if (i < r->peers || !dht_addr_is_usable(&peer))
+        if (i < r->peers || !dht_addr_is_usable(&peer) || !may_name(from, &peer))
             continue;
         r->peer[r->peers++] = peer;
         if (r->first == 0)
@@ -112,10 +124,10 @@ static void looked_up(struct dht *d, instant now, struct dht_request *r, const s
     if (r->what == DHT_GET_ITEM || r->what == DHT_PUT_ITEM)
         take_value(d, now, r, c, m);
     if (r->what == DHT_FIND_PEERS || r->what == DHT_ANNOUNCE)
-        take_peers(r, now, m->values);
+        take_peers(r, now, m->values, from);
     uint8_t path = c->path; /* who comes in may move it */
-    take_nodes(r->lookup[0], m->nodes, false, path);
-    take_nodes(r->lookup[1], m->nodes6, true, path);
+    take_nodes(r->lookup[0], m->nodes, false, path, from);
+    take_nodes(r->lookup[1], m->nodes6, true, path, from);
 }
 
 static void kept(struct dht_request *r, const struct addr *from, const struct krpc *m)

@@ -205,6 +205,8 @@ bool dht_votes_add(struct dht_votes *v, const struct addr *voter, const struct a
 
     if (len == 0 || addr_is_none(seen) || addr_is_v6(voter) != addr_is_v6(seen))
         return false;
+    if (dht_addr_is_local(seen) && !dht_addr_is_local(voter))
+        return false;
     unsigned i = place_of(v, key, len);
     memcpy(v->vote[i].voter, key, len);
     v->vote[i].voter_len = (uint8_t)len;

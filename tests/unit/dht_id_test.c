@@ -216,6 +216,16 @@ static void liars_in_the_minority_move_nothing_and_a_move_is_seen(void **state)
     assert_true(addr_same_ip(&v.winner, &new));
 }
 
+static void nobody_out_there_sees_us_at_a_private_address(void **state)
+{
+    (void)state;
+    struct dht_votes v = {0};
+
+    for (unsigned i = 0; i < 8; i++)
+        assert_false(voice(&v, i, "192.168.1.5:1"));
+    assert_true(addr_is_none(&v.winner));
+}
+
 static void a_voter_speaks_for_his_own_family(void **state)
 {
     (void)state;
@@ -243,6 +253,7 @@ int main(void)
         cmocka_unit_test(nobody_is_at_addresses_that_nobody_has),
         cmocka_unit_test(four_networks_that_agree_make_our_address),
         cmocka_unit_test(liars_in_the_minority_move_nothing_and_a_move_is_seen),
+        cmocka_unit_test(nobody_out_there_sees_us_at_a_private_address),
         cmocka_unit_test(a_voter_speaks_for_his_own_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ static struct other other[NODES];
 static struct dht_event event;
 static struct dht_item value, last; /* of the first DHT_VALUE, of DHT_DONE */
 static unsigned values;
-static bool tell_last; /* the first node names the last one, by IPv6 */
+static struct krpc_bytes lure; /* nodes that the first one names */
+static bool tell_last;         /* the first node names the last one, by IPv6 */
 static struct dht_item old, new, mallorys;
 
 static struct dht_item make_item(uint8_t owner, int64_t seq, const char *text)
@@ -58,6 +59,7 @@ static int start(void **state)
     memset(other, 0, sizeof(other));
     values = 0;
     tell_last = false;
+    lure = (struct krpc_bytes){0};
     old = make_item(1, 10, "old");
     new = make_item(1, 11, "new");
     mallorys = make_item(2, 99, "mallory's");
@@ -117,6 +119,8 @@ static void answer(void)
             m = (struct krpc){.kind = KRPC_ERROR, .t = w.m.t, .code = o->put_error};
     } else {
         m.token = (struct krpc_bytes){TOKEN, 20};
+        if (o == &other[0])
+            m.nodes = lure;
         if (tell_last && o == &other[0]) {
             assert_int_equal(w.m.want, KRPC_WANT_V4 | KRPC_WANT_V6);
             m.nodes6.at = six;
@@ -289,13 +293,33 @@ static void nodes_of_the_other_family_are_asked_too(void **state)
     dht_free(w.d);
     assert_int_equal(dht_new(&w.d, &options, w.now), 0);
     dht_add_node(w.d, w.now, &other[0].addr);
-    assert_int_equal(addr_parse(&other[NODES - 1].addr, "[2001:db8::7]:1000"), 0);
+    assert_int_equal(addr_parse(&other[NODES - 1].addr, "[2001:db8::7]:6881"), 0);
     other[NODES - 1].item = &new;
     tell_last = true;
     get_it();
     assert_int_equal(event.result, 0);
     assert_int_equal(last.seq, 11);
     assert_int_equal(event.answered, 2);
+}
+
+static void a_stranger_does_not_send_us_into_our_own_network(void **state)
+{
+    (void)state;
+    static const char *const WHERE[] = {"127.0.0.1:5000", "192.168.1.1:6881",
+                                        "10.0.0.1:6881",  "169.254.169.254:8080",
+                                        "20.9.9.9:53",    "224.0.0.1:6881"};
+    uint8_t nodes[6 * KRPC_NODE4_LEN], entry[KRPC_NODE6_LEN];
+
+    for (unsigned i = 0; i < 6; i++) {
+        struct addr a;
+        const uint8_t id[KRPC_ID_LEN] = {(uint8_t)i, 7};
+        assert_int_equal(addr_parse(&a, WHERE[i]), 0);
+        (void)krpc_put_node(entry, id, &a);
+        memcpy(nodes + i * KRPC_NODE4_LEN, entry, KRPC_NODE4_LEN);
+    }
+    lure = (struct krpc_bytes){nodes, sizeof(nodes)};
+    get_it(); /* answer() knows nobody there, and fails */
+    assert_int_equal(event.asked, NODES);
 }
 
 static void where_nobody_answers_it_says_so(void **state)
@@ -371,6 +395,7 @@ int main(void)
         TEST(a_put_gives_way_to_a_newer_item_before_it_stores),
         TEST(a_cas_that_no_node_accepts_is_told),
         TEST(nodes_of_the_other_family_are_asked_too),
+        TEST(a_stranger_does_not_send_us_into_our_own_network),
         TEST(where_nobody_answers_it_says_so),
         TEST(a_ping_tells_id_or_silence),
         TEST(a_cancelled_request_tells_nothing_more),
