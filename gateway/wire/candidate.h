@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "gateway/base/addr.h"
+#include "gateway/base/bytes.h"
 #include "gateway/base/nat_report.h"
 
 #define CANDIDATES_MAX 32 /* of one gateway */
@@ -48,3 +49,22 @@ static inline bool nat_facts_equal(const struct nat_facts *a, const struct nat_f
 
 /** "cone", "symmetric", "symmetric_block", ... as `status` shows it. */
 const char *nat_class_text(enum nat_class class);
+
+/*
+ * On the wire:
+ *
+ *     facts       u8 class, be16 delta, be16 span, be16 last port, u8 opener TTL
+ *     candidates  u8 count, then for each: u8 type, u8 family (4, 6), be16 port, 4 or 16 address
+ *
+ * Candidates of a type that a reader does not know are skipped, a class that it does not know is
+ * NAT_UNKNOWN.
+ */
+#define NAT_FACTS_LEN  8
+#define CANDIDATES_LEN (1 + CANDIDATES_MAX * (2 + 2 + 16)) /* at most */
+
+void nat_facts_write(struct writer *w, const struct nat_facts *f);
+void nat_facts_read(struct reader *r, struct nat_facts *f);
+/** At most CANDIDATES_MAX, none without an address. */
+void candidates_write(struct writer *w, const struct candidate *list, size_t count);
+/** Sets `*count`. What is malformed, more than CANDIDATES_MAX among it, fails the reader. */
+void candidates_read(struct reader *r, struct candidate out[static CANDIDATES_MAX], size_t *count);

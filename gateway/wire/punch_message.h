@@ -6,11 +6,8 @@
  *     CANDIDATES  be16 round, candidates                       more of them, in the same round
  *     END         be16 round, u8 result                        the sender has stopped
  *
- *     facts       u8 class, be16 delta, be16 span, be16 last port, u8 opener TTL
- *     candidates  u8 count, then for each: u8 type, u8 family (4, 6), be16 port, 4 or 16 address
- *
- * The probes themselves need no credentials beside these: they are keyed by the session
- * (gateway/wire/probe.h). Candidates of a type or family that a reader does not know are skipped.
+ * Facts and candidates are as gateway/wire/candidate.h has them. The probes themselves need no
+ * credentials beside these: they are keyed by the session (gateway/wire/probe.h).
  */
 #pragma once
 
@@ -22,7 +19,7 @@
 #include "gateway/wire/candidate.h"
 #include "gateway/wire/message.h"
 
-#define PUNCH_MESSAGE_MAX (2 + 1 + 8 + 1 + CANDIDATES_MAX * (2 + 2 + 16)) /* bytes of a body */
+#define PUNCH_MESSAGE_MAX (2 + 1 + NAT_FACTS_LEN + CANDIDATES_LEN) /* bytes of a body */
 
 enum punch_message_type {
     PUNCH_PUNCH = 32,
