@@ -193,6 +193,8 @@ struct env_ops {
     void (*sock_reset)(struct sock *s);
     struct addr (*sock_local)(const struct sock *s);
     void (*sock_keep_short)(struct sock *s, size_t unsent);
+    int (*udp_give)(struct sock *to, struct udp_socket *s, const void *text, size_t len);
+    int (*sock_give)(struct sock *to, struct sock *s, const void *text, size_t len);
 
     int (*owner_of_tcp)(struct env *env, const struct addr *client, const struct addr *server,
                         uint32_t *uid);
@@ -434,6 +436,24 @@ static inline struct addr sock_local(struct env *e, const struct sock *s)
 static inline void sock_keep_short(struct env *e, struct sock *s, size_t unsent)
 {
     e->ops->sock_keep_short(s, unsent);
+}
+
+/**
+ * Hands a socket to the process at the other end of a unix socket, by a message of at most 4096
+ * bytes that its descriptor comes with. There it behaves as one that a program has opened by
+ * itself. Takes it, also on error. Returns 0 or an errno; -EPIPE and the like: nobody is there.
+ */
+MUST_USE static inline int udp_give(struct env *e, struct sock *to, struct udp_socket *s,
+                                    const void *text, size_t len)
+{
+    return e->ops->udp_give(to, s, text, len);
+}
+
+/** As udp_give(), a connection. */
+MUST_USE static inline int sock_give(struct env *e, struct sock *to, struct sock *s,
+                                     const void *text, size_t len)
+{
+    return e->ops->sock_give(to, s, text, len);
 }
 
 /**

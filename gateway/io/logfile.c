@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
@@ -28,6 +29,23 @@ int logfile_open(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     return fd < 0 ? -errno : fd;
+}
+
+int logfile_append(const char *path, const char *line)
+{
+    time_t now = time(NULL);
+    struct tm local;
+    char stamp[24] = "";
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), err = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (localtime_r(&now, &local))
+        (void)strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S ", &local);
+    if (dprintf(fd, "%s%s\n", stamp, line) < 0)
+        err = -errno;
+    (void)close(fd);
+    return err;
 }
 
 static bool is_open_on(int fd, const char *path, off_t *len)

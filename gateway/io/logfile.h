@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include "gateway/base/attr.h"
+
 #define LOGFILE_NAME "overlay.log"
 #define LOGFILE_MAX  (1 << 20) /* bytes */
 
@@ -29,3 +31,6 @@ void logfile_wrote(struct logfile *l, size_t len);
 void logfile_put_aside(const char *path);
 /** Opens it for writing at its end. Returns a descriptor or an errno. */
 int logfile_open(const char *path);
+/** Appends a line, with the local time before it, to a file of a person's. Returns 0 or an errno.
+ */
+MUST_USE int logfile_append(const char *path, const char *line);

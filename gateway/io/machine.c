@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <sys/socket.h>
 
+#include "gateway/io/give.h"
 #include "gateway/io/icmp.h"
 #include "gateway/io/inherit.h"
 #include "gateway/io/links.h"
@@ -220,6 +221,8 @@ static const struct env_ops OPS = {
     .sock_reset = io_sock_reset,
     .sock_local = io_sock_local,
     .sock_keep_short = io_sock_keep_short,
+    .udp_give = io_udp_give,
+    .sock_give = io_sock_give,
     .owner_of_tcp = tcp_owner,
     .owner_of_udp = udp_owner,
     .lookup = look_up,

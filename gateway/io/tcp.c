@@ -284,6 +284,24 @@ void io_sock_reset(struct sock *s)
     give_back(s);
 }
 
+int io_sock_release(struct sock *s)
+{
+    const int off = 0;
+    int fd = s->watch.fd;
+
+    io_watch_stop(s->loop, &s->watch);
+    if (s->resets)
+        set_linger(fd, false);
+    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof(off));
+    free(s);
+    return fd;
+}
+
+int io_sock_descriptor(const struct sock *s)
+{
+    return s->watch.fd;
+}
+
 struct addr io_sock_local(const struct sock *s)
 {
     struct addr local = {0};

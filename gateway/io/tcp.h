@@ -32,6 +32,10 @@ int io_sock_error(struct sock *s);
 void io_sock_finish(struct sock *s);
 void io_sock_close(struct sock *s);
 void io_sock_reset(struct sock *s);
+/** Takes the descriptor out of a connection, with the options that a program expects. */
+MUST_USE int io_sock_release(struct sock *s);
+/** Borrowed. */
+int io_sock_descriptor(const struct sock *s);
 struct addr io_sock_local(const struct sock *s);
 void io_sock_keep_short(struct sock *s, size_t unsent);
 

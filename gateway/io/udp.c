@@ -466,6 +466,22 @@ void io_udp_close(struct udp_socket *s)
     free(s);
 }
 
+int io_udp_release(struct udp_socket *s)
+{
+    int fd = s->watch.fd;
+
+    io_watch_stop(s->loop, &s->watch);
+    if (addr_is_v6(&s->local)) {
+        set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT);
+        set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 0);
+    } else {
+        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
+        set_option(fd, IPPROTO_IP, IP_PKTINFO, 0);
+    }
+    free(s);
+    return fd;
+}
+
 void io_udp_no_segments(struct udp_socket *s)
 {
     s->gso_from = INSTANT_NEVER;

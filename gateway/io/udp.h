@@ -21,6 +21,9 @@ MUST_USE int io_udp_send(struct udp_socket *s, const struct udp_tx *tx);
 MUST_USE int io_udp_join(struct udp_socket *s, const struct addr *group, unsigned ifindex);
 struct addr io_udp_local(const struct udp_socket *s);
 void io_udp_close(struct udp_socket *s);
+/** Takes the descriptor out of it, with the options that a program expects of a socket of its own.
+ */
+MUST_USE int io_udp_release(struct udp_socket *s);
 
 /** Sends every datagram by itself from now on, as on a kernel without UDP_SEGMENT. For tests. */
 void io_udp_no_segments(struct udp_socket *s);
