@@ -77,10 +77,21 @@ static void start_invite(struct node *n)
     invite_desk_start(&n->invite, &n->desk, &options);
 }
 
+static void start_holes(struct node *n)
+{
+    const struct hole_desk_options options = {
+        .gather = &n->punch.gather,
+        .means = &n->punch.means,
+        .servers = node_stun_servers,
+    };
+    hole_desk_start(&n->holes, &n->desk, &options);
+}
+
 int node_start_desks(struct node *n)
 {
     start_desk(n);
     punch_desk_start(&n->punch, &n->desk, &n->outside.stun, &n->tcp);
+    start_holes(n);
     int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
     if (err == 0)
         start_pwnat(n);

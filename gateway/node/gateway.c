@@ -460,6 +460,7 @@ void node_free(struct node *n)
     outside_stop(&n->outside);
     relay_desk_stop(&n->relay);
     pwnat_desk_stop(&n->pwnat);
+    hole_desk_stop(&n->holes);
     punch_desk_stop(&n->punch);
     bootstrap_desk_stop(&n->bootstrap);
     tcp_roads_stop(&n->tcp);

@@ -397,6 +397,7 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
     punch_desk_on_part(&n->punch, p, conn, part);
     reach_desk_on_part(&n->outside.reach, conn, part);
     turn_desk_on_part(&n->turn, p, conn, part);
+    hole_desk_on_part(&n->holes, p, conn, part);
 }
 
 static void on_offence(void *arg, struct peer *p, struct quic_conn *conn, enum peer_offence what)
@@ -415,6 +416,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     turn_desk_on_conn(&n->turn, conn, ended);
     punch_desk_on_conn(&n->punch, p, conn, ended);
     pwnat_desk_on_conn(&n->pwnat, conn, ended);
+    hole_desk_on_conn(&n->holes, conn, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }
 

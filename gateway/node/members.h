@@ -15,6 +15,7 @@
 #include "gateway/node/access.h"
 #include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/dht_desk.h"
+#include "gateway/node/hole_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/invite_desk.h"
 #include "gateway/node/lan_link.h"
@@ -71,6 +72,7 @@ struct node {
     size_t reflexives;
     struct punch_desk punch;
     struct pwnat_desk pwnat;
+    struct hole_desk holes;
     struct tcp_roads tcp;
     struct dht_desk dht;
     struct record_desk record;
@@ -131,6 +133,9 @@ void offence_of_peer(struct node *n, struct peer *p, struct quic_conn *conn,
 void offences_settle(struct node *n);
 /** Begins to count. */
 void offences_start(struct node *n);
+/** STUN servers to ask, over UDP or TCP, those first of which we know that they answer there; `node`
+ *  is a struct node. */
+size_t node_stun_servers(void *node, bool tcp, struct addr *out, size_t max);
 
 /** Starts what finds out how we are reached, port mappings aside (ways.c). Returns 0 or -ENOMEM. */
 MUST_USE int ways_start(struct node *n);

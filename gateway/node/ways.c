@@ -61,19 +61,19 @@ static const struct outside_events OUTSIDE_EVENTS = {list_relays, on_nat_changed
 
 /* ---- TCP ---- */
 
-struct tcp_servers {
+struct servers {
     struct node *node;
     struct addr *out;
     size_t count, max;
 };
 
-static void add_server(struct tcp_servers *s, const struct addr *a)
+static void add_server(struct servers *s, const struct addr *a)
 {
     if (s->count < s->max && !addr_is_none(a) && !is_among(s->out, s->count, a))
         s->out[s->count++] = *a;
 }
 
-static void add_places(struct tcp_servers *s, bool tcp)
+static void add_places(struct servers *s, bool tcp)
 {
     const struct stun_desk *d = &s->node->outside.stun;
 
@@ -85,7 +85,7 @@ static void add_places(struct tcp_servers *s, bool tcp)
 /* A relay answers STUN at its ports for TLS and TCP alike (gateway/node/tcp_road.h). */
 static void add_relay(void *arg, struct peer *p)
 {
-    struct tcp_servers *s = arg;
+    struct servers *s = arg;
     struct addr at[PEER_ADDRESSES_MAX];
     const char *host;
     size_t count = peer_session(p)
@@ -99,12 +99,27 @@ static void add_relay(void *arg, struct peer *p)
 static size_t list_tcp_stun(void *node, struct addr *out, size_t max)
 {
     struct node *n = node;
-    struct tcp_servers s = {.node = n, .out = out, .max = max};
+    struct servers s = {.node = n, .out = out, .max = max};
     struct addr relay[RELAYS_MAX];
     size_t count = relay_desk_servers(&n->relay, relay, RELAYS_MAX);
 
     add_places(&s, true);
     n->desk.each(n->desk.node, add_relay, &s);
+    for (size_t i = 0; i < count; i++)
+        add_server(&s, &relay[i]);
+    add_places(&s, false);
+    return s.count;
+}
+
+size_t node_stun_servers(void *node, bool tcp, struct addr *out, size_t max)
+{
+    struct node *n = node;
+    struct servers s = {.node = n, .out = out, .max = max};
+    struct addr relay[RELAYS_MAX];
+    size_t count = tcp ? 0 : relay_desk_servers(&n->relay, relay, RELAYS_MAX);
+
+    if (tcp)
+        return list_tcp_stun(node, out, max);
     for (size_t i = 0; i < count; i++)
         add_server(&s, &relay[i]);
     add_places(&s, false);
