@@ -14,15 +14,18 @@
 #include "gateway/daemon.h"
 #include "gateway/io/accounts.h"
 #include "gateway/io/file.h"
+#include "gateway/io/handover.h"
 #include "gateway/io/logfile.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/process.h"
 #include "gateway/io/stamp.h"
+#include "gateway/io/tcp.h"
 #include "gateway/io/terminal.h"
 #include "gateway/stun_test.h"
 
 struct program {
     struct machine *machine;
+    struct handover handover;
     int edit; /* lock of the registry, or -1 */
     struct logfile log;
     struct log_ring ring;
@@ -232,6 +235,80 @@ static bool is_user(void *arg, const char *name)
     return accounts_uid(name, &uid) == 0;
 }
 
+/* ---- sockets for programs ---- */
+
+static int hand_begin(void *arg, struct sock *sock)
+{
+    struct program *p = arg;
+    return handover_begin(&p->handover, io_sock_release(sock));
+}
+
+static int hand_wait(void *arg, struct cli_handed *out)
+{
+    struct program *p = arg;
+    struct handover_event event;
+    int err = handover_wait(&p->handover, &event);
+
+    out->what = event.what == HANDOVER_SOCKET    ? CLI_HANDED_SOCKET
+                : event.what == HANDOVER_PROGRAM ? CLI_HANDED_PROGRAM
+                : event.what == HANDOVER_SIGNAL  ? CLI_HANDED_SIGNAL
+                                                 : CLI_HANDED_OVER;
+    if (err == 0 && event.what == HANDOVER_SOCKET)
+        memcpy(out->text, event.text, sizeof(out->text));
+    out->fd = event.fd;
+    out->pid = event.pid;
+    out->status = event.status;
+    out->number = event.number;
+    out->typed = event.typed;
+    secret_wipe(&event, sizeof(event));
+    return err;
+}
+
+static void hand_enough(void *arg)
+{
+    struct program *p = arg;
+    handover_enough(&p->handover);
+}
+
+static void hand_end(void *arg)
+{
+    struct program *p = arg;
+    handover_end(&p->handover);
+}
+
+static int hand_start(void *arg, const struct cli_program *program)
+{
+    struct program *p = arg;
+    const struct handover_program what = {
+        .argv = program->argv,
+        .environment = program->environment,
+        .fd = program->release ? -1 : program->fd,
+    };
+    int err = program->peer && !program->release ? handover_connect(program->fd, program->peer) : 0;
+
+    if (err < 0 || program->release)
+        (void)close(program->fd);
+    return err < 0 ? err : handover_start(&p->handover, &what);
+}
+
+static void hand_kill(void *arg, int pid, int number)
+{
+    (void)arg;
+    handover_kill(pid, number);
+}
+
+static void hand_drop(void *arg, int fd)
+{
+    (void)arg;
+    (void)close(fd);
+}
+
+static int append(void *arg, const char *path, const char *line)
+{
+    (void)arg;
+    return logfile_append(path, line);
+}
+
 static int browse(void *arg, const char *url)
 {
     (void)arg;
@@ -279,6 +356,14 @@ int main(int argc, char **argv)
         .is_user = is_user,
         .stun_ask = stun_ask,
         .local_time = local_time,
+        .hand_begin = hand_begin,
+        .hand_wait = hand_wait,
+        .hand_enough = hand_enough,
+        .hand_end = hand_end,
+        .hand_start = hand_start,
+        .hand_kill = hand_kill,
+        .hand_drop = hand_drop,
+        .append = append,
         .browse = browse,
     };
     terminal_open_missing();

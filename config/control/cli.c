@@ -9,6 +9,7 @@
 #include "config/control/check.h"
 #include "config/control/foreground.h"
 #include "config/control/front.h"
+#include "config/control/handoff.h"
 #include "config/control/offline.h"
 #include "config/control/request.h"
 #include "config/control/stun_test.h"
@@ -211,7 +212,7 @@ static int run_pipe(const struct front *f, struct asked *asked)
 /** For verbs that start a gateway where none runs: in the background, or here with -f. */
 static int run_starting(struct front *f, const json_t *request)
 {
-    bool raw = f->args.verb->id == VERB_PIPE;
+    bool punch = f->args.verb->id == VERB_PUNCH, raw = punch || f->args.verb->id == VERB_PIPE;
     int code = front_open_home(f, true);
 
     if (code != CLI_OK)
@@ -227,6 +228,8 @@ static int run_starting(struct front *f, const json_t *request)
     }
     if (asked.err < 0)
         return asked_nobody(&asked) ? tell_no_gateway(f) : tell_lost(f, asked.err);
+    if (punch)
+        return handoff_run(f, &asked);
     return asked.sock ? run_pipe(f, &asked) : tell_answer(f, asked.answer);
 }
 
@@ -346,6 +349,12 @@ static int run_request(struct front *f)
     return code;
 }
 
+static int run_punch(struct front *f)
+{
+    int code = handoff_check(f);
+    return code == CLI_OK ? run_request(f) : code;
+}
+
 static int run_config(struct front *f)
 {
     if (args_has(&f->args, "print-default"))
@@ -385,6 +394,8 @@ static int run_verb(struct front *f)
         if (args_value(&f->args, "config") && strcmp(args_value(&f->args, "config"), "-") == 0)
             return front_fail(f, CLI_USAGE, NULL, "standard input cannot be both");
         return run_request(f);
+    case VERB_PUNCH:
+        return run_punch(f);
     case VERB_STOP:
     case VERB_SHARE:
     case VERB_OPEN:

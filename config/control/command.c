@@ -80,6 +80,12 @@ static const struct protocol_argument DHT[] = {{"do", PROTOCOL_STRING, true},
                                                {"immutable", PROTOCOL_BOOL, false},
                                                NONE};
 
+static const struct protocol_argument PUNCH[] = {
+    {"peer", PROTOCOL_STRING, true}, {"tcp", PROTOCOL_BOOL, false}, NONE};
+
+static const struct protocol_argument PUNCH_ACCEPT[] = {
+    {"peers", PROTOCOL_LIST, false}, {"tcp", PROTOCOL_BOOL, false}, NONE};
+
 static const struct command COMMANDS[] = {
     {"id", true, NO_ARGUMENTS, command_id, NULL},
     {"peer", true, PEER_ADD, command_peer, NULL},
@@ -103,6 +109,8 @@ static const struct command COMMANDS[] = {
     {"ping", false, PING, NULL, command_ping},
     {"bench", false, PEER, NULL, command_bench},
     {"dht", false, DHT, NULL, command_dht},
+    {"punch", false, PUNCH, NULL, command_punch},
+    {"punch_accept", false, PUNCH_ACCEPT, NULL, command_punch_accept},
     {"pipe", false, PLACE, NULL, command_pipe},
     {"pipe_end", false, PIPE_END, command_pipe_end, NULL},
     {"reload", false, NO_ARGUMENTS, command_reload, NULL},

@@ -37,10 +37,15 @@ json_t *command_doctor(struct command_context *c, const json_t *request);
 /* commands_log.c */
 void command_log(struct call *call, const json_t *request);
 
-/* commands_open.c, commands_ping.c, commands_bench.c, commands_pipe.c */
+/* commands_open.c, commands_ping.c, commands_bench.c, commands_punch.c,
+ * commands_pipe.c */
 void command_open(struct call *call, const json_t *request);
 void command_ping(struct call *call, const json_t *request);
 void command_bench(struct call *call, const json_t *request);
+/** Over the bare connection, one line and a socket (SCM_RIGHTS) when the caller has sent a byte. */
+void command_punch(struct call *call, const json_t *request);
+/** The same again and again, until the caller closes it. */
+void command_punch_accept(struct call *call, const json_t *request);
 void command_pipe(struct call *call, const json_t *request);
 /* commands_dht.c */
 void command_dht(struct call *call, const json_t *request);

@@ -47,6 +47,28 @@ struct cli_stun {
     char reason[128]; /* else what went wrong, for people */
 };
 
+/** A program that gets a socket. */
+struct cli_program {
+    char *const *argv;        /* its name, to be looked for in PATH, and its arguments */
+    char *const *environment; /* "NAME=VALUE" beside ours, NULL at the end */
+    int fd;                   /* inherited by it, and taken */
+    bool release;             /* closed instead: the program binds the port itself */
+    const struct addr *peer;  /* the UDP socket is connected to it first; NULL: it is not */
+};
+
+/** Something happened while sockets are handed over. */
+struct cli_handed {
+    enum {
+        CLI_HANDED_SOCKET,  /* `fd`, with a line of JSON in `text` */
+        CLI_HANDED_PROGRAM, /* `pid` has ended with `status`, as a shell tells it */
+        CLI_HANDED_SIGNAL,  /* `number` asks us to end; `typed`: programs have got it too */
+        CLI_HANDED_OVER,    /* the gateway gives nothing more */
+    } what;
+    char text[4097];
+    int fd, pid, status, number;
+    bool typed;
+};
+
 struct cli_host {
     const char *version;
     void *arg; /* of every function below */
@@ -115,6 +137,21 @@ struct cli_host {
      * failed (40 s at most). 0, or -errno: nothing was asked.
      */
     int (*stun_ask)(void *arg, struct cli_stun *list, size_t count);
+    /**
+     * Sockets for programs: begins to take them from the gateway at the other end of `sock`
+     * (taken), waits for what happens next, wants no more sockets, and ends. 0 or -errno.
+     */
+    int (*hand_begin)(void *arg, struct sock *sock);
+    int (*hand_wait)(void *arg, struct cli_handed *out);
+    void (*hand_enough)(void *arg);
+    void (*hand_end)(void *arg);
+    /** Starts a program. Its process id, or -errno: -ENOENT, -EACCES as execvp(3). */
+    int (*hand_start)(void *arg, const struct cli_program *program);
+    void (*hand_kill)(void *arg, int pid, int number);
+    /** Closes a socket that no program gets. */
+    void (*hand_drop)(void *arg, int fd);
+    /** Appends a line with the time before it to a file. 0 or -errno. */
+    int (*append)(void *arg, const char *path, const char *line);
     /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
     int (*browse)(void *arg, const char *url);
 };

@@ -281,6 +281,8 @@ void render_event(const struct front *f, const json_t *event)
         front_say(f, "looking for the invite ...\n");
     } else if (strcmp(name, "finding") == 0) {
         front_say(f, "finding %s ...\n", field_text(event, "peer"));
+    } else if (strcmp(name, "punching") == 0) {
+        front_say(f, "punching a hole to %s ...\n", field_text(event, "peer"));
     } else if (strcmp(name, "connected") == 0) {
         front_say(f, "%s", field_text(event, "path"));
         if (json_is_number(json_object_get(event, "rtt_ms")))

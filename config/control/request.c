@@ -138,6 +138,24 @@ static bool ping(const struct front *f, json_t *request, int *code)
     return set_number(f, request, "count", "count", code);
 }
 
+static bool punch(const struct front *f, json_t *request, int *code)
+{
+    bool accept = args_has(&f->args, "accept");
+    json_t *peers = json_array();
+
+    (void)code;
+    for (size_t i = 0; i < f->args.count; i++)
+        (void)json_array_append_new(peers, protocol_text(f->args.at[i]));
+    set_text(request, "cmd", accept ? "punch_accept" : "punch");
+    if (!accept)
+        set_text(request, "peer", f->args.at[0]);
+    else if (f->args.count > 0)
+        (void)json_object_set(request, "peers", peers);
+    json_decref(peers);
+    set_flag(f, request, "tcp", "tcp");
+    return true;
+}
+
 static bool peer(const struct front *f, json_t *request, int *code)
 {
     (void)code;
@@ -208,6 +226,8 @@ json_t *request_from_args(const struct front *f, int *code)
             ok = ping(f, request, code);
         else if (verb == VERB_DHT)
             ok = dht_request_fill(f, request, code);
+        else if (verb == VERB_PUNCH)
+            ok = punch(f, request, code);
         else if (verb == VERB_PEER)
             ok = peer(f, request, code);
     }

@@ -10,6 +10,7 @@ struct reading {
     char *const *argv;
     int argc, at;
     bool only_words; /* after `--` */
+    bool program;    /* after a VALUE_PROGRAM */
     char *why;
     size_t why_len;
 };
@@ -69,6 +70,7 @@ static int give(struct reading *r, const struct verb_option *o, const char *valu
     if (out->given_count == ARGS_GIVEN_MAX)
         return wrong(r, "too many options");
     out->given[out->given_count++] = (struct arg_given){o, value};
+    r->program = r->program || o->value == VALUE_PROGRAM;
     return 0;
 }
 
@@ -134,6 +136,21 @@ static int read_word(struct reading *r, const char *text, bool *verb_read)
     return 0;
 }
 
+/** Does the program's own part begin here? */
+static bool is_rest(const struct reading *r, const char *text)
+{
+    const struct verb_option *options = r->out->verb->options;
+    return strncmp(text, "--", 2) != 0 || !option_in(options, text + 2, strcspn(text + 2, "="), 0);
+}
+
+static void take_rest(struct reading *r)
+{
+    if (strcmp(r->argv[r->at], "--") == 0)
+        r->at++;
+    r->out->rest = r->argv + r->at;
+    r->out->rest_count = (size_t)(r->argc - r->at);
+}
+
 static bool allowed_word(const char *words, const char *word)
 {
     size_t len = strlen(word);
@@ -167,6 +184,10 @@ int args_parse(struct args *out, int argc, char *const *argv, char *why, size_t 
     out->verb = find_verb(&r);
     for (r.at = 1; r.at < argc && err == 0; r.at++) {
         const char *text = argv[r.at];
+        if (r.program && is_rest(&r, text)) {
+            take_rest(&r);
+            break;
+        }
         if (!r.only_words && strcmp(text, "--") == 0)
             r.only_words = true;
         else if (!r.only_words && text[0] == '-' && text[1] == '-')

@@ -3,6 +3,9 @@
  *
  * Options may stand anywhere, `--name VALUE` or `--name=VALUE`, `-c 3` or `-c3`, letters without
  * values together (`-qf`); `--` ends them. Everything points into argv.
+ *
+ * Behind a VALUE_PROGRAM the program's own arguments begin with `--`, which is none of them, or
+ * with the first word that is no long option of the verb's; from there on all are the program's.
  */
 #pragma once
 
@@ -24,6 +27,8 @@ struct args {
         const char *value; /* NULL for options without */
     } given[ARGS_GIVEN_MAX];
     size_t given_count;
+    char *const *rest; /* of a VALUE_PROGRAM: its own arguments */
+    size_t rest_count;
 };
 
 /** Returns 0, or -EINVAL with what is wrong in `why` (the verb is set if it was read). */

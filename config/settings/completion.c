@@ -20,6 +20,7 @@ const char *completion_list(enum verb_value kind)
     case VALUE_TEXT:
     case VALUE_FILE:
     case VALUE_FOLDER:
+    case VALUE_PROGRAM:
         break;
     }
     return NULL;

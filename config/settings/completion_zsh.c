@@ -20,6 +20,8 @@ static const char *zsh_action(enum verb_value kind)
     switch (kind) {
     case VALUE_FILE:
         return "_files";
+    case VALUE_PROGRAM:
+        return "_command_names -e";
     case VALUE_FOLDER:
         return "_files -/";
     case VALUE_PEER:

@@ -101,6 +101,16 @@ static const struct verb_option CONFIG_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option PUNCH_OPTIONS[] = {
+    {"exec", 0, VALUE_PROGRAM, "CMD", false, "The program to run, and behind it its arguments"},
+    {"accept", 0, VALUE_NONE, NULL, false, "Wait for peers that ask, and run the program for each; with PEERs for them alone"},
+    {"tcp", 0, VALUE_NONE, NULL, false, "A TCP connection instead of a UDP socket"},
+    {"unconnected", 0, VALUE_NONE, NULL, false, "Leave the UDP socket unconnected"},
+    {"release", 0, VALUE_NONE, NULL, false, "Close the UDP socket before the program starts, which binds the port itself"},
+    {"log", 0, VALUE_FILE, "FILE", false, "Append to FILE what happens"},
+    {.name = NULL},
+};
+
 static const struct verb VERBS[] = {
     {"share", VERB_SHARE, "TARGET", NULL, VALUE_TEXT, 1, 1, false,
      "Share a local service with peers",
@@ -137,6 +147,18 @@ static const struct verb VERBS[] = {
      "PEER may no longer use what it was invited to, and whoever was known by an invite alone is a "
      "stranger again; its connections end at once. INVITE, the number of an open one or its code, ends it.",
      NO_OPTIONS},
+    {"punch", VERB_PUNCH, "PEER|--accept [PEER..]", NULL, VALUE_PEER, 0, 32, false,
+     "Hand a hole through the NATs over to a program",
+     "Connects to PEER, where `overlay punch --accept` must be waiting. Both gateways punch a fresh hole "
+     "beside their own, and hand its socket to CMD, which is run without a shell. From then on the hole "
+     "is the program's, and so is keeping it open.\n"
+     "Options stand before CMD's own arguments. In these %inner%, %outer% and %peer% (or %innerip%, "
+     "%innerport% ..) stand for the addresses, %hostid% and %peerid% for the ids of both sides, %proto% for "
+     "udp or tcp, %role% for ask or accept. They are in the environment too, as OVERLAY_INNER .., with "
+     "the number of the socket in OVERLAY_FD and a secret that both sides share in OVERLAY_SECRET. "
+     "Without arguments CMD gets six: IP and port of inner, outer and peer.\n"
+     "The exit code is the program's. Starts a gateway in the background if none runs.",
+     PUNCH_OPTIONS},
     {"ls", VERB_LS, "", NULL, VALUE_NONE, 0, 0, false,
      "List what is shared, what is open, and invites",
      "Each line begins with the ID that `overlay close` takes.", NO_OPTIONS},
@@ -213,7 +235,7 @@ static const struct verb VERBS[] = {
      DHT_OPTIONS},
     {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
      "Run the gateway in the foreground",
-     "For service managers; `share`, `open`, `invite`, `pipe`, `ping`, `bench` and `dht` start one in the background. "
+     "For service managers; `share`, `open`, `invite`, `pipe`, `ping`, `bench`, `punch` and `dht` start one in the background. "
      "SIGHUP makes it read the configuration again, SIGTERM and SIGINT end it in good order.", NO_OPTIONS},
     {"stop", VERB_STOP, "", NULL, VALUE_NONE, 0, 0, false,
      "End the running gateway", "Returns when it has gone. Peers are told.", NO_OPTIONS},

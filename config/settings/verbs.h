@@ -33,6 +33,7 @@ enum verb_id {
     VERB_PIPE,
     VERB_INVITE,
     VERB_REVOKE,
+    VERB_PUNCH,
     VERB_STUN_TEST,
     VERB_DHT,
     VERB_ID,
@@ -52,6 +53,7 @@ enum verb_value {
     VALUE_TEXT,
     VALUE_FILE,
     VALUE_FOLDER,
+    VALUE_PROGRAM, /* one to be run, with arguments of its own: see config/settings/args.h */
     VALUE_PEER,    /* an alias */
     VALUE_PLACE,   /* a peer, or a service of one: web.alice */
     VALUE_OWN,     /* a service of ours */

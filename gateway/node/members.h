@@ -133,8 +133,8 @@ void offence_of_peer(struct node *n, struct peer *p, struct quic_conn *conn,
 void offences_settle(struct node *n);
 /** Begins to count. */
 void offences_start(struct node *n);
-/** STUN servers to ask, over UDP or TCP, those first of which we know that they answer there; `node`
- *  is a struct node. */
+/** STUN servers to ask, over UDP or TCP, those first of which we know that they answer there;
+ * `node` is a struct node. */
 size_t node_stun_servers(void *node, bool tcp, struct addr *out, size_t max);
 
 /** Starts what finds out how we are reached, port mappings aside (ways.c). Returns 0 or -ENOMEM. */

@@ -192,6 +192,34 @@ static void help_of_a_verb_shows_its_options_within_80_columns(void **state)
     }
 }
 
+static void behind_a_program_come_our_options_and_then_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(reads("-q punch alice --exec cmd --log f --tcp x --accept -v -- y"), 0);
+    assert_int_equal(args.verb->id, VERB_PUNCH);
+    assert_int_equal(args.count, 1);
+    assert_string_equal(args_value(&args, "exec"), "cmd");
+    assert_string_equal(args_value(&args, "log"), "f");
+    assert_true(args_has(&args, "tcp"));
+    assert_false(args_has(&args, "accept") || args_has(&args, "verbose"));
+    assert_int_equal(args.rest_count, 5);
+    assert_string_equal(args.rest[0], "x");
+    assert_string_equal(args.rest[1], "--accept");
+
+    static const char *const ALL_ITS[] = {"punch --accept --exec=cmd -- --log f",
+                                          "punch --accept --exec cmd -v f",
+                                          "punch --accept --exec cmd --json f"};
+    for (size_t i = 0; i < sizeof(ALL_ITS) / sizeof(ALL_ITS[0]); i++) {
+        assert_int_equal(reads(ALL_ITS[i]), 0);
+        assert_int_equal(args.rest_count, 2);
+        assert_string_equal(args.rest[1], "f");
+        assert_false(args_has(&args, "log"));
+    }
+    assert_int_equal(reads("punch alice --exec cmd"), 0);
+    assert_int_equal(args.rest_count, 0);
+    refuses("punch alice --exec", "--exec needs a value: --exec CMD");
+}
+
 static void near_names_are_found_and_far_ones_not(void **state)
 {
     (void)state;
@@ -214,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_hundred_options_are_refused_not_overrun),
         cmocka_unit_test(help_completion_and_manual_know_every_verb),
         cmocka_unit_test(help_of_a_verb_shows_its_options_within_80_columns),
+        cmocka_unit_test(behind_a_program_come_our_options_and_then_its_own),
         cmocka_unit_test(near_names_are_found_and_far_ones_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
