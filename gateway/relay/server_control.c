@@ -18,6 +18,8 @@
 #define ASKS_BURST       64
 #define CALLS_RATE       32 /* of one client by all others, a second */
 #define CALLS_BURST      256
+#define STREET_RATE      4 /* ... of which those from one address make no more than these */
+#define STREET_BURST     32
 #define CIRCUIT_IDLE     SEC(300)
 
 /* ---- telling ---- */
@@ -56,6 +58,8 @@ static struct relay_client *add_client(struct relay_server *s, void *conn, const
     list_init(&c->queue);
     c->asks = bucket_of(ASKS_RATE, ASKS_BURST);
     c->calls = bucket_of(CALLS_RATE, CALLS_BURST);
+    for (size_t i = 0; i < RELAY_STREETS; i++)
+        c->street[i] = bucket_of(STREET_RATE, STREET_BURST);
     relay_invites_add_client(c);
     if (map_insert(&s->by_conn, &c->conn, sizeof(void *), c) < 0) {
         free(c);
@@ -214,6 +218,25 @@ static bool is_pair_full(const struct relay_client *caller, const struct relay_c
     return count >= CIRCUITS_OF_PAIR;
 }
 
+/* Ids cost nothing, and neither do connections: a caller is whoever has the address. */
+static struct bucket *street_of(const struct relay_server *s, struct relay_client *called,
+                                const struct relay_client *caller)
+{
+    size_t len;
+    const struct addr a = addr_unmapped(caller->path.remote);
+    const uint8_t *ip = addr_ip(&a, &len);
+
+    return &called->street[map_hash(s->streets, ip, len < 8 ? len : 8) % RELAY_STREETS];
+}
+
+/* Who is called that often hears nothing else any more, and one caller leaves others their share
+ * of it. */
+static bool may_call(const struct relay_server *s, instant now, struct relay_client *called,
+                     const struct relay_client *caller)
+{
+    return bucket_take(street_of(s, called, caller), now, 1) && bucket_take(&called->calls, now, 1);
+}
+
 static enum relay_status open_circuit(struct relay_server *s, instant now,
                                       struct relay_client *caller, const uint8_t *id,
                                       struct relay_circuit **out)
@@ -224,8 +247,7 @@ static enum relay_status open_circuit(struct relay_server *s, instant now,
         return RELAY_NO_PEER;
     if (is_full(s, caller) || is_full(s, called) || is_pair_full(caller, called))
         return RELAY_TOO_MANY;
-    /* Who is called that often hears nothing else any more. */
-    if (!bucket_take(&called->calls, now, 1))
+    if (!may_call(s, now, called, caller))
         return RELAY_TOO_MANY;
     *out = add_circuit(s, now, caller, called);
     return *out ? RELAY_OK : RELAY_TOO_MANY;
@@ -395,6 +417,7 @@ int relay_server_new(struct relay_server **out, const struct relay_server_option
     map_init(&s->by_id, secret[1]);
     map_init(&s->by_number, secret[2]);
     map_init(&s->by_payer, secret[3]);
+    options->events->random(options->arg, s->streets, sizeof(s->streets));
     options->events->random(options->arg, s->secret, sizeof(s->secret));
     list_init(&s->clients);
     list_init(&s->circuits);

@@ -11,6 +11,7 @@
 
 #define RELAY_QUEUE_MAX     (256 << 10) /* bytes that wait for one receiver */
 #define RELAY_QUEUE_ALL_MAX (8 << 20)   /* for all of them */
+#define RELAY_STREETS       32          /* where those live who call one client */
 
 /** What one peer may still have relayed. It outlives the peer's connections, so that nobody gets
  *  another day by coming anew. */
@@ -32,14 +33,15 @@ struct relay_client {
     bool registered;
     struct list sides; /* of struct relay_side */
     unsigned circuits;
-    struct relay_account *account; /* of who pays; NULL unless it has been registered */
-    struct bucket asks;            /* messages that cost us something */
-    struct bucket calls;           /* of others, by circuits that we tell it of */
-    struct list queue;             /* of struct relay_batch, oldest first */
-    size_t queued;                 /* bytes */
-    struct list invites;           /* of struct relay_invite: its own */
-    unsigned asked, answered;      /* talks that it is the guest and the host of */
-    struct bucket notes, heard;    /* about invites: that it sends, that it gets */
+    struct relay_account *account;       /* of who pays; NULL unless it has been registered */
+    struct bucket asks;                  /* messages that cost us something */
+    struct bucket calls;                 /* of others, by circuits that we tell it of */
+    struct bucket street[RELAY_STREETS]; /* of that, by the callers' addresses; some share one */
+    struct list queue;                   /* of struct relay_batch, oldest first */
+    size_t queued;                       /* bytes */
+    struct list invites;                 /* of struct relay_invite: its own */
+    unsigned asked, answered;            /* talks that it is the guest and the host of */
+    struct bucket notes, heard;          /* about invites: that it sends, that it gets */
 };
 
 /** All that registered an invite of one handle. */
@@ -99,6 +101,7 @@ struct relay_server {
     struct list talks;
     struct map by_token; /* of talks */
     uint32_t last_number;
+    uint64_t streets[2]; /* secret: who shares one with whom */
     uint8_t secret[32];
     size_t queued; /* bytes, of all clients */
     struct relay_server_counters counters;

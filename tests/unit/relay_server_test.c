@@ -443,8 +443,10 @@ static void who_is_called_by_a_crowd_hears_of_32_a_second_and_of_no_datagram(voi
     unsigned told = 0, bytes = 0;
 
     registers(w, &w->alice);
-    for (unsigned i = 0; i < 100; i++)
+    for (unsigned i = 0; i < 100; i++) {
         crowd[i] = (struct person){.id = {{9, (uint8_t)i}}, .path = w->bob.path};
+        crowd[i].path.remote = addr_v4((const uint8_t[]){198, 51, 100, (uint8_t)i}, 1002);
+    }
     for (unsigned i = 0; i < 5000; i++) {
         struct person *p = &crowd[i % 100];
         struct relay_message m = {.type = RELAY_OPEN, .early = early, .early_len = sizeof(early)};
@@ -465,6 +467,33 @@ static void who_is_called_by_a_crowd_hears_of_32_a_second_and_of_no_datagram(voi
     w->now += SEC(10);
     w->bob.tells = 0;
     assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_OK);
+}
+
+/* Four connections of one host call and hang up, each with an id of its own, as often as they may.
+ */
+static void who_calls_without_end_leaves_others_their_calls(void **state)
+{
+    struct world *w = *state;
+    static struct person busy[4];
+
+    registers(w, &w->alice);
+    for (unsigned i = 0; i < 4; i++)
+        busy[i] = (struct person){.id = {{9, (uint8_t)i}}, .path = w->carol.path};
+    for (unsigned i = 0; i < 60 * 40; i++) {
+        struct person *p = &busy[i % 4];
+        w->alice.tells = w->bob.tells = p->tells = 0;
+        if (calls(w, p, &w->alice) == RELAY_OK)
+            says(w, p,
+                 (struct relay_message){.type = RELAY_HANG_UP,
+                                        .frame.circuit = last_of(p)->frame.circuit});
+        w->now += MSEC(25);
+        if (i % 40 > 0)
+            continue;
+        assert_int_equal(calls(w, &w->bob, &w->alice), RELAY_OK);
+        says(w, &w->bob,
+             (struct relay_message){.type = RELAY_HANG_UP,
+                                    .frame.circuit = last_of(&w->bob)->frame.circuit});
+    }
 }
 
 static void a_full_socket_holds_256_kib_a_receiver_and_lets_the_oldest_go(void **state)
@@ -522,6 +551,7 @@ int main(void)
         SENTENCE(who_asks_too_fast_gets_no_answer),
         SENTENCE(nobody_takes_all_circuits_of_another),
         SENTENCE(who_is_called_by_a_crowd_hears_of_32_a_second_and_of_no_datagram),
+        SENTENCE(who_calls_without_end_leaves_others_their_calls),
         SENTENCE(a_full_socket_holds_256_kib_a_receiver_and_lets_the_oldest_go),
         SENTENCE(a_circuit_that_carries_nothing_for_five_minutes_ends),
     };
