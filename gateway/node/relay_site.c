@@ -205,6 +205,19 @@ size_t relay_site_tls(struct relay_site *p, struct addr *out, size_t max)
     return count;
 }
 
+/* May what is said now about where it is take the place of what was said before? What a person says
+ * may; what a peer does not while that of another is being tried, or leads there. */
+static bool may_move(const struct relay_site *p, bool named)
+{
+    if (p->ours || (p->named && !named))
+        return false;
+    if (named || !p->host[0])
+        return true;
+    bool tried =
+        p->lookup.query || (p->looked_up > 0 && env_now(p->node->env) < p->looked_up + DIAL_TAKES);
+    return !tried && (addr_is_none(&p->proven) || p->failures > 0);
+}
+
 struct relay_site *relay_site_get(struct list *places, const struct desk *node,
                                   struct relay_doors *doors, const char *text, bool named)
 {
@@ -226,7 +239,7 @@ struct relay_site *relay_site_get(struct list *places, const struct desk *node,
         p->ask_again = INSTANT_NEVER;
         list_append(places, &p->link);
     }
-    if (strcmp(p->host, host) != 0 && !p->ours && (named || !p->named)) {
+    if (strcmp(p->host, host) != 0 && may_move(p, named)) {
         env_lookup_cancel(node->env, &p->lookup);
         (void)snprintf(p->host, sizeof(p->host), "%s", host);
         p->looked_up = 0;
