@@ -69,6 +69,23 @@ static void look_for_use(void *arg, struct peer *p)
             q->used = true;
 }
 
+static bool is_stranger(const struct turn_far *t, const struct peer_id *id)
+{
+    return !registry_peer(t->node->registry, id);
+}
+
+/* Ids cost nothing: whoever has a hundred of them does not have all of the places too. */
+static bool has_room(const struct turn_far *t, const struct peer_id *id)
+{
+    unsigned strangers = 0;
+
+    if (t->count >= TURN_FAR_MAX || !is_stranger(t, id))
+        return t->count < TURN_FAR_MAX;
+    list_each(node, &t->places) strangers +=
+        is_stranger(t, &list_entry(node, struct place, link)->id);
+    return strangers < TURN_FAR_STRANGERS;
+}
+
 static bool may_add(const struct turn_far *t, const struct peer *peer, const struct addr *a)
 {
     struct asking q = {.peer = peer, .at = a};
@@ -83,7 +100,7 @@ static bool may_add(const struct turn_far *t, const struct peer *peer, const str
         own += peer_id_equal(&p->id, &peer->id);
     }
     t->node->each(t->node->node, look_for_use, &q);
-    return !q.used && own < TURN_FAR_PER_PEER && t->count < TURN_FAR_MAX &&
+    return !q.used && own < TURN_FAR_PER_PEER && has_room(t, &peer->id) &&
            hub_socket_for(t->node->hub, a);
 }
 

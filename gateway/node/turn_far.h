@@ -3,8 +3,9 @@
  * and yet not direct. So what goes there and comes from there are paths of kind PATH_TURN, whose
  * `via` is 0.
  *
- * A peer may name two. None is believed that another peer's session uses already, so that nobody
- * can make others' paths look like relayed ones.
+ * A peer may name two, and strangers leave half of the places to others. None is believed that
+ * another peer's session uses already, so that nobody can make others' paths look like relayed
+ * ones.
  */
 #pragma once
 
@@ -14,8 +15,9 @@
 #include "gateway/node/desk.h"
 #include "gateway/peer/peer.h"
 
-#define TURN_FAR_MAX      64 /* of all peers */
-#define TURN_FAR_PER_PEER 2
+#define TURN_FAR_MAX       64 /* of all peers, */
+#define TURN_FAR_STRANGERS 32 /* and of those who are not known */
+#define TURN_FAR_PER_PEER  2
 
 struct turn_far {
     const struct desk *node; /* borrowed */

@@ -66,6 +66,22 @@ static void a_peer_may_name_two(void **state)
     assert_int_equal(believed(s), TURN_FAR_PER_PEER);
 }
 
+/* Each with a key of its own, which costs nothing. */
+static void strangers_leave_places_to_others(void **state)
+{
+    struct sim_story *s = *state;
+    struct turn_far *far = &s->alice.node->turn.far;
+    begin(s);
+    for (unsigned i = 1; i <= TURN_FAR_MAX; i++) {
+        const struct peer stranger = {.id = {{0xee, (uint8_t)i}}};
+        const struct addr a = addr_v4((const uint8_t[]){203, 0, 113, 9}, (uint16_t)(49152 + i));
+        turn_far_add(far, &stranger, peer_conn(peer_of(&s->alice, &s->bob)), &a);
+    }
+    assert_int_equal(believed(s), TURN_FAR_STRANGERS);
+    bob_says(s, "203.0.113.10:49152");
+    assert_int_equal(believed(s), TURN_FAR_STRANGERS + 1);
+}
+
 static void where_nobody_is_sent_is_not_believed(void **state)
 {
     static const char *const PLACE[] = {
@@ -131,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SIM_STORY(a_peer_may_name_two),
+        SIM_STORY(strangers_leave_places_to_others),
         SIM_STORY(where_nobody_is_sent_is_not_believed),
         SIM_STORY(nobody_makes_the_path_of_another_peer_look_relayed),
         SIM_STORY(who_names_the_address_of_another_does_not_keep_it_from_being_reached),
