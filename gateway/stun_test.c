@@ -170,7 +170,7 @@ static void on_ready(void *arg)
         fail_stream(j, err);
         return;
     }
-    while (!j->over && (n = turn_stream_read(&j->stream)) > 0)
+    while (!j->over && ((n = turn_stream_read(&j->stream)) > 0 || n == -EINTR))
         take_frames(j);
     if (!j->over && n != -EAGAIN)
         fail_stream(j, (int)n);

@@ -126,22 +126,19 @@ static ssize_t read_first(struct tcp_road *road, uint8_t *data, size_t room)
     return 0;
 }
 
-/* Plain bytes, as sock_readv(). */
+/* Plain bytes, as sock_readv(), or -EINTR: what came held none, and there may be more. */
 static ssize_t read_tls(struct tcp_road *road, uint8_t *data, size_t room)
 {
-    for (;;) {
-        ssize_t n = road->secure ? tls_stream_read(road->tls, data, room) : -EAGAIN;
-        if (n != -EAGAIN)
-            return n;
-        ssize_t raw = read_cipher(road);
-        if (raw < 0)
-            return raw;
-        int err = flush(road); /* the handshake goes on */
-        if (err < 0 && err != -EAGAIN)
-            return err;
-        if (raw == 0 && !road->secure)
-            return 0;
-    }
+    ssize_t n = road->secure ? tls_stream_read(road->tls, data, room) : -EAGAIN;
+    if (n != -EAGAIN)
+        return n;
+    ssize_t raw = read_cipher(road);
+    if (raw < 0)
+        return raw;
+    int err = flush(road); /* the handshake goes on */
+    if (err < 0 && err != -EAGAIN)
+        return err;
+    return raw == 0 && !road->secure ? 0 : -EINTR;
 }
 
 static void say_hello(struct tcp_road *road)
@@ -205,6 +202,8 @@ static int take(struct tcp_road *road)
         ssize_t n = road->tls && !road->dialled && !road->heard ? read_first(road, area, room) : 0;
         if (n == 0)
             n = road->tls ? read_tls(road, area, room) : read_sock(road, area, room);
+        if (n == -EINTR)
+            continue;
         if (n == -EAGAIN)
             return 0;
         if (n <= 0)

@@ -184,6 +184,8 @@ static int take_stream(struct turn_link *l)
 {
     for (unsigned turn = 0; turn < READS_PER_TURN; turn++) {
         ssize_t n = turn_stream_read(&l->stream);
+        if (n == -EINTR)
+            continue;
         if (n == -EAGAIN)
             return 0;
         int err = n > 0 ? take_frames(l) : (int)n;

@@ -133,22 +133,19 @@ static ssize_t read_raw(struct turn_stream *s)
     return n;
 }
 
-/* Plain bytes, as sock_readv(). */
+/* Plain bytes, as sock_readv(), or -EINTR: what came held none, and there may be more. */
 static ssize_t read_tls(struct turn_stream *s, uint8_t *data, size_t room)
 {
-    for (;;) {
-        ssize_t plain = s->secure ? tls_stream_read(s->tls, data, room) : -EAGAIN;
-        if (plain != -EAGAIN)
-            return plain;
-        ssize_t raw = read_raw(s);
-        if (raw < 0)
-            return raw;
-        int err = turn_stream_flush(s);
-        if (err < 0)
-            return err;
-        if (raw == 0 && !s->secure)
-            return 0;
-    }
+    ssize_t plain = s->secure ? tls_stream_read(s->tls, data, room) : -EAGAIN;
+    if (plain != -EAGAIN)
+        return plain;
+    ssize_t raw = read_raw(s);
+    if (raw < 0)
+        return raw;
+    int err = turn_stream_flush(s);
+    if (err < 0)
+        return err;
+    return raw == 0 && !s->secure ? 0 : -EINTR;
 }
 
 ssize_t turn_stream_read(struct turn_stream *s)

@@ -52,7 +52,8 @@ static inline bool turn_stream_is_up(const struct turn_stream *s)
 MUST_USE int turn_stream_send(struct turn_stream *s, const uint8_t *data, size_t len);
 /** Writes what waits and can be written. 0, or the error that ends the stream. */
 MUST_USE int turn_stream_flush(struct turn_stream *s);
-/** Reads some. More than 0: look for frames; 0: the end; -EAGAIN; or the error. */
+/** Reads some. More than 0: look for frames; 0: the end; -EINTR: what came was TLS's own, read on;
+ *  -EAGAIN; or the error. */
 MUST_USE ssize_t turn_stream_read(struct turn_stream *s);
 /** As turn_frames_next(). */
 MUST_USE int turn_stream_next(struct turn_stream *s, const uint8_t **frame, size_t *len);

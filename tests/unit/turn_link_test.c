@@ -327,6 +327,17 @@ static void a_stream_carries_frames(void **state)
     assert_string_equal(w->heard, "you");
 }
 
+static void ignore_connect(void *arg, int err)
+{
+    (void)arg;
+    assert_int_equal(err, 0);
+}
+
+static void ignore_ready(void *arg)
+{
+    (void)arg;
+}
+
 static void has_its_turn(struct deferred *work)
 {
     struct world *w = container_of(work, struct world, other);
@@ -357,6 +368,28 @@ static void a_stream_that_never_ends_leaves_others_their_turn(void **state)
     free(flood);
     assert_in_range(w->before_other, 1, FRAMES / 2);
     assert_int_equal(w->datagrams, FRAMES); /* though the socket told it only once */
+}
+
+/* So that the owner can stop between two of them. */
+static void what_is_tls_alone_ends_one_read(void **state)
+{
+    struct world *w = *state;
+    static const struct sock_handler IGNORE = {ignore_connect, ignore_ready};
+    struct turn_stream s;
+
+    assert_int_equal(
+        turn_stream_connect(&s, &w->env.env, &w->server, "turn.example.net", NULL, &IGNORE, w), 0);
+    struct sock *far = fake_last_connect(&w->env);
+    fake_sock_connected(far, 0);
+    fake_env_settle(&w->env);
+    s.connected = true;
+    assert_int_equal(turn_stream_flush(&s), 0);
+    fake_sock_says(far, "\x16\3\3\0\x7a", 5); /* the head of a record (RFC 8446 §5.1) */
+    assert_int_equal(turn_stream_read(&s), -EINTR);
+    assert_int_equal(turn_stream_read(&s), -EAGAIN);
+    fake_sock_ends(far);
+    assert_int_equal(turn_stream_read(&s), -EPROTO);
+    turn_stream_close(&s);
 }
 
 static void a_slow_stream_says_that_it_is_full(void **state)
@@ -419,6 +452,7 @@ int main(void)
         TEST(may_be_freed_by_any_callback),
         TEST(a_stream_carries_frames),
         TEST(a_stream_that_never_ends_leaves_others_their_turn),
+        TEST(what_is_tls_alone_ends_one_read),
         TEST(a_slow_stream_says_that_it_is_full),
         TEST(a_stream_that_breaks_is_told_with_its_reason),
     };
