@@ -324,10 +324,11 @@ static const char *local_time(void *arg, int64_t wall_us, char *out, size_t room
     return out;
 }
 
-static int stun_ask(void *arg, struct cli_stun *list, size_t count)
+static int stun_ask(void *arg, struct cli_stun *list, size_t count,
+                    void (*waiting)(void *front, const struct cli_stun *entry), void *front)
 {
     (void)arg;
-    return stun_test_ask(list, count);
+    return stun_test_ask(list, count, waiting, front);
 }
 
 int main(int argc, char **argv)

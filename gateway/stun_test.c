@@ -8,10 +8,12 @@
 #include "gateway/base/env.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/resolve.h"
+#include "gateway/io/udp.h"
 #include "gateway/nat/stun_query.h"
 #include "gateway/relay/turn_stream.h"
 
 #define CONNECT_WITHIN SEC(10)
+#define SLOW           SEC(3) /* by then a person wonders */
 
 struct test;
 
@@ -20,11 +22,11 @@ struct job {
     struct test *test;
     struct cli_stun *entry;
     struct resolve *resolve;
-    struct addr list[RESOLVE_MAX]; /* streams: one after another until one can be connected */
+    struct addr list[RESOLVE_MAX]; /* one after another until one answers */
     int count, at;
     struct stun_query query;
     bool asking, over;
-    struct timer timer;
+    struct timer timer, slow;
     struct turn_stream stream;
 };
 
@@ -35,6 +37,8 @@ struct test {
     struct udp_socket *udp[2]; /* IPv4, IPv6; NULL until it is needed */
     struct job *jobs;
     size_t count, over;
+    void (*waiting)(void *arg, const struct cli_stun *entry);
+    void *arg;
 };
 
 static void end(struct job *j, int err, const char *reason)
@@ -45,10 +49,13 @@ static void end(struct job *j, int err, const char *reason)
     j->entry->err = err;
     (void)snprintf(j->entry->reason, sizeof(j->entry->reason), "%s", reason);
     timer_stop(j->test->env, &j->timer);
+    timer_stop(j->test->env, &j->slow);
     turn_stream_close(&j->stream);
     if (++j->test->over == j->test->count)
         io_loop_stop(machine_loop(j->test->machine));
 }
+
+static void ask_next(struct job *j, int err, const char *reason);
 
 /* The query is settled. */
 static void conclude(struct job *j)
@@ -68,7 +75,7 @@ static void conclude(struct job *j)
         end(j, -EPROTO, reason);
         break;
     case STUN_SILENT:
-        end(j, -ETIMEDOUT, "no answer");
+        ask_next(j, -ETIMEDOUT, "no answer");
         break;
     }
 }
@@ -115,21 +122,27 @@ static void fresh_query(struct job *j, const struct addr *server,
     j->asking = true;
 }
 
-static void ask_by_datagrams(struct job *j, const struct addr *server)
+static int open_socket(struct test *t, bool v6)
 {
-    struct test *t = j->test;
     static const uint8_t any[16];
-    bool v6 = addr_is_v6(server);
-    struct addr local = v6 ? addr_v6(any, 0, 0) : addr_v4(any, 0);
+    const struct addr local = v6 ? addr_v6(any, 0, 0) : addr_v4(any, 0);
 
-    if (!t->udp[v6]) {
-        int err = udp_open(t->env, &t->udp[v6], &local, 0, &DATAGRAMS, t);
-        if (err < 0) {
-            end(j, err, strerror(-err));
-            return;
-        }
+    return t->udp[v6] ? 0 : udp_open(t->env, &t->udp[v6], &local, 0, &DATAGRAMS, t);
+}
+
+/* The last address gets the time that the standard gives it; it is the only one of most. */
+static void ask_by_datagrams(struct job *j)
+{
+    const struct addr *server = &j->list[j->at++];
+    int err = io_udp_way(server);
+
+    if (err == 0)
+        err = open_socket(j->test, addr_is_v6(server));
+    if (err < 0) {
+        ask_next(j, err, strerror(-err));
+        return;
     }
-    fresh_query(j, server, &STUN_STANDARD);
+    fresh_query(j, server, j->at < j->count ? &STUN_GATHER : &STUN_STANDARD);
     send_due(j);
 }
 
@@ -216,6 +229,26 @@ static void connect_next(struct job *j)
 
 /* ---- all of them ---- */
 
+/* What became of one address of the server; that of the last is what a person is told. */
+static void ask_next(struct job *j, int err, const char *reason)
+{
+    if (j->at == j->count) {
+        end(j, err, reason);
+        return;
+    }
+    j->asking = false;
+    if (j->entry->server.transport == STUN_OVER_UDP)
+        ask_by_datagrams(j);
+    else
+        connect_next(j);
+}
+
+static void on_slow(struct timer *timer)
+{
+    const struct job *j = container_of(timer, struct job, slow);
+    j->test->waiting(j->test->arg, j->entry);
+}
+
 static void on_timer(struct timer *timer)
 {
     struct job *j = container_of(timer, struct job, timer);
@@ -223,7 +256,7 @@ static void on_timer(struct timer *timer)
     if (j->asking && !turn_stream_is_open(&j->stream)) {
         send_due(j);
     } else if (j->asking) {
-        end(j, -ETIMEDOUT, "no answer");
+        ask_next(j, -ETIMEDOUT, "no answer");
     } else { /* this address cannot be connected in time: the next */
         j->entry->err = -ETIMEDOUT;
         connect_next(j);
@@ -239,18 +272,16 @@ static void on_resolved(void *arg, int err, const struct addr *list, int count)
         end(j, err, err == -ENOENT ? "no such host name" : strerror(-err));
         return;
     }
-    if (j->entry->server.transport == STUN_OVER_UDP) {
-        ask_by_datagrams(j, &list[0]);
-        return;
-    }
     memcpy(j->list, list, (size_t)count * sizeof(*list));
     j->count = count;
-    connect_next(j);
+    ask_next(j, -ENOENT, "no such host name");
 }
 
 static void start(struct job *j)
 {
     j->timer.fire = on_timer;
+    j->slow.fire = on_slow;
+    timer_set(j->test->env, &j->slow, env_now(j->test->env) + SLOW);
     int err = resolve_start(&j->resolve, j->test->resolver, j->entry->server.host,
                             j->entry->server.port, 0, on_resolved, j);
     if (err < 0)
@@ -272,9 +303,10 @@ static void run(struct test *t, struct cli_stun *list)
             udp_close(t->env, t->udp[i]);
 }
 
-int stun_test_ask(struct cli_stun *list, size_t count)
+int stun_test_ask(struct cli_stun *list, size_t count,
+                  void (*waiting)(void *arg, const struct cli_stun *entry), void *arg)
 {
-    struct test t = {.count = count};
+    struct test t = {.count = count, .waiting = waiting, .arg = arg};
     int err = machine_new(&t.machine, NULL);
 
     if (err < 0)

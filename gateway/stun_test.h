@@ -10,4 +10,5 @@
 #include "gateway/base/attr.h"
 
 /** As stun_ask() of struct cli_host. */
-MUST_USE int stun_test_ask(struct cli_stun *list, size_t count);
+MUST_USE int stun_test_ask(struct cli_stun *list, size_t count,
+                           void (*waiting)(void *arg, const struct cli_stun *entry), void *arg);

@@ -40,6 +40,11 @@ void front_data(const struct front *f, const char *format, ...)
         front_write(f, 1, text);
 }
 
+bool front_is_live(const struct front *f)
+{
+    return !f->quiet && !f->json && f->host->is_terminal(f->host->arg, 2);
+}
+
 void front_say(const struct front *f, const char *format, ...)
 {
     va_list args;

@@ -36,6 +36,8 @@ void front_write(const struct front *f, int fd, const char *text);
 
 /** Writes to standard output: data. */
 void front_data(const struct front *f, const char *format, ...) PRINTF_LIKE(2, 3);
+/** Is there somebody at a terminal who wants to see how it goes? */
+bool front_is_live(const struct front *f);
 /** Writes prose to standard error, unless --quiet. */
 void front_say(const struct front *f, const char *format, ...) PRINTF_LIKE(2, 3);
 /** Says what went wrong and what to try next (`hint` may be NULL). Returns `code`. */

@@ -134,9 +134,11 @@ struct cli_host {
     bool (*is_user)(void *arg, const char *name);
     /**
      * Asks all of these at once, over UDP from one socket, and waits until each has answered or
-     * failed (40 s at most). 0, or -errno: nothing was asked.
+     * failed: 40 s at most, and of further addresses of a name 3 s each over UDP. waiting() is told
+     * of those that have not after 3 s. 0, or -errno: nothing was asked.
      */
-    int (*stun_ask)(void *arg, struct cli_stun *list, size_t count);
+    int (*stun_ask)(void *arg, struct cli_stun *list, size_t count,
+                    void (*waiting)(void *front, const struct cli_stun *entry), void *front);
     /**
      * Sockets for programs: begins to take them from the gateway at the other end of `sock`
      * (taken), waits for what happens next, wants no more sockets, and ends. 0 or -errno.

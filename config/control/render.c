@@ -9,11 +9,6 @@
 #include "config/control/render_invite.h"
 #include "config/control/render_status.h"
 
-static bool live(const struct front *f)
-{
-    return !f->quiet && !f->json && f->host->is_terminal(f->host->arg, 2);
-}
-
 /* ---- share, open, ls ---- */
 
 static void render_share(const struct front *f, const json_t *result)
@@ -275,7 +270,7 @@ void render_event(const struct front *f, const json_t *event)
         dht_words_event(f, event);
     } else if (strcmp(name, "shared") == 0 || strcmp(name, "opened") == 0) {
         render_result(f, json_object_get(event, "result"));
-    } else if (!live(f)) {
+    } else if (!front_is_live(f)) {
         return;
     } else if (strcmp(name, "joining") == 0) {
         front_say(f, "looking for the invite ...\n");

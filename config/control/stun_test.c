@@ -143,6 +143,13 @@ static int conclude(struct front *f, const struct test *t)
     return code;
 }
 
+static void on_waiting(void *arg, const struct cli_stun *entry)
+{
+    const struct front *f = arg;
+    if (front_is_live(f))
+        front_say(f, "%s has not answered yet; it has 40 s\n", entry->server.text);
+}
+
 int stun_test_run(struct front *f)
 {
     struct test *t = calloc(1, sizeof(*t));
@@ -151,7 +158,7 @@ int stun_test_run(struct front *f)
         return front_fail(f, CLI_FAILED, NULL, "out of memory");
     int code = collect(f, t);
     if (code == CLI_OK) {
-        int err = f->host->stun_ask(f->host->arg, t->list, t->count);
+        int err = f->host->stun_ask(f->host->arg, t->list, t->count, on_waiting, f);
         code = err < 0 ? front_fail(f, CLI_FAILED, NULL, "cannot ask: %s", strerror(-err))
                        : conclude(f, t);
     }

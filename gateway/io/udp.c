@@ -440,6 +440,16 @@ int io_udp_send(struct udp_socket *s, const struct udp_tx *tx)
 
 /* ---- the rest ---- */
 
+int io_udp_way(const struct addr *to)
+{
+    int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int err = fd < 0 || connect(fd, &to->sa, addr_len(to)) < 0 ? -errno : 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return err;
+}
+
 int io_udp_join(struct udp_socket *s, const struct addr *group, unsigned ifindex)
 {
     int err;

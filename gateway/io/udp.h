@@ -25,5 +25,9 @@ void io_udp_close(struct udp_socket *s);
  */
 MUST_USE int io_udp_release(struct udp_socket *s);
 
+/** Is there a way to an address, as far as this machine knows? Sends nothing. 0 or the error
+ *  (-ENETUNREACH, -EHOSTUNREACH, -EAFNOSUPPORT), which io_udp_send() takes for loss. */
+MUST_USE int io_udp_way(const struct addr *to);
+
 /** Sends every datagram by itself from now on, as on a kernel without UDP_SEGMENT. For tests. */
 void io_udp_no_segments(struct udp_socket *s);

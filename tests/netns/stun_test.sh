@@ -39,6 +39,14 @@ ask_trusting() {
   on "$host" bash -c 'mount --bind "$1" /etc/ssl/certs/ca-certificates.crt && shift && exec timeout 60 "$@"' \
     - "$T/stun.pem" "$OVERLAY" stun-test "$@"
 }
+# The first address of the name leads nowhere.
+ask_two_faced() {
+  local host=$1
+  shift
+  on "$host" bash -c 'mount --bind "$1" /etc/hosts && shift && exec timeout 60 "$@"' \
+    - "$T/hosts" "$OVERLAY" stun-test "$@" two-faced.example
+}
+printf '%s two-faced.example\n' 198.51.100.1 192.0.2.66 192.0.2.10 >"$T/hosts"
 lines() {
   local want=$1 count
   shift
@@ -70,6 +78,12 @@ check "says when there is no such host" \
   exits 1 'ERROR While resolving {server=nowhere.invalid:3478}: ' -- \
   ask router nowhere.invalid:3478
 check "says when a connection is refused" refused_at_once
+check "says when there is no way to a server" \
+  exits 1 'ERROR While resolving {server=198.51.100.1}: Network is unreachable' -- \
+  ask router 198.51.100.1
+check "asks all addresses of a name" shows '^192\.0\.2\.1:[0-9]+$' ask_two_faced router
+check "connects to all addresses of a name" \
+  shows '^192\.0\.2\.1:[0-9]+$' ask_two_faced router --tcp
 check "goes on after a server that failed" lines 1 ask router --tcp 192.0.2.10:9 192.0.2.10
 check "exits 1 when one of them failed" exits 1 -- ask router --tcp 192.0.2.10:9 192.0.2.10
 check "exits 2 without a server" exits 2 'which STUN server' -- ask router

@@ -289,11 +289,13 @@ static const char *host_local_time(void *arg, int64_t wall_us, char *out, size_t
     return out;
 }
 
-static int host_stun_ask(void *arg, struct cli_stun *list, size_t count)
+static int host_stun_ask(void *arg, struct cli_stun *list, size_t count,
+                         void (*waiting)(void *front, const struct cli_stun *entry), void *front)
 {
     (void)arg;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(list[i].server.host, "dead") == 0) {
+            waiting(front, &list[i]);
             list[i].err = -ETIMEDOUT;
             (void)snprintf(list[i].reason, sizeof(list[i].reason), "no answer");
             continue;
@@ -850,7 +852,13 @@ static void stun_test_fails_when_a_server_does_or_they_disagree(void **state)
     s.stun_sees[1] = "203.0.113.5:4001";
     gives("stun-test dead one two", CLI_FAILED, "203.0.113.5:4001\n203.0.113.5:4000\n",
           "ERROR While resolving {server=dead}: no answer\n");
+    assert_null(strstr(s.err, "yet"));
     gives("stun-test --no-check dead", CLI_FAILED, "", "ERROR While resolving {server=dead}");
+    s.terminal = true;
+    gives("stun-test dead", CLI_FAILED, "", "dead has not answered yet");
+    gives("stun-test --json dead", CLI_FAILED, "", "");
+    assert_null(strstr(s.err, "yet"));
+    s.terminal = false;
     gives("stun-test one two", CLI_FAILED, "", "different addresses");
     gives("stun-test --no-check one two", CLI_OK, "203.0.113.5:4001\n", "");
     gives("stun-test --tcp one two", CLI_OK, "", ""); /* connections have ports of their own */
