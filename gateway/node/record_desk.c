@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/crypto/hash.h"
 
 struct record_quest {
     struct list link;
@@ -144,12 +145,24 @@ static struct record_quest *quest_of(const struct record_desk *d, const struct p
     return NULL;
 }
 
+struct krpc_bytes record_salt(const struct record_desk *d, const uint8_t key[static KRPC_KEY_LEN],
+                              uint8_t out[static RECORD_SALT_LEN])
+{
+    const char *network = d->node->options->network;
+
+    if (!*network)
+        return (struct krpc_bytes){0};
+    hash_blake2b(out, RECORD_SALT_LEN, key, KRPC_KEY_LEN, network, strlen(network));
+    return (struct krpc_bytes){out, RECORD_SALT_LEN};
+}
+
 static void on_ready(struct dht_ready *w)
 {
     struct record_quest *q = container_of(w, struct record_quest, ready);
-    const struct krpc_bytes no_salt = {0};
+    uint8_t salt[RECORD_SALT_LEN];
     struct record_desk *d = q->desk;
-    int err = dht_desk_get(d->dht, &q->call, q->id.key, no_salt, highest_seq(d, &q->id));
+    int err = dht_desk_get(d->dht, &q->call, q->id.key, record_salt(d, q->id.key, salt),
+                           highest_seq(d, &q->id));
 
     if (err < 0)
         end_quest(q, err);

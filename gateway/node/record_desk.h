@@ -7,6 +7,9 @@
  * also after a crash: the file RECORD_SEQ_FILE holds a number before it is used. Of others' records
  * the highest number seen is remembered, for peers in the registry on disk; older ones are not
  * believed.
+ *
+ * In a network with a name ([gateway] network) records have a salt, so that those of one network
+ * are not found in another; and who stores them cannot tell which are of one network.
  */
 #pragma once
 
@@ -110,6 +113,13 @@ void record_desk_resolve(struct record_desk *d, const struct peer_id *id, struct
 /** Forgets it. */
 void record_desk_cancel(struct record_wait *w);
 
+#define RECORD_SALT_LEN 16
+
 /* Between the files of this module: ours (record_publish.c). */
+
+/** The salt under which records of our network are kept, for the key: none in the common one, whose
+ *  records any pkarr client reads. Written to `out`. */
+struct krpc_bytes record_salt(const struct record_desk *d, const uint8_t key[static KRPC_KEY_LEN],
+                              uint8_t out[static RECORD_SALT_LEN]);
 void record_publish_start(struct record_desk *d);
 void record_publish_stop(struct record_desk *d);

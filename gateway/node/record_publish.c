@@ -87,6 +87,7 @@ static int write_value(struct record_desk *d, struct dht_item *out)
 
     describe(d, &record);
     *out = (struct dht_item){.mutable = true};
+    out->salt_len = record_salt(d, record.key, out->salt).len;
     int len = pkarr_write(&record, packet, &d->stored.left_out);
     return len < 0 ? len : dht_item_set_bytes(out, packet, (size_t)len);
 }
@@ -187,9 +188,10 @@ static void on_event(struct dht_call *call, const struct dht_event *event)
 static void on_timer(struct timer *timer)
 {
     struct record_desk *d = container_of(timer, struct record_desk, timer);
-    const struct krpc_bytes no_salt = {0};
+    const uint8_t *key = d->source.keys->id.key;
+    uint8_t salt[RECORD_SALT_LEN];
 
-    if (dht_desk_get(d->dht, &d->call, d->source.keys->id.key, no_salt, 0) < 0) {
+    if (dht_desk_get(d->dht, &d->call, key, record_salt(d, key, salt), 0) < 0) {
         try_later(d);
         return;
     }

@@ -97,6 +97,28 @@ static void a_peer_is_reached_by_its_key_alone(void **state)
     sim_relay_story_call_ends_well(s, SEC(10));
 }
 
+static void names_network(struct sim_gateway *g, const char *name)
+{
+    (void)snprintf(g->options.network, sizeof(g->options.network), "%s", name);
+    sim_relay_restart(g);
+}
+
+static void records_of_one_network_are_not_found_in_another(void **state)
+{
+    struct sim_relay_story *s = *state;
+    names_network(&s->home, "lab");
+    names_network(&s->spare, "lab");
+    names_network(&s->alice, "lab");
+    names_network(&s->bob, "lab");
+    sim_relay_story_wait(s, SEC(30));
+    struct asking inside = asks(s, &s->bob, &s->alice);
+    struct asking outside = asks(s, &s->mallory, &s->alice);
+    assert_int_equal(inside.err, 0);
+    assert_int_equal(inside.found.record.relays, 2);
+    assert_int_equal(outside.err, -ENOENT);
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
+}
+
 static void a_record_says_what_its_owner_wants_known(void **state)
 {
     struct sim_relay_story *s = *state;
@@ -210,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORY(a_peer_is_reached_by_its_key_alone),
+        STORY(records_of_one_network_are_not_found_in_another),
         STORY(a_record_says_what_its_owner_wants_known),
         STORY(addresses_are_published_when_a_person_wants_it),
         STORY(a_change_is_published_soon),
