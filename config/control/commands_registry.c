@@ -205,11 +205,38 @@ json_t *command_deny(struct command_context *c, const json_t *request)
     return grant(c, request, registry_deny);
 }
 
+static json_t *set_blocked_addresses(struct command_context *c, const struct addr_prefix *which,
+                                     bool blocked)
+{
+    char text[ADDR_PREFIX_TEXT_MAX];
+    int err = addr_prefix_is_exact(which) ? registry_block_addresses(c->registry, which, blocked)
+                                          : -EINVAL;
+
+    (void)addr_prefix_print(which, text);
+    if (err == -EINVAL)
+        return protocol_error(CLI_USAGE, NULL, "%s has bits set behind its first %u", text,
+                              which->bits);
+    if (err == -ENOENT)
+        return protocol_error(CLI_UNKNOWN, "[gateway] block_from in overlay.conf has others",
+                              "%s is not blocked by a command", text);
+    if (err < 0)
+        return protocol_error(CLI_FAILED, "put them into [gateway] block_from",
+                              "more than %d blocked addresses", REGISTRY_BLOCKED_MAX);
+    json_t *refusal = save_changes(c);
+    if (refusal)
+        return refusal;
+    return protocol_ok(
+        json_pack("{s:s, s:s, s:b}", "addresses", text, "peer", text, "blocked", blocked));
+}
+
 static json_t *set_blocked(struct command_context *c, const json_t *request, bool blocked)
 {
+    struct addr_prefix which;
     char label[PEER_LABEL_MAX];
     struct peer_id id;
 
+    if (addr_prefix_parse(&which, protocol_string(request, "peer")) == 0)
+        return set_blocked_addresses(c, &which, blocked);
     json_t *refusal = lookup_peer(c, protocol_string(request, "peer"), &id);
     if (refusal)
         return refusal;

@@ -89,18 +89,6 @@ static int add_name(void *field, const char *word, struct complaint *why)
     return 0;
 }
 
-/* Bits beyond the prefix would be a mistake of the person: which network was meant? */
-static bool ends_where_it_says(const struct addr_prefix *p)
-{
-    size_t len;
-    const uint8_t *ip = addr_ip(&p->addr, &len);
-
-    for (size_t bit = p->bits; bit < len * 8; bit++)
-        if (ip[bit / 8] & (0x80 >> bit % 8))
-            return false;
-    return true;
-}
-
 static int add_prefix(void *field, const char *word, struct complaint *why)
 {
     struct prefix_list *list = field;
@@ -110,7 +98,7 @@ static int add_prefix(void *field, const char *word, struct complaint *why)
         return option_complain(why, "more than %d addresses", OPTION_PREFIXES_MAX);
     if (addr_prefix_parse(&p, word) < 0)
         return option_complain(why, "'%s' is not ADDRESS or ADDRESS/BITS", word);
-    if (!ends_where_it_says(&p))
+    if (!addr_prefix_is_exact(&p))
         return option_complain(why, "'%s' has bits set behind its first %u", word, p.bits);
     struct addr_prefix *at = realloc(list->at, (list->count + 1) * sizeof(*at));
     if (!at)
@@ -273,7 +261,7 @@ static bool prefixes_equal(const struct prefix_list *a, const struct prefix_list
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (a->at[i].bits != b->at[i].bits || !addr_same_ip(&a->at[i].addr, &b->at[i].addr))
+        if (!addr_prefix_equal(&a->at[i], &b->at[i]))
             return false;
     return true;
 }

@@ -302,3 +302,30 @@ bool addr_prefix_is_everybody(const struct addr_prefix *p, const struct addr *a)
         host = host << 8 | ip[i];
     return (~host & UINT32_MAX >> p->bits) == 0;
 }
+
+bool addr_prefix_is_exact(const struct addr_prefix *p)
+{
+    size_t len;
+    const uint8_t *ip = addr_ip(&p->addr, &len);
+
+    for (size_t bit = p->bits; bit < len * 8; bit++)
+        if (ip[bit / 8] & (0x80 >> bit % 8))
+            return false;
+    return true;
+}
+
+bool addr_prefix_equal(const struct addr_prefix *a, const struct addr_prefix *b)
+{
+    return a->bits == b->bits && addr_same_ip(&a->addr, &b->addr);
+}
+
+const char *addr_prefix_print(const struct addr_prefix *p, char out[static ADDR_PREFIX_TEXT_MAX])
+{
+    size_t len;
+
+    (void)addr_ip(&p->addr, &len);
+    size_t end = strlen(addr_print_ip(&p->addr, out));
+    if (p->bits < len * 8)
+        (void)snprintf(out + end, ADDR_PREFIX_TEXT_MAX - end, "/%u", p->bits);
+    return out;
+}

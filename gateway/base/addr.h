@@ -96,6 +96,13 @@ struct addr_prefix {
 
 /** Parses ADDRESS/BITS, or an address alone as a full-length prefix. Returns 0 or -EINVAL. */
 MUST_USE int addr_prefix_parse(struct addr_prefix *out, const char *text);
+/** Are all bits behind the prefix zero? In what a person writes others are a mistake. */
+bool addr_prefix_is_exact(const struct addr_prefix *p);
+/** The same prefix, as it was written. */
+bool addr_prefix_equal(const struct addr_prefix *a, const struct addr_prefix *b);
+#define ADDR_PREFIX_TEXT_MAX (ADDR_TEXT_MAX + 4)
+/** Writes ADDRESS/BITS, or an address alone for a full-length prefix. Returns `out`. */
+const char *addr_prefix_print(const struct addr_prefix *p, char out[static ADDR_PREFIX_TEXT_MAX]);
 /** v4-in-v6 addresses are unmapped before they are compared. */
 bool addr_prefix_contains(const struct addr_prefix *p, const struct addr *a);
 /** The last address of an IPv4 network, which is everybody in it (RFC 919 §7). */

@@ -49,11 +49,25 @@ bool access_is_named(const struct access *a, const struct addr *from)
     return is_in(a->list, a->allow_count, from);
 }
 
+bool access_block_more(struct access *a, const struct addr_prefix *list, size_t count)
+{
+    uint64_t hash = map_hash(a->secret, list, count * sizeof(*list));
+    bool others = count != a->more_count || (count > 0 && hash != a->more_hash);
+
+    a->more = list;
+    a->more_count = count;
+    a->more_hash = hash;
+    if (others)
+        a->last = (struct addr){0};
+    return others;
+}
+
 static bool lists_admit(struct access *a, const struct addr *from)
 {
-    if (a->allow_count + a->block_count == 0 || addr_equal(&a->last, from))
+    if (a->allow_count + a->block_count + a->more_count == 0 || addr_equal(&a->last, from))
         return true;
-    if (is_in(a->list + a->allow_count, a->block_count, from) ||
+    if (is_in(a->more, a->more_count, from) ||
+        is_in(a->list ? a->list + a->allow_count : NULL, a->block_count, from) ||
         (a->allow_count > 0 && !access_is_named(a, from)))
         return false;
     a->last = *from;

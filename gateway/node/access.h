@@ -36,7 +36,10 @@ struct access_shut {
 struct access {
     struct addr_prefix *list; /* allow_count prefixes, and behind them block_count */
     size_t allow_count, block_count;
-    struct addr last; /* the lists admitted it: traffic comes in long runs */
+    const struct addr_prefix *more; /* borrowed: blocked as well */
+    size_t more_count;
+    uint64_t more_hash; /* of what it was when it was set */
+    struct addr last;   /* the lists admitted it: traffic comes in long runs */
     uint64_t secret[2];
     struct access_shut *shut; /* NULL before the first */
     instant shut_until;       /* of all of them, the latest */
@@ -48,6 +51,8 @@ void access_deinit(struct access *a);
 
 /** Replaces both lists by copies of these. Returns 0, or -ENOMEM: nothing changed. */
 MUST_USE int access_set(struct access *a, const struct access_lists *lists);
+/** Blocks these, too: borrowed until the next call. True: they are others than before. */
+bool access_block_more(struct access *a, const struct addr_prefix *list, size_t count);
 /** Does the allow list name it? */
 bool access_is_named(const struct access *a, const struct addr *from);
 /** May it talk to us now? An address that is none may. */

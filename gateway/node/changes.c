@@ -51,10 +51,19 @@ static void tell_lan(struct node *n)
     free(ids);
 }
 
+static void drop_shut(struct node *n)
+{
+    list_each(node, &n->members)
+    {
+        peer_drop_shut(&list_entry(node, struct member, link)->peer);
+    }
+}
+
 void node_registry_changed(struct node *n)
 {
     int64_t wall_us = env_wall_us(n->env);
 
+    node_block_addresses(n);
     want_peers_of_ports(n);
     list_each(node, &n->members)
     {
@@ -76,16 +85,22 @@ void node_registry_changed(struct node *n)
     node_tell(n, NULL);
 }
 
+void node_block_addresses(struct node *n)
+{
+    size_t count;
+    const struct addr_prefix *list = registry_blocked_addresses(n->registry, &count);
+
+    if (access_block_more(&n->access, list, count))
+        drop_shut(n);
+}
+
 int node_set_access(struct node *n, const struct access_lists *lists)
 {
     int err = access_set(&n->access, lists);
 
     if (err < 0)
         return err;
-    list_each(node, &n->members)
-    {
-        peer_drop_shut(&list_entry(node, struct member, link)->peer);
-    }
+    drop_shut(n);
     return 0;
 }
 

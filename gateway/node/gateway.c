@@ -296,6 +296,7 @@ int node_new(struct node **out, struct env *env, struct registry *registry, cons
     list_init(&n->lingering);
     list_init(&n->measures);
 
+    node_block_addresses(n);
     n->hello.protocol = MESSAGE_PROTOCOL;
     message_network(options->network, n->hello.network);
     memcpy(n->hello.nickname, options->nickname, sizeof(n->hello.nickname));

@@ -119,6 +119,8 @@ extern const struct tcp_roads_events TCP_ROADS_EVENTS;
 void member_free(struct member *m);
 /** Answers those who wait; a request that one of them makes anew waits for the next time. */
 void member_answer(struct list *waits, int err, const char *why);
+/** Takes over the addresses that the registry blocks. */
+void node_block_addresses(struct node *n);
 /** Calls the watches. */
 void node_tell(struct node *n, const struct peer_id *peer);
 

@@ -150,6 +150,6 @@ void node_limits(const struct node *n, struct limits_view *out)
         .max_peers = n->options.max_peers,
         .block_abusers = n->options.block_abusers,
         .allow_from = n->access.allow_count,
-        .block_from = n->access.block_count,
+        .block_from = n->access.block_count + n->access.more_count,
     };
 }

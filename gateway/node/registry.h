@@ -169,6 +169,14 @@ MUST_USE int registry_block(struct registry *r, const struct peer_id *peer, bool
  */
 MUST_USE int registry_block_for(struct registry *r, const struct peer_id *peer, const char *why);
 
+#define REGISTRY_BLOCKED_MAX 256
+
+/** Blocks addresses, or ends that for the same prefix. -ENOSPC; -ENOENT: it was not blocked. */
+MUST_USE int registry_block_addresses(struct registry *r, const struct addr_prefix *which,
+                                      bool blocked);
+/** Those that are blocked, and how many: of the registry, and changing with it. */
+const struct addr_prefix *registry_blocked_addresses(const struct registry *r, size_t *count);
+
 /** May this peer use this service now? */
 bool registry_may_use(const struct registry *r, const struct service *s, const struct peer_id *peer,
                       int64_t wall_us);

@@ -286,12 +286,30 @@ static void read_remembered(struct registry *r, struct entry *e)
         registry_remember(r, &m.id, m.last_good);
 }
 
+static void read_blocked(struct registry *r, struct entry *e)
+{
+    char text[ADDR_PREFIX_TEXT_MAX];
+    struct addr_prefix p;
+
+    get_text(e, "addresses", text, sizeof(text));
+    end(e);
+    if (e->err == 0 && (addr_prefix_parse(&p, text) < 0 || !addr_prefix_is_exact(&p)))
+        complain(e, "addresses", "not ADDRESS/BITS");
+    if (e->err == 0)
+        check(e, registry_block_addresses(r, &p, true), "blocked");
+}
+
 static const struct section {
     const char *key;
     void (*read)(struct registry *r, struct entry *e);
+    bool optional; /* only there if it has something in it */
 } SECTIONS[] = {
-    {"peers", read_peer}, {"services", read_service},      {"grants", read_grant},
-    {"ports", read_port}, {"remembered", read_remembered},
+    {"peers", read_peer, false},
+    {"services", read_service, false},
+    {"grants", read_grant, false},
+    {"ports", read_port, false},
+    {"remembered", read_remembered, false},
+    {"blocked", read_blocked, true},
 };
 
 #define SECTION_COUNT (sizeof(SECTIONS) / sizeof(SECTIONS[0]))
@@ -314,6 +332,8 @@ static int read_section(struct registry *r, const struct source *f, const json_t
                         const struct section *section)
 {
     const json_t *array = json_object_get(root, section->key);
+    if (!array && section->optional)
+        return 0;
     if (!json_is_array(array))
         return fail(f, array ? json_line_of(f->text, f->len, section->key, 0) : 1,
                     array ? "not an array" : "a section is missing");
@@ -341,12 +361,14 @@ static int read_root(struct registry *r, const struct source *f, const json_t *r
     if (json_integer_value(version) != REGISTRY_VERSION)
         return fail(f, json_line_of(f->text, f->len, "version", 0),
                     "of another version of overlay");
+    size_t sections = 0;
     for (size_t i = 0; i < SECTION_COUNT; i++) {
+        sections += json_object_get(root, SECTIONS[i].key) != NULL;
         int err = read_section(r, f, root, &SECTIONS[i]);
         if (err < 0)
             return err;
     }
-    if (json_object_size(root) != SECTION_COUNT + 1)
+    if (json_object_size(root) != sections + 1)
         return fail(f, 1, "has a section that is not known here");
     return 0;
 }

@@ -1,7 +1,7 @@
 /**
  * What the registry is made of, for its own files: registry_peers.c, registry_services.c,
- * registry_ids.c, registry_guests.c, registry_ports.c, registry_read.c, registry_write.c and
- * registry_file.c.
+ * registry_ids.c, registry_guests.c, registry_blocked.c, registry_ports.c, registry_read.c,
+ * registry_write.c and registry_file.c.
  */
 #pragma once
 
@@ -66,6 +66,8 @@ struct registry {
     size_t port_count, port_room;
     struct remembered *remembered; /* oldest first */
     size_t remembered_count, remembered_room;
+    struct addr_prefix blocked[REGISTRY_BLOCKED_MAX]; /* addresses */
+    size_t blocked_count;
     uint8_t saved[HASH_SHA256_LEN]; /* of the file's text */
 };
 

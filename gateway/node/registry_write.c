@@ -223,6 +223,22 @@ static void write_remembered(struct output *o, const struct registry *r)
     end(o);
 }
 
+/* A version of before there was such a section reads the file as long as there is none. */
+static void write_blocked(struct output *o, const struct registry *r)
+{
+    char text[ADDR_PREFIX_TEXT_MAX];
+
+    if (r->blocked_count == 0)
+        return;
+    begin(o, "blocked");
+    for (size_t i = 0; i < r->blocked_count; i++) {
+        json_t *object = json_object();
+        set_text(o, object, "addresses", addr_prefix_print(&r->blocked[i], text));
+        put(o, object);
+    }
+    end(o);
+}
+
 char *registry_write(const struct registry *r, size_t *len)
 {
     char *text = NULL;
@@ -235,6 +251,7 @@ char *registry_write(const struct registry *r, size_t *len)
     write_grants(&o, r);
     write_ports(&o, r);
     write_remembered(&o, r);
+    write_blocked(&o, r);
     o.failed |= fputs("\n}\n", o.file) < 0;
     o.failed |= fclose(o.file) != 0;
     if (!o.failed)

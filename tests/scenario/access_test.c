@@ -70,6 +70,24 @@ static void a_list_that_is_read_again_ends_live_sessions_at_once(void **state)
     sim_story_call_ends_well(s, SEC(10));
 }
 
+static void a_command_blocks_addresses_of_live_sessions_too(void **state)
+{
+    struct sim_story *s = *state;
+    struct addr_prefix which;
+    assert_int_equal(addr_prefix_parse(&which, "198.51.100.0/24"), 0);
+    sim_gateway_must_connect(&s->bob, &s->alice, SEC(10));
+    assert_int_equal(registry_block_addresses(s->alice.registry, &which, true), 0);
+    node_registry_changed(s->alice.node);
+    sim_story_wait(s, SEC(1));
+    assert_int_not_equal(sim_gateway_view(&s->alice, &s->bob).state, PEER_DIRECT);
+    connecting_fails(&s->bob, &s->alice);
+    assert_int_equal(registry_save(s->alice.registry), 0);
+    sim_gateway_stop(&s->alice);
+    sim_gateway_start(&s->alice); /* it is kept */
+    sim_story_wait(s, SEC(40));
+    connecting_fails(&s->bob, &s->alice);
+}
+
 static void other_sessions_do_not_notice(void **state)
 {
     struct sim_story *s = *state;
@@ -109,6 +127,7 @@ int main(void)
         SIM_STORY(a_blocked_address_gets_no_answer_at_all),
         SIM_STORY(an_address_that_may_not_come_is_not_dialled),
         SIM_STORY(a_list_that_is_read_again_ends_live_sessions_at_once),
+        SIM_STORY(a_command_blocks_addresses_of_live_sessions_too),
         SIM_STORY(other_sessions_do_not_notice),
         SIM_STORY(with_an_allow_list_others_stay_outside),
         SIM_RELAY_STORY(a_peer_behind_a_relay_is_let_in_with_the_relay),

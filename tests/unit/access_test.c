@@ -81,6 +81,25 @@ static void lets_in_only_whom_the_allow_list_names(void **state)
     assert_false(admits(a, 1, "2001:db8::9"));
 }
 
+static void more_may_be_blocked_than_the_lists_name(void **state)
+{
+    struct access *a = *state;
+    struct addr_prefix more[2];
+
+    assert_int_equal(addr_prefix_parse(&more[0], "192.0.2.0/24"), 0);
+    assert_int_equal(addr_prefix_parse(&more[1], "198.51.100.0/24"), 0);
+    assert_false(access_block_more(a, more, 0));
+    assert_true(admits(a, 1, "198.51.100.1"));
+    assert_true(access_block_more(a, more, 2));
+    assert_false(access_block_more(a, more, 2)); /* the same */
+    assert_false(admits(a, 1, "192.0.2.1"));
+    assert_false(admits(a, 1, "198.51.100.1"));
+    set(a, (const char *[]){"198.51.100.0/24", NULL}, NULL);
+    assert_false(admits(a, 1, "198.51.100.1"));
+    assert_true(access_block_more(a, more, 1));
+    assert_true(admits(a, 1, "198.51.100.1"));
+}
+
 static void deny_beats_allow(void **state)
 {
     struct access *a = *state;
@@ -169,6 +188,7 @@ int main(void)
         SENTENCE(lets_everybody_in_without_lists),
         SENTENCE(keeps_out_whom_the_block_list_names),
         SENTENCE(lets_in_only_whom_the_allow_list_names),
+        SENTENCE(more_may_be_blocked_than_the_lists_name),
         SENTENCE(deny_beats_allow),
         SENTENCE(sees_through_ipv4_in_ipv6),
         SENTENCE(new_lists_count_at_once),

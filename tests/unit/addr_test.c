@@ -261,6 +261,27 @@ static void takes_a_64_of_ipv6_for_one_caller(void **state)
     assert_false(one_caller("2001:db8::1", "192.0.2.1"));
 }
 
+static void prints_a_prefix_as_it_is_written(void **state)
+{
+    static const char *const text[] = {"192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "::/0", "::1"};
+    char out[ADDR_PREFIX_TEXT_MAX];
+    struct addr_prefix p, other;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+        assert_int_equal(addr_prefix_parse(&p, text[i]), 0);
+        assert_string_equal(addr_prefix_print(&p, out), text[i]);
+        assert_true(addr_prefix_is_exact(&p));
+    }
+    assert_int_equal(addr_prefix_parse(&p, "192.0.2.128/24"), 0);
+    assert_false(addr_prefix_is_exact(&p));
+    assert_int_equal(addr_prefix_parse(&p, "192.0.2.128/25"), 0);
+    assert_true(addr_prefix_is_exact(&p));
+    assert_int_equal(addr_prefix_parse(&other, "192.0.2.128/26"), 0);
+    assert_false(addr_prefix_equal(&p, &other));
+    assert_true(addr_prefix_equal(&p, &p));
+}
+
 static bool is_everybody(const char *prefix, const char *text)
 {
     struct addr_prefix p;
@@ -296,6 +317,7 @@ int main(void)
         cmocka_unit_test(tells_the_classes_apart),
         cmocka_unit_test(knows_the_range_that_customers_of_a_provider_share),
         cmocka_unit_test(knows_what_a_prefix_contains),
+        cmocka_unit_test(prints_a_prefix_as_it_is_written),
         cmocka_unit_test(knows_who_is_everybody_in_a_network),
         cmocka_unit_test(takes_a_64_of_ipv6_for_one_caller),
     };

@@ -213,6 +213,21 @@ static void allow_deny_and_block_change_the_registry(void **state)
     assert_false(registry_is_blocked(stage.registry, &stage.alice));
 }
 
+static void addresses_are_blocked_as_peers_are(void **state)
+{
+    (void)state;
+    size_t count;
+
+    says("{\"cmd\":\"block\",\"peer\":\"192.0.2.0/24\"}", "\"addresses\":\"192.0.2.0/24\"");
+    says("{\"cmd\":\"block\",\"peer\":\"2001:db8::7\"}", "\"blocked\":true");
+    (void)registry_blocked_addresses(stage.registry, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(stage.node.changed, 2);
+    says("{\"cmd\":\"block\",\"peer\":\"192.0.2.1/24\"}", "bits set behind its first 24");
+    says("{\"cmd\":\"unblock\",\"peer\":\"192.0.2.0/24\"}", "\"blocked\":false");
+    says("{\"cmd\":\"unblock\",\"peer\":\"192.0.2.0/24\"}", "is not blocked by a command");
+}
+
 /* ---- invite, revoke ---- */
 
 static void invite_makes_a_code_for_a_service(void **state)
@@ -1056,6 +1071,7 @@ int main(void)
         WITH_STAGE(peers_are_added_named_and_unnamed),
         WITH_STAGE(nothing_changes_when_saving_fails),
         WITH_STAGE(allow_deny_and_block_change_the_registry),
+        WITH_STAGE(addresses_are_blocked_as_peers_are),
         WITH_STAGE(share_names_services_by_their_port),
         WITH_STAGE(share_says_what_is_wrong),
         WITH_STAGE(share_for_a_time_and_to_peers),

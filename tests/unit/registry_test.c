@@ -321,6 +321,54 @@ static void lets_deny_beat_allow_and_a_block_beat_everything(void **state)
     assert_false(registry_may_connect(h->r, &h->alice, NOW));
 }
 
+static struct addr_prefix prefix(const char *text)
+{
+    struct addr_prefix p;
+    assert_int_equal(addr_prefix_parse(&p, text), 0);
+    return p;
+}
+
+static void keeps_blocked_addresses(void **state)
+{
+    struct home *h = *state;
+    const struct addr_prefix net = prefix("192.0.2.0/24"), one = prefix("2001:db8::7");
+    char text[ADDR_PREFIX_TEXT_MAX];
+    size_t count;
+
+    assert_int_equal(registry_save(h->r), 0);
+    assert_null(strstr(fake_env_file(&h->env, REGISTRY_FILE), "\"blocked\""));
+    assert_int_equal(registry_block_addresses(h->r, &net, false), -ENOENT);
+    assert_int_equal(registry_block_addresses(h->r, &net, true), 0);
+    assert_int_equal(registry_block_addresses(h->r, &net, true), 0);
+    assert_int_equal(registry_block_addresses(h->r, &one, true), 0);
+    assert_int_equal(registry_save(h->r), 0);
+    assert_int_equal(registry_reload(h->r, h->why, sizeof(h->why)), 0);
+    const struct addr_prefix *list = registry_blocked_addresses(h->r, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(addr_prefix_print(&list[0], text), "192.0.2.0/24");
+    assert_string_equal(addr_prefix_print(&list[1], text), "2001:db8::7");
+    assert_int_equal(registry_block_addresses(h->r, &net, false), 0);
+    (void)registry_blocked_addresses(h->r, &count);
+    assert_int_equal(count, 1);
+    for (unsigned i = 0; i < REGISTRY_BLOCKED_MAX; i++) {
+        const struct addr_prefix more = {addr_v4((const uint8_t[4]){10, 0, 0, (uint8_t)i}, 0), 32};
+        assert_int_equal(registry_block_addresses(h->r, &more, true),
+                         i < REGISTRY_BLOCKED_MAX - 1 ? 0 : -ENOSPC);
+    }
+}
+
+static void keeps_what_a_peer_was_blocked_for(void **state)
+{
+    struct home *h = *state;
+    assert_int_equal(registry_block_for(h->r, &h->alice, "broke the protocol"), 0);
+    assert_int_equal(registry_save(h->r), 0);
+    assert_int_equal(registry_reload(h->r, h->why, sizeof(h->why)), 0);
+    assert_true(registry_is_blocked(h->r, &h->alice));
+    assert_string_equal(registry_peer(h->r, &h->alice)->blocked_why, "broke the protocol");
+    assert_int_equal(registry_block(h->r, &h->alice, true), 0); /* by a person now */
+    assert_string_equal(registry_peer(h->r, &h->alice)->blocked_why, "");
+}
+
 static void lets_known_peers_connect_though_nothing_is_shared(void **state)
 {
     struct home *h = *state;
@@ -857,6 +905,8 @@ int main(void)
         IN_A_HOME(finds_a_peer_as_people_write_it),
         IN_A_HOME(is_private_until_somebody_is_allowed),
         IN_A_HOME(lets_deny_beat_allow_and_a_block_beat_everything),
+        IN_A_HOME(keeps_blocked_addresses),
+        IN_A_HOME(keeps_what_a_peer_was_blocked_for),
         IN_A_HOME(lets_known_peers_connect_though_nothing_is_shared),
         IN_A_HOME(ends_a_service_at_its_time),
         IN_A_HOME(a_wall_clock_set_back_prolongs_no_service),
