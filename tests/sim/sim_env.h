@@ -61,8 +61,8 @@ struct sim_host {
     unsigned fd_limit; /* of them; 0: none */
     uint16_t next_port;
     struct list udp, listeners, socks, tcp;
-    struct icmp_socket *icmp; /* at most one, see tests/sim/sim_icmp.c */
-    int raw_error;            /* negative errno: raw sockets cannot be had */
+    struct icmp_socket *icmp;      /* at most one, see tests/sim/sim_icmp.c */
+    int raw_error;                 /* negative errno: raw sockets cannot be had */
     unsigned send_again;           /* per mille of udp_send() calls that say -EAGAIN first */
     uint64_t sent, lost, received; /* datagrams */
 };
