@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "gateway/wire/dns_record.h"
+
 #define STRING_MAX 255
 
 /* The server's own name. It must resolve without us, and it does so to loopback (RFC 6761 §6.3). */
@@ -9,31 +11,9 @@ static const uint8_t LOCALHOST[] = "\011localhost";
 /* Nobody reads mail about this zone (as in RFC 6303 §3). */
 static const uint8_t NOBODY[] = "\006nobody\007invalid";
 
-/* A record without data yet, or NULL. */
 static ldns_rr *record(const ldns_rdf *owner, ldns_rr_type type, uint32_t ttl)
 {
-    ldns_rdf *name = ldns_rdf_clone(owner);
-    ldns_rr *rr = name ? ldns_rr_new() : NULL;
-    if (!rr) {
-        ldns_rdf_deep_free(name);
-        return NULL;
-    }
-    ldns_rr_set_owner(rr, name);
-    ldns_rr_set_type(rr, type);
-    ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
-    ldns_rr_set_ttl(rr, ttl);
-    return rr;
-}
-
-/* Adds `data` (taken, NULL when there was no memory). Frees the record and returns NULL if that
- * fails; a NULL record stays NULL, so that a chain of these needs one look at its end. */
-static ldns_rr *with(ldns_rr *rr, ldns_rdf *data)
-{
-    if (rr && data && ldns_rr_push_rdf(rr, data))
-        return rr;
-    ldns_rdf_deep_free(data);
-    ldns_rr_free(rr);
-    return NULL;
+    return dns_record_new(ldns_rdf_clone(owner), type, ttl);
 }
 
 ldns_rdf *record_name(const uint8_t *wire, size_t len)
@@ -49,19 +29,19 @@ static ldns_rdf *int16(uint16_t value)
 ldns_rr *record_address(const ldns_rdf *owner, const uint8_t *ip, size_t ip_len)
 {
     if (ip_len == 4)
-        return with(record(owner, LDNS_RR_TYPE_A, RECORD_TTL),
-                    ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, ip_len, ip));
-    return with(record(owner, LDNS_RR_TYPE_AAAA, RECORD_TTL),
-                ldns_rdf_new_frm_data(LDNS_RDF_TYPE_AAAA, ip_len, ip));
+        return dns_record_with(record(owner, LDNS_RR_TYPE_A, RECORD_TTL),
+                               ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, ip_len, ip));
+    return dns_record_with(record(owner, LDNS_RR_TYPE_AAAA, RECORD_TTL),
+                           ldns_rdf_new_frm_data(LDNS_RDF_TYPE_AAAA, ip_len, ip));
 }
 
 ldns_rr *record_srv(const ldns_rdf *owner, uint16_t port, const ldns_rdf *target)
 {
     ldns_rr *rr = record(owner, LDNS_RR_TYPE_SRV, RECORD_TTL);
-    rr = with(rr, int16(0));
-    rr = with(rr, int16(0));
-    rr = with(rr, int16(port));
-    return with(rr, ldns_rdf_clone(target));
+    rr = dns_record_with(rr, int16(0));
+    rr = dns_record_with(rr, int16(0));
+    rr = dns_record_with(rr, int16(port));
+    return dns_record_with(rr, ldns_rdf_clone(target));
 }
 
 static ldns_rdf *character_string(const char *text)
@@ -77,7 +57,7 @@ ldns_rr *record_txt(const ldns_rdf *owner, const char *const *strings, size_t co
 {
     ldns_rr *rr = record(owner, LDNS_RR_TYPE_TXT, RECORD_TTL_VOLATILE);
     for (size_t i = 0; i < count; i++)
-        rr = with(rr, character_string(strings[i]));
+        rr = dns_record_with(rr, character_string(strings[i]));
     return rr;
 }
 
@@ -86,16 +66,17 @@ ldns_rr *record_soa(const ldns_rdf *apex)
     /* Serial, refresh, retry, expire: there is no secondary to heed them. */
     static const uint32_t times[] = {1, 3600, 1200, 604800, RECORD_TTL_VOLATILE};
     ldns_rr *rr = record(apex, LDNS_RR_TYPE_SOA, RECORD_TTL_VOLATILE);
-    rr = with(rr, record_name(LOCALHOST, sizeof(LOCALHOST)));
-    rr = with(rr, record_name(NOBODY, sizeof(NOBODY)));
+    rr = dns_record_with(rr, record_name(LOCALHOST, sizeof(LOCALHOST)));
+    rr = dns_record_with(rr, record_name(NOBODY, sizeof(NOBODY)));
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-        rr = with(rr, ldns_native2rdf_int32(i == 0 ? LDNS_RDF_TYPE_INT32 : LDNS_RDF_TYPE_PERIOD,
-                                            times[i]));
+        rr = dns_record_with(
+            rr,
+            ldns_native2rdf_int32(i == 0 ? LDNS_RDF_TYPE_INT32 : LDNS_RDF_TYPE_PERIOD, times[i]));
     return rr;
 }
 
 ldns_rr *record_ns(const ldns_rdf *apex)
 {
-    return with(record(apex, LDNS_RR_TYPE_NS, RECORD_TTL),
-                record_name(LOCALHOST, sizeof(LOCALHOST)));
+    return dns_record_with(record(apex, LDNS_RR_TYPE_NS, RECORD_TTL),
+                           record_name(LOCALHOST, sizeof(LOCALHOST)));
 }

@@ -10,6 +10,7 @@
 
 #include "gateway/base/bytes.h"
 #include "gateway/base/text.h"
+#include "gateway/wire/dns_record.h"
 
 #define HEADER_LEN  12
 #define FLAG_QR     0x8000
@@ -292,50 +293,24 @@ static ldns_rdf *owner_name(const struct pkarr_record *record, const char *first
     return w.failed ? NULL : ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, writer_len(&w, wire), wire);
 }
 
-/* A record without data yet. `owner` is taken. NULL when out of memory. */
-static ldns_rr *record_of(ldns_rdf *owner, ldns_rr_type type, uint32_t ttl)
-{
-    ldns_rr *rr = owner ? ldns_rr_new() : NULL;
-
-    if (!rr) {
-        ldns_rdf_deep_free(owner);
-        return NULL;
-    }
-    ldns_rr_set_owner(rr, owner);
-    ldns_rr_set_type(rr, type);
-    ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
-    ldns_rr_set_ttl(rr, ttl);
-    return rr;
-}
-
-/* Adds `data` (taken). Frees the record and returns NULL if that fails; NULL stays NULL. */
-static ldns_rr *with(ldns_rr *rr, ldns_rdf *data)
-{
-    if (rr && data && ldns_rr_push_rdf(rr, data))
-        return rr;
-    ldns_rdf_deep_free(data);
-    ldns_rr_free(rr);
-    return NULL;
-}
-
 static ldns_rr *with_text(ldns_rr *rr, const char *name, const char *value)
 {
     char string[1 + 255 + 1];
     int len = snprintf(string + 1, sizeof(string) - 1, "%s=%s", name, value);
 
     string[0] = (char)len;
-    return with(rr, len > 255 ? NULL
-                              : ldns_rdf_new_frm_data(LDNS_RDF_TYPE_STR, 1 + (size_t)len, string));
+    return dns_record_with(
+        rr, len > 255 ? NULL : ldns_rdf_new_frm_data(LDNS_RDF_TYPE_STR, 1 + (size_t)len, string));
 }
 
 static ldns_rr *with_number(ldns_rr *rr, uint16_t value)
 {
-    return with(rr, ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, value));
+    return dns_record_with(rr, ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, value));
 }
 
 static ldns_rr *overlay_txt(const struct pkarr_record *record)
 {
-    ldns_rr *rr = record_of(owner_name(record, "_overlay", NULL), LDNS_RR_TYPE_TXT, TTL);
+    ldns_rr *rr = dns_record_new(owner_name(record, "_overlay", NULL), LDNS_RR_TYPE_TXT, TTL);
 
     rr = with_text(rr, "v", "1");
     if (record->nick[0])
@@ -349,17 +324,18 @@ static ldns_rr *iroh_txt(const struct pkarr_record *record, const struct addr *a
 {
     char text[ADDR_TEXT_MAX];
 
-    return with_text(record_of(owner_name(record, "_iroh", NULL), LDNS_RR_TYPE_TXT, TTL_ADDRESS),
-                     "addr", addr_print(addr, text));
+    return with_text(
+        dns_record_new(owner_name(record, "_iroh", NULL), LDNS_RR_TYPE_TXT, TTL_ADDRESS), "addr",
+        addr_print(addr, text));
 }
 
 static ldns_rr *service_svcb(const struct pkarr_record *record, const struct pkarr_service *s)
 {
     const uint8_t port[] = {0, SVCB_PORT, 0, 2, (uint8_t)(s->port >> 8), (uint8_t)s->port};
-    ldns_rr *rr = record_of(owner_name(record, s->name, NULL), (ldns_rr_type)TYPE_SVCB, TTL);
+    ldns_rr *rr = dns_record_new(owner_name(record, s->name, NULL), (ldns_rr_type)TYPE_SVCB, TTL);
 
-    rr = with(with_number(rr, 1), ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, 1, "\0"));
-    return with(rr, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_UNKNOWN, sizeof(port), port));
+    rr = dns_record_with(with_number(rr, 1), ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, 1, "\0"));
+    return dns_record_with(rr, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_UNKNOWN, sizeof(port), port));
 }
 
 static ldns_rr *service_srv(const struct pkarr_record *record, const struct pkarr_service *s)
@@ -368,9 +344,9 @@ static ldns_rr *service_srv(const struct pkarr_record *record, const struct pkar
 
     if (snprintf(label, sizeof(label), "_%s", s->name) >= (int)sizeof(label))
         return NULL;
-    ldns_rr *rr = record_of(owner_name(record, label, "_udp"), LDNS_RR_TYPE_SRV, TTL);
+    ldns_rr *rr = dns_record_new(owner_name(record, label, "_udp"), LDNS_RR_TYPE_SRV, TTL);
     rr = with_number(with_number(with_number(rr, 0), 0), s->port);
-    return with(rr, owner_name(record, NULL, NULL));
+    return dns_record_with(rr, owner_name(record, NULL, NULL));
 }
 
 /* What is left of a record after leaving out: the fewest come last. */
