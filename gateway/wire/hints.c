@@ -16,26 +16,26 @@ static void write_text(struct writer *w, uint8_t kind, const char *text)
     write_bytes(w, text, strlen(text));
 }
 
-void hints_write(struct writer *w, const struct hints *t)
+void hints_write(struct writer *w, const struct hints *hints)
 {
-    assert(t->addrs <= HINTS_ADDRS_MAX && t->relays <= HINTS_RELAYS_MAX);
-    for (size_t i = 0; i < t->addrs; i++) {
+    assert(hints->addrs <= HINTS_ADDRS_MAX && hints->relays <= HINTS_RELAYS_MAX);
+    for (size_t i = 0; i < hints->addrs; i++) {
         size_t ip_len;
-        const uint8_t *ip = addr_ip(&t->addr[i], &ip_len);
+        const uint8_t *ip = addr_ip(&hints->addr[i], &ip_len);
         write_u8(w, KIND_ADDR);
         write_u8(w, (uint8_t)(2 + ip_len));
-        write_be16(w, addr_port(&t->addr[i]));
+        write_be16(w, addr_port(&hints->addr[i]));
         write_bytes(w, ip, ip_len);
     }
-    for (size_t i = 0; i < t->relays; i++) {
-        size_t len = strlen(t->relay[i].host);
+    for (size_t i = 0; i < hints->relays; i++) {
+        size_t len = strlen(hints->relay[i].host);
         write_u8(w, KIND_RELAY);
         write_u8(w, (uint8_t)(HINTS_ID_LEN + len));
-        write_bytes(w, t->relay[i].id, HINTS_ID_LEN);
-        write_bytes(w, t->relay[i].host, len);
+        write_bytes(w, hints->relay[i].id, HINTS_ID_LEN);
+        write_bytes(w, hints->relay[i].host, len);
     }
-    write_text(w, KIND_SERVICE, t->service);
-    write_text(w, KIND_NICK, t->nick);
+    write_text(w, KIND_SERVICE, hints->service);
+    write_text(w, KIND_NICK, hints->nick);
 }
 
 static void read_addr(struct hints *t, struct reader *r)
