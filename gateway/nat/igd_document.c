@@ -12,6 +12,8 @@
 
 #define SERVICE "urn:schemas-upnp-org:service:"
 #define IP_2    SERVICE "WANIPConnection:2"
+/* The library's parser compares with "<![CDATA[" without asking how much of the text is left. */
+#define READ_AHEAD 16
 
 /* The type is written into requests, so nothing else than a type may be in it. */
 static bool is_type(const char *type)
@@ -52,10 +54,9 @@ int igd_document_read(struct igd_service *out, const uint8_t *xml, size_t len,
     struct IGDdatas data = {.level = 0};
 
     *out = (struct igd_service){.any_port = false};
-    if (len == 0 || len > INT_MAX)
+    if (len == 0 || len > INT_MAX - READ_AHEAD)
         return -EBADMSG;
-    /* A copy of exactly that size, so that a parser that reads too far is found out. */
-    auto_free char *copy = malloc(len);
+    auto_free char *copy = calloc(1, len + READ_AHEAD);
     if (!copy)
         return -ENOMEM;
     memcpy(copy, xml, len);
