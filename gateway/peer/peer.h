@@ -88,17 +88,17 @@ struct peer {
     struct link *current;
 
     bool dialling;
-    bool waiting_for_more; /* candidates may still turn up */
-    unsigned awaited;      /* ... and these tell when that is over: peer_await() */
-    bool wanted;           /* redial when the session is lost */
-    bool failed;           /* the last attempt did */
-    bool denied;           /* by the peer itself, or here: asking again is of no use */
-    unsigned failures;     /* in a row */
+    bool waiting_for_more;  /* candidates may still turn up */
+    unsigned awaited;       /* ... and these tell when that is over: peer_await() */
+    bool wanted;            /* redial when the session is lost */
+    bool failed;            /* the last attempt did */
+    bool denied;            /* by the peer itself, or here: asking again is of no use */
+    unsigned failures;      /* in a row */
     instant began, give_up; /* this attempt */
-    instant stop_waiting;  /* for candidates, when there is none left to try */
-    instant redial;        /* INSTANT_NEVER: not planned */
-    instant ask;           /* about silent sessions once more; INSTANT_NEVER: none */
-    instant beside;        /* dial beside a silent session then; INSTANT_NEVER: none */
+    instant stop_waiting;   /* for candidates, when there is none left to try */
+    instant redial;         /* INSTANT_NEVER: not planned */
+    instant ask;            /* about silent sessions once more; INSTANT_NEVER: none */
+    instant beside;         /* dial beside a silent session then; INSTANT_NEVER: none */
     struct path tried[PEER_CANDIDATES_MAX];
     size_t tried_count;
     int error;     /* worst of this attempt so far, 0: none */
