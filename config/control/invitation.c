@@ -11,7 +11,7 @@ json_t *invitation_json(const struct node_invite *invite)
                      invite->ticket, "number", (int)invite->number, "service",
                      protocol_text(invite->service[0] ? invite->service : NULL), "uses",
                      (int)invite->uses, "tries", (int)invite->tries, "expires_s",
-                     (json_int_t)(invite->left / SEC(1)));
+                     (json_int_t)((invite->left + SEC(1) - 1) / SEC(1)));
 }
 
 /* ---- somebody else's ---- */

@@ -70,6 +70,7 @@ static void start_invite(struct node *n)
     const struct invite_desk_options options = {
         .relay = &n->relay,
         .lan = &n->lan,
+        .dht = &n->dht,
         .gather = &n->punch.gather,
         .network = n->hello.network,
         .enrolled = on_enrolled,

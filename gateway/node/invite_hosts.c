@@ -69,6 +69,8 @@ static void end(struct invite_desk *d, struct invite_entry *e)
 
 static void drop(struct invite_entry *e)
 {
+    for (size_t i = 0; i < INVITE_BY_ALL; i++)
+        invite_place_end(&e->place[i]);
     list_remove(&e->link);
     secret_wipe(e, sizeof(*e));
     free(e);
@@ -176,6 +178,20 @@ bool invite_hosts_input(struct invite_desk *d, const struct invite_road *road,
 
 /* ---- time, and the end ---- */
 
+/* The newest first: the DHT is for a few at a time. */
+static instant tick_slots(struct invite_desk *d, instant now)
+{
+    instant due = INSTANT_NEVER;
+    unsigned rank = 0;
+
+    for (struct list *node = d->entries.prev; node != &d->entries; node = node->prev) {
+        instant at =
+            invite_slots_tick_entry(d, list_entry(node, struct invite_entry, link), rank++, now);
+        due = at < due ? at : due;
+    }
+    return due;
+}
+
 instant invite_hosts_tick(struct invite_desk *d, instant now)
 {
     instant due = INSTANT_NEVER;
@@ -194,7 +210,8 @@ instant invite_hosts_tick(struct invite_desk *d, instant now)
         due = at < due ? at : due;
     }
     tell_relays(d);
-    return due;
+    instant slots = tick_slots(d, now);
+    return slots < due ? slots : due;
 }
 
 void invite_hosts_end(struct invite_desk *d)

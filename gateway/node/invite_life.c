@@ -103,12 +103,15 @@ void invite_send(struct invite_desk *d, const struct invite_road *road, const ui
     case INVITE_ROAD_RELAY:
         relay_desk_say(d->options.relay, &road->relay, road->served, road->token, data, len);
         break;
+    case INVITE_ROAD_SLOT:
+        invite_place_send(road->place, data, len);
+        break;
     case INVITE_ROAD_NONE:
         break;
     }
 }
 
-static void take(struct invite_desk *d, const struct invite_road *road, const uint8_t *data,
+void invite_take(struct invite_desk *d, const struct invite_road *road, const uint8_t *data,
                  size_t len)
 {
     struct invite_message m;
@@ -126,7 +129,7 @@ void invite_desk_input(struct invite_desk *d, const struct udp_rx *rx)
     const struct invite_road road = {.kind = INVITE_ROAD_UDP, .addr = rx->from};
 
     if (d->node)
-        take(d, &road, rx->data, rx->len);
+        invite_take(d, &road, rx->data, rx->len);
 }
 
 static void on_note(void *arg, const struct peer_id *from, bool served, uint32_t token,
@@ -135,7 +138,7 @@ static void on_note(void *arg, const struct peer_id *from, bool served, uint32_t
     const struct invite_road road = {
         .kind = INVITE_ROAD_RELAY, .relay = *from, .served = served, .token = token};
 
-    take(arg, &road, data, len);
+    invite_take(arg, &road, data, len);
 }
 
 static void on_relay(void *arg)
@@ -148,6 +151,11 @@ static void on_relay(void *arg)
 static void on_timer(struct timer *timer)
 {
     invite_set_timer(container_of(timer, struct invite_desk, timer));
+}
+
+void invite_wake(struct invite_desk *d)
+{
+    env_defer(d->node->env, &d->later);
 }
 
 void invite_set_timer(struct invite_desk *d)
@@ -167,6 +175,7 @@ static void on_later(struct deferred *work)
         d->options.enrolled(d->node->node);
     }
     invite_quests_settle(d);
+    invite_set_timer(d);
 }
 
 /* ---- life ---- */

@@ -1,7 +1,7 @@
 /**
  * The parts of struct invite_desk, for the files that make it up: invite_life.c (what comes and
- * goes, time), invite_hosts.c (ours), invite_quests.c (those of others) and invite_enrol.c (the
- * registry).
+ * goes, time), invite_hosts.c (ours), invite_quests.c (those of others), invite_slots.c (the DHT)
+ * and invite_enrol.c (the registry).
  */
 #pragma once
 
@@ -14,6 +14,11 @@ void invite_self(const struct invite_desk *d, const char *service, struct invite
 void invite_network(const struct invite_desk *d, uint8_t out[static 32]);
 void invite_send(struct invite_desk *d, const struct invite_road *road, const uint8_t *data,
                  size_t len);
+/** A message came. */
+void invite_take(struct invite_desk *d, const struct invite_road *road, const uint8_t *data,
+                 size_t len);
+/** There is something to do at once, but not from inside of this. */
+void invite_wake(struct invite_desk *d);
 /** Sets the timer anew. */
 void invite_set_timer(struct invite_desk *d);
 
@@ -39,6 +44,17 @@ void invite_quests_seek(struct invite_desk *d);
 /** Tells those who wait for what is over. */
 void invite_quests_settle(struct invite_desk *d);
 void invite_quests_end(struct invite_desk *d);
+
+/* invite_slots.c */
+
+/** Goes on with an invite of ours, the `rank`th newest that is open. Returns when to call again. */
+instant invite_slots_tick_entry(struct invite_desk *d, struct invite_entry *e, unsigned rank,
+                                instant now);
+/** Goes on with one of others; the same. */
+instant invite_slots_tick_quest(struct invite_desk *d, struct invite_quest *q, instant now);
+/** Leaves a message in a slot. */
+void invite_place_send(struct invite_place *p, const uint8_t *data, size_t len);
+void invite_place_end(struct invite_place *p);
 
 /* invite_enrol.c */
 

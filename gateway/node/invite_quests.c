@@ -20,6 +20,8 @@
 static void quest_free(struct invite_desk *d, struct invite_quest *q)
 {
     q->join->quest = NULL;
+    for (size_t i = 0; i < INVITE_SLOTS; i++)
+        invite_place_end(&q->place[i]);
     invite_guest_end(&q->guest);
     secret_wipe(&q->ticket, sizeof(q->ticket));
     list_remove(&q->link);
@@ -77,9 +79,9 @@ static void give_up(struct invite_desk *d, struct invite_quest *q)
         finish(d, q, q->refused, text_of_refusal(q->refused));
         return;
     }
-    (void)snprintf(why, sizeof(why), "nobody answered for %s; asked: %s%s%u relay%s", q->text,
+    (void)snprintf(why, sizeof(why), "nobody answered for %s; asked: %s%s%s%u relay%s", q->text,
                    q->lan ? "this network, " : "", q->by_ticket ? "the ticket's addresses, " : "",
-                   q->relays, q->relays == 1 ? "" : "s");
+                   d->options.dht->dht ? "the DHT, " : "", q->relays, q->relays == 1 ? "" : "s");
     finish(d, q, -ETIMEDOUT, why);
 }
 
@@ -276,7 +278,9 @@ instant invite_quests_tick(struct invite_desk *d, instant now)
             give_up(d, q);
         else if (!q->over && now >= q->next)
             ask(d, q, now);
+        instant slots = q->over ? INSTANT_NEVER : invite_slots_tick_quest(d, q, now);
         instant at = due_of(q);
+        at = slots < at ? slots : at;
         due = at < due ? at : due;
     }
     return due;

@@ -17,8 +17,8 @@ check "without a command the usage is an error" exits 2 '^usage: overlay COMMAND
 check "help is data" shows '^usage: overlay COMMAND' eval 'overlay help 2>/dev/null'
 check "a mistyped command is answered with the right one" exits 2 "did you mean 'status'" -- overlay statsu
 check "a missing argument shows the usage" exits 2 'overlay share TARGET' -- a share
-check "an empty argument too" exits 2 'overlay open PEER' -- a open ''
-check "what this version has not is an unknown command" exits 2 'unknown command' -- a invite
+check "an empty argument too" exits 2 'overlay open CODE' -- a open ''
+check "what this version has not is an unknown command" exits 2 'unknown command' -- a ticket
 check "an unknown option is exit 2 and names the help" exits 2 'next: overlay help ping' -- a ping x --fast
 check "one argument too many is exit 2" exits 2 -- a unname x y
 check "options may come before and after the command" prints "$(a id)" overlay id --home "$T/a"
@@ -78,7 +78,7 @@ check "nor with a bad file at --config" eval '! overlay --home "$T/new" --config
 rm "$T/a/overlay.conf"
 
 # ---- in the background ----
-check "share starts a gateway and prints the name" prints web eval 'a share 3000 2>/dev/null'
+check "share starts a gateway and prints the name" prints web eval 'a share 3000 -q 2>/dev/null'
 check "which is then ready" a status
 pid=$(a status --json | json 'v["pid"]')
 check "it is another process, in a session of its own" eval '[ "$(ps -o sid= -p "$pid" | tr -d " ")" = "$pid" ]'
@@ -88,10 +88,10 @@ check "share -f beside it uses it" within 5 shows '^p4000 ' a ls
 kill -KILL "$SERVER"
 wait "$SERVER" 2>/dev/null
 check "and the service ends with its program, even with SIGKILL" within 5 lacks '^p4000 ' a ls
-check "sharing again is the same service" prints web eval 'a share 3000 2>/dev/null'
-check "another target gets another name" prints p80 eval 'a share 80 2>/dev/null'
-check "a well-known port has its name" prints ssh eval 'a share 22 2>/dev/null'
-check "a web port too, under another number" prints web eval 'a close web; a share 8080 --port 81 2>/dev/null'
+check "sharing again is the same service" prints web eval 'a share 3000 -q 2>/dev/null'
+check "another target gets another name" prints p80 eval 'a share 80 -q 2>/dev/null'
+check "a well-known port has its name" prints ssh eval 'a share 22 -q 2>/dev/null'
+check "a web port too, under another number" prints web eval 'a close web; a share 8080 --port 81 -q 2>/dev/null'
 a close web 2>/dev/null
 check "a unix socket needs --port" exits 2 'add --port' -- a share unix:/tmp/x
 a share 3000 2>/dev/null
@@ -131,7 +131,7 @@ check "at least 32 of 40 callers at a time are answered" at_once
 all_at_once() {
   local i pids='' failed=0
   for i in $(seq 6); do
-    overlay --home "$T/many" share $((5000 + i)) &
+    overlay --home "$T/many" share $((5000 + i)) -q &
     pids="$pids $!"
   done
   for i in $pids; do wait "$i" || failed=$((failed + 1)); done

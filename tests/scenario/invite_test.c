@@ -127,6 +127,34 @@ static int begin_on_lan(void **state)
     return 0;
 }
 
+/* Nothing but a small DHT: the relay, which relays for nobody, and two more serve in it. */
+static void takes_part(struct sim_gateway *g, enum node_dht mode)
+{
+    const uint8_t any[4] = {0};
+    g->options.dht = mode;
+    g->options.dht_listen[0] = addr_v4(any, 6881);
+    (void)snprintf(g->options.dht_bootstrap[0].host, sizeof(g->options.dht_bootstrap[0].host),
+                   "203.0.113.4");
+    g->options.dht_bootstrap[0].port = 6881;
+}
+
+static int begin_with_dht(void **state)
+{
+    struct story *s = raise(state);
+    sim_gateway_init(&s->alice, &s->world, "alice", 1, INTERNET, "192.0.2.1/24");
+    sim_gateway_init(&s->bob, &s->world, "bob", 2, INTERNET, "198.51.100.2/24");
+    sim_gateway_init(&s->carol, &s->world, "carol", 3, INTERNET, "198.51.100.3/24");
+    sim_gateway_init(&s->relay, &s->world, "relay", 4, INTERNET, "203.0.113.4/24");
+    takes_part(&s->relay, NODE_DHT_SERVER);
+    takes_part(&s->carol, NODE_DHT_SERVER);
+    takes_part(&s->alice, NODE_DHT_CLIENT);
+    takes_part(&s->bob, NODE_DHT_CLIENT);
+    sim_gateway_start(&s->relay);
+    start(s);
+    (void)sim_world_run(&s->world, SEC(10), NULL, NULL);
+    return 0;
+}
+
 static int end(void **state)
 {
     struct story *s = *state;
@@ -429,9 +457,52 @@ static void a_relay_may_invite_too(void **state)
     assert_true(peer_id_equal(&s->joining.joined.peer, &s->relay.keys.id));
 }
 
+static void without_relay_and_lan_they_meet_on_the_dht(void **state)
+{
+    struct story *s = *state;
+    struct node_invite invite = invites(s, 2);
+
+    assert_int_equal(opens_code(s, &s->bob, invite.code), 0);
+    assert_string_equal(s->joining.joined.fingerprint, s->heard.fingerprint);
+    guest_gets_an_echo(s, &s->bob);
+    assert_int_equal(opens_ticket(s, &s->carol, invite.ticket), 0);
+}
+
+static void on_the_dht_two_guests_come_one_after_the_other(void **state)
+{
+    struct story *s = *state;
+    struct node_invite invite = invites(s, 2);
+
+    assert_int_equal(opens_code(s, &s->bob, invite.code), 0);
+    assert_int_equal(opens_code(s, &s->carol, invite.code), 0);
+    assert_int_equal(s->joined, 2);
+}
+
+static void on_the_dht_a_wrong_try_is_one_and_is_told(void **state)
+{
+    struct story *s = *state;
+    struct node_invite invite = invites(s, 1);
+
+    assert_int_equal(opens_with_wrong_words(s, &s->bob, &invite), -EACCES);
+    assert_int_equal(s->wrong, 1);
+    assert_int_equal(s->heard.tries, 2);
+    assert_int_equal(opens_code(s, &s->bob, invite.code), 0);
+}
+
+static void on_the_dht_an_invite_outlives_its_ten_minutes(void **state)
+{
+    struct story *s = *state;
+    struct node_invite invite;
+
+    assert_int_equal(node_invite(s->alice.node, "echo", 1, SEC(3600), &invite), 0);
+    (void)sim_world_run(&s->world, SEC(1500), NULL, NULL);
+    assert_int_equal(opens_code(s, &s->bob, invite.code), 0);
+}
+
 int main(void)
 {
 #define WITH_RELAY(test) cmocka_unit_test_setup_teardown(test, begin_with_relay, end)
+#define WITH_DHT(test)   cmocka_unit_test_setup_teardown(test, begin_with_dht, end)
 #define ON_LAN(test)     cmocka_unit_test_setup_teardown(test, begin_on_lan, end)
     const struct CMUnitTest tests[] = {
         WITH_RELAY(a_code_lets_a_stranger_in_through_a_relay),
@@ -450,6 +521,10 @@ int main(void)
         ON_LAN(who_is_blocked_is_not_let_in),
         ON_LAN(a_gateway_does_not_open_its_own),
         WITH_RELAY(a_relay_may_invite_too),
+        WITH_DHT(without_relay_and_lan_they_meet_on_the_dht),
+        WITH_DHT(on_the_dht_two_guests_come_one_after_the_other),
+        WITH_DHT(on_the_dht_a_wrong_try_is_one_and_is_told),
+        WITH_DHT(on_the_dht_an_invite_outlives_its_ten_minutes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
