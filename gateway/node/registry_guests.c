@@ -114,7 +114,7 @@ static void make_label(char out[static ALIAS_MAX + 1], const char *text, const c
     size_t len = 0;
 
     for (; *text && len < ALIAS_MAX - 3; text++) {
-        char c = *text >= 'A' && *text <= 'Z' ? (char)(*text - 'A' + 'a') : *text;
+        char c = (char)(*text >= 'A' && *text <= 'Z' ? *text | 0x20 : *text);
         bool fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
         if (fine)
             out[len++] = c;
