@@ -96,7 +96,7 @@ static const struct command COMMANDS[] = {
     {"block", true, PEER, command_block, NULL},
     {"unblock", true, PEER, command_unblock, NULL},
     {"revoke", true, REVOKE, command_revoke, NULL},
-    {"resolve", true, RESOLVE, command_resolve, NULL},
+    {"resolve", true, RESOLVE, command_resolve, command_resolve_record},
     {"complete", true, COMPLETE, command_complete, NULL},
     {"share", false, SHARE, NULL, command_share},
     {"open", false, OPEN, NULL, command_open},

@@ -19,7 +19,8 @@ struct command {
     bool offline;
     const struct protocol_argument *arguments;
     json_t *(*run)(struct command_context *context, const json_t *request);
-    void (*start)(struct call *call, const json_t *request); /* where run is NULL */
+    /** Where run is NULL; or in its place where a gateway runs. */
+    void (*start)(struct call *call, const json_t *request);
 };
 
 /** NULL: there is none of that name. */

@@ -5,12 +5,12 @@
 
 #include "config/control/commands.h"
 #include "config/control/lookup.h"
-#include "gateway/node/names.h"
 
 json_t *command_id(struct command_context *c, const json_t *request)
 {
     (void)request;
-    return protocol_ok(json_pack("{s:o}", "id", id_json(c->id)));
+    return protocol_ok(
+        json_pack("{s:o, s:o}", "id", id_json(c->id), "fingerprint", fingerprint_json(c->id)));
 }
 
 /* ---- peer add, name, unname ---- */
@@ -261,37 +261,7 @@ json_t *command_unblock(struct command_context *c, const json_t *request)
     return set_blocked(c, request, false);
 }
 
-/* ---- resolve, complete ---- */
-
-static json_t *resolve_result(struct command_context *c, const struct peer_id *id,
-                              const char *service)
-{
-    const struct known_peer *known = registry_peer(c->registry, id);
-
-    return protocol_ok(json_pack("{s:o, s:o, s:o}", "id", id_json(id), "alias",
-                                 protocol_text(known && *known->alias ? known->alias : NULL),
-                                 "service", protocol_text(service && *service ? service : NULL)));
-}
-
-json_t *command_resolve(struct command_context *c, const json_t *request)
-{
-    const char *name = protocol_string(request, "name");
-    char host[PROTOCOL_STRING_MAX + NAMES_SUFFIX_MAX + 2];
-    struct lookup_place place;
-    struct name_target target;
-
-    if (!c->node) {
-        json_t *refusal = lookup_place(c, name, &place);
-        return refusal ? refusal : resolve_result(c, &place.peer, place.service);
-    }
-    (void)snprintf(host, sizeof(host), "%s", name);
-    if (!names_is_ours(c->suffix, name))
-        (void)snprintf(host, sizeof(host), "%s.%s", name, c->suffix);
-    if (names_resolve(c->node, c->suffix, host, &target) < 0)
-        return protocol_error(CLI_UNKNOWN, "overlay status lists the peers", "unknown name '%s'",
-                              name);
-    return resolve_result(c, &target.peer, target.service);
-}
+/* ---- complete ---- */
 
 static void add_word(json_t *words, const char *word)
 {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "gateway/base/text.h"
+#include "gateway/crypto/hash.h"
+#include "gateway/identity/words.h"
 
 #define HINT_MAX   128
 #define HINT_KNOWN "overlay status lists the peers; overlay peer add PEER_ID --alias NAME adds one"
@@ -224,4 +226,13 @@ json_t *addr_json(const struct addr *a)
 {
     char text[ADDR_TEXT_MAX];
     return addr_is_none(a) ? json_null() : json_string(addr_print(a, text));
+}
+
+json_t *fingerprint_json(const struct peer_id *id)
+{
+    uint8_t hash[HASH_BLAKE2B_MIN];
+    char words[WORDS_TEXT_MAX];
+
+    hash_blake2b(hash, sizeof(hash), NULL, 0, id->key, sizeof(id->key));
+    return json_string(words_of(words, hash));
 }

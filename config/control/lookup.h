@@ -53,3 +53,5 @@ json_t *ids_json(const struct peer_id *ids, size_t count);
 json_t *expires_json(struct command_context *c, const struct service *s);
 /** IP:PORT as JSON text, or null: none. */
 json_t *addr_json(const struct addr *a);
+/** Four words by which two people compare a peer id. */
+json_t *fingerprint_json(const struct peer_id *id);

@@ -7,6 +7,7 @@
 #include "config/control/fields.h"
 #include "config/control/render_doctor.h"
 #include "config/control/render_invite.h"
+#include "config/control/render_resolve.h"
 #include "config/control/render_status.h"
 
 /* ---- share, open, ls ---- */
@@ -221,7 +222,9 @@ void render_result(const struct front *f, const json_t *result)
         render_bench(f, result);
     else if (verb == VERB_DHT)
         dht_words_result(f, result);
-    else if (verb == VERB_ID || verb == VERB_RESOLVE)
+    else if (verb == VERB_RESOLVE)
+        render_resolve(f, result);
+    else if (verb == VERB_ID)
         front_data(f, "%s\n", field_text(result, "id"));
     else if (verb == VERB_COMPLETE)
         render_words(f, result);

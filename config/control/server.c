@@ -141,7 +141,7 @@ static void carry_out(struct client *c, const json_t *request)
         send_json(c, protocol_error(CLI_USAGE, NULL, "unknown command '%.40s'", name));
         return;
     }
-    if (command->run) {
+    if (!command->start) {
         send_json(c, command_run(&c->server->context, request));
         return;
     }

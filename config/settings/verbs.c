@@ -178,8 +178,10 @@ static const struct verb VERBS[] = {
     {"unname", VERB_UNNAME, "ALIAS", NULL, VALUE_PEER, 1, 1, false,
      "Take a peer's name away", "Forgets the peer if nothing else is known of it.", NO_OPTIONS},
     {"resolve", VERB_RESOLVE, "NAME", NULL, VALUE_PLACE, 1, 1, false,
-     "Print the peer id a name stands for",
-     "NAME may end in the suffix: web.alice.overlay.", NO_OPTIONS},
+     "Show what a name means, and from where",
+     "Prints the peer id that it stands for, and on standard error where that is known from, the fingerprint to "
+     "compare by, and the record that the peer has published: its age, relays, addresses, services. "
+     "NAME may end in the suffix: web.alice.overlay. For a peer that nothing is known of, NAME is its id.", NO_OPTIONS},
     {"allow", VERB_ALLOW, "PEER SERVICE", NULL, VALUE_PEER, 2, 2, false,
      "Let a peer use a service",
      "SERVICE is one of ours, as `overlay ls` lists it. Undoes an earlier deny.", NO_OPTIONS},

@@ -156,6 +156,7 @@ struct peer_view {
     } path;
     const char *why_not_direct; /* NULL when direct */
     struct round_view round;
+    const char *nickname;    /* that it proposes for itself; NULL: none, or no session */
     const char *last_error;  /* of the last failed attempt, or NULL */
     const char *blocked_why; /* what it was blocked for by this gateway itself, or NULL */
     uint64_t offences;       /* since it was last unknown here */

@@ -27,5 +27,10 @@ struct node_dht_view {
 void node_dht_view(struct node *n, struct node_dht_view *out);
 /** To ask by dht_desk_get() and the like. Valid once the gateway has started. */
 struct dht_desk *node_dht(struct node *n);
+/** Looks a peer's record up, unless what is known is fresh. w->done() follows. */
+void node_resolve(struct node *n, const struct peer_id *id, struct record_wait *w);
+/** What is known of a peer's record, without looking; or NULL. Borrowed until the loop runs again.
+ */
+const struct record_found *node_record(const struct node *n, const struct peer_id *id);
 /** Signs an item as ours. */
 void node_sign_item(const struct node *n, struct dht_item *item);

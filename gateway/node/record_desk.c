@@ -206,17 +206,31 @@ void record_desk_find(struct record_desk *d, struct peer *p)
 static void on_answering(struct deferred *work)
 {
     struct record_desk *d = container_of(work, struct record_desk, answering);
-    answer(&d->at_once, d->dht->dht ? -EBUSY : -EOPNOTSUPP, NULL);
+    struct list taken;
+
+    list_take_all(&taken, &d->at_once);
+    for (struct list *link; (link = list_first(&taken));) {
+        struct record_wait *w = list_entry(link, struct record_wait, link);
+        const struct record_found *found = cached(d, &w->id);
+        list_remove(&w->link);
+        w->done(w, found ? 0 : d->dht->dht ? -EBUSY : -EOPNOTSUPP, found);
+    }
 }
 
 void record_desk_resolve(struct record_desk *d, const struct peer_id *id, struct record_wait *w)
 {
     int err;
-    struct record_quest *q = seek(d, id, &err);
+    struct record_quest *q = is_fresh(d, cached(d, id)) ? NULL : seek(d, id, &err);
 
+    w->id = *id;
     list_append(q ? &q->waits : &d->at_once, &w->link);
     if (!q)
         env_defer(d->node->env, &d->answering);
+}
+
+const struct record_found *record_desk_known(const struct record_desk *d, const struct peer_id *id)
+{
+    return d->node ? cached(d, id) : NULL;
 }
 
 void record_desk_cancel(struct record_wait *w)

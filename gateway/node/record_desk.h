@@ -41,6 +41,7 @@ struct record_found {
 /** Somebody who wants to know. Embed one; zeroed it is idle. */
 struct record_wait {
     struct list link;
+    struct peer_id id;
     /** Once, from the loop: 0 and the record, valid for the call; -ENOENT nobody has one;
      *  -EHOSTUNREACH the DHT does not answer; -EOPNOTSUPP it is switched off; -EBUSY too many
      *  look-ups are under way. */
@@ -108,8 +109,10 @@ void record_desk_status(const struct record_desk *d, struct record_status *out);
 /** A peer is being dialled: looks its record up, unless that is fresh; source.on_places() follows,
  *  at once for a record that is known. peer_await() says until when. */
 void record_desk_find(struct record_desk *d, struct peer *p);
-/** Looks a record up; w->done() follows. */
+/** Looks a record up, unless what is known is fresh; w->done() follows. */
 void record_desk_resolve(struct record_desk *d, const struct peer_id *id, struct record_wait *w);
+/** What is known of a record, without looking; or NULL. */
+const struct record_found *record_desk_known(const struct record_desk *d, const struct peer_id *id);
 /** Forgets it. */
 void record_desk_cancel(struct record_wait *w);
 

@@ -60,6 +60,14 @@ static void view_path(const struct member *m, const struct quic_conn_info *info,
     out->over = KIND[leg.kind];
 }
 
+/* Only what could be an alias: others may be anything. */
+static const char *nickname_of(const struct session *session)
+{
+    const struct message_hello *hello = session_hello(session);
+
+    return hello && registry_alias_ok(hello->nickname) ? hello->nickname : NULL;
+}
+
 static void view_connection(const struct member *m, struct peer_view *out)
 {
     struct quic_conn *conn = peer_conn(&m->peer);
@@ -80,6 +88,7 @@ static void view_connection(const struct member *m, struct peer_view *out)
     if (session) {
         out->dropped += session_dropped(session);
         out->streams = session_streams(session);
+        out->nickname = nickname_of(session);
     }
     view_path(m, &info, &out->path);
 }

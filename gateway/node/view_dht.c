@@ -28,6 +28,16 @@ struct dht_desk *node_dht(struct node *n)
     return &n->dht;
 }
 
+void node_resolve(struct node *n, const struct peer_id *id, struct record_wait *w)
+{
+    record_desk_resolve(&n->record, id, w);
+}
+
+const struct record_found *node_record(const struct node *n, const struct peer_id *id)
+{
+    return record_desk_known(&n->record, id);
+}
+
 void node_sign_item(const struct node *n, struct dht_item *item)
 {
     dht_item_sign(item, n->keys);

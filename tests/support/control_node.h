@@ -39,6 +39,7 @@ struct node {
     struct node_invite_watch *watching;
     struct node_join *join; /* node_join() waits; NULL: nobody */
     int join_error;         /* of the next one */
+    const struct record_found *record; /* of any peer; NULL: the DHT is off */
 };
 
 /* What node_take_answer(), which is given no node, answers from. */
@@ -136,6 +137,18 @@ struct dht_desk *node_dht(struct node *n)
     if (!n->dht.node && dht_desk_start(&n->dht, &n->desk, why, sizeof(why)) < 0)
         n->dht.dht = NULL;
     return &n->dht;
+}
+
+void node_resolve(struct node *n, const struct peer_id *id, struct record_wait *w)
+{
+    (void)id;
+    w->done(w, n->record ? 0 : -EOPNOTSUPP, n->record);
+}
+
+const struct record_found *node_record(const struct node *n, const struct peer_id *id)
+{
+    (void)id;
+    return n->record;
 }
 
 void node_sign_item(const struct node *n, struct dht_item *item)

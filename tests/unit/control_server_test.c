@@ -886,6 +886,36 @@ static void a_path_that_leads_nowhere_now_has_no_address(void **state)
     says("{\"cmd\":\"status\"}", "\"remote\":null");
 }
 
+static void resolve_shows_the_record_of_a_peer_that_nobody_knows(void **state)
+{
+    (void)state;
+    static struct record_found found;
+    const uint8_t seed[KEYS_SEED_LEN] = {7};
+    char line[160], text[PEER_ID_TEXT_MAX];
+    struct keys keys;
+
+    keys_from_seed(&keys, seed);
+    (void)snprintf(line, sizeof(line), "{\"cmd\":\"resolve\",\"name\":\"web.%s.overlay\"}",
+                   peer_id_print(&keys.id, text));
+    says(line, "\"record\":null,\"why_no_record\":\"the DHT is switched off here\"");
+    says(line, "\"source\":\"id\",\"fingerprint\":\"");
+    found = (struct record_found){.record = {.ours = true,
+                                             .nick = "kim",
+                                             .relays = 1,
+                                             .relay = {"r@relay.example:1"},
+                                             .services = 1,
+                                             .service = {{.name = "web", .port = 80, .tcp = true}}},
+                                  .seq = env_wall_us(&stage.env.env) - 90 * INT64_C(1000000),
+                                  .copies = 3};
+    stage.node.record = &found;
+    says(line, "\"service\":\"web\"");
+    says(line, "\"age_s\":90,\"future\":false,");
+    says(line, "\"nickname\":\"kim\",\"relays\":[\"r@relay.example:1\"],\"addresses\":[],"
+               "\"services\":[{\"name\":\"web\",\"proto\":\"tcp\",\"port\":80}]");
+    found.seq += 90 * INT64_C(1000000) + RECORD_FUTURE_US + INT64_C(1000000);
+    says(line, "\"age_s\":-86401,\"future\":true,");
+}
+
 #define KEY "b72908e6c8ed397518e29641e0bf9d1e90549736441d594ab36c5884a507543e"
 
 static void dht_says_what_is_wrong_with_a_question(void **state)
@@ -1102,6 +1132,7 @@ int main(void)
         WITH_STAGE(bench_measures_both_ways),
         WITH_STAGE(doctor_shows_relays_port_maps_and_the_last_round_in_numbers),
         WITH_STAGE(a_path_that_leads_nowhere_now_has_no_address),
+        WITH_STAGE(resolve_shows_the_record_of_a_peer_that_nobody_knows),
         WITH_STAGE(dht_says_what_is_wrong_with_a_question),
         WITH_STAGE(without_a_dht_every_question_says_so),
         WITH_STAGE(a_question_to_a_dht_that_nobody_answers_is_exit_5),
