@@ -95,9 +95,10 @@ void dht_take_answer(struct dht *d, instant now, const struct addr *from, const 
         d->count.replies++;
         learn_time(d, now - q.sent);
         dht_routing_replied(&f->routing, now, &id, from, now - q.sent);
-        if (!addr_is_none(&m->seen) && dht_votes_add(&f->votes, from, &m->seen))
-            dht_take_address(d, now, f);
     }
+    /* With an error too: to who wants ids that fit addresses (BEP 42) ours may be the error. */
+    if (!addr_is_none(&m->seen) && dht_votes_add(&f->votes, from, &m->seen))
+        dht_take_address(d, now, f);
     if (q.request)
         dht_request_answer(d, now, &q, m);
 }

@@ -1,6 +1,7 @@
 """libtorrent's DHT by hand, as many nodes as addresses.
 
-  serve [--enforce] IP..        nodes at IP:6881, each knowing the first; --enforce: BEP 42 is the law
+  serve BOOT IP..               nodes at IP:6881 that know BOOT, which may be one of them
+  serve-strict BOOT IP..        the same, and they take only ids that fit their address (BEP 42)
   put IP BOOT KEYFILE SALT TEXT stores a mutable value; KEYFILE is an identity.key
   get IP BOOT HEXKEY SALT       prints a mutable value
   put-immutable IP BOOT TEXT    prints its target
@@ -19,7 +20,7 @@ PORT = 6881
 PATIENCE = 25
 
 
-def session(ip, boot, enforce=False):
+def session(ip, boot, enforce=False, read_only=False):
     return lt.session({
         "listen_interfaces": f"{ip}:{PORT}",
         "enable_dht": True,
@@ -31,6 +32,7 @@ def session(ip, boot, enforce=False):
         "dht_restrict_search_ips": False,
         "dht_ignore_dark_internet": False,
         "dht_enforce_node_id": enforce,
+        "dht_read_only": read_only,
         "dht_upload_rate_limit": 1000000,
         "allow_multiple_connections_per_ip": True,
         "alert_mask": lt.alert.category_t.all_categories if hasattr(lt.alert, "category_t") else -1,
@@ -48,7 +50,7 @@ def wait_for(s, kind, judge=lambda a: True):
 
 
 def joined(ip, boot):
-    s = session(ip, boot)
+    s = session(ip, boot, read_only=True)  # who goes again soon is in nobody's way
     wait_for(s, lt.dht_bootstrap_alert)
     return s
 
@@ -69,17 +71,20 @@ def hash_of(text):
     return lt.sha1_hash(bytes.fromhex(text))
 
 
-def serve(args):
-    enforce = args[0] == "--enforce"
-    ips = args[enforce:]
-    nodes = [session(ip, ips[0] if i else None, enforce) for i, ip in enumerate(ips)]
-    for node in nodes[1:]:
-        wait_for(node, lt.dht_bootstrap_alert)
+def serve(boot, *ips, enforce=False):
+    nodes = [session(ip, boot if ip != boot else None, enforce) for ip in ips]
+    for ip, node in zip(ips, nodes):
+        if ip != boot:
+            wait_for(node, lt.dht_bootstrap_alert)
     print("READY", flush=True)
     while True:
         for node in nodes:
             node.pop_alerts()
         time.sleep(0.2)
+
+
+def serve_strict(boot, *ips):
+    serve(boot, *ips, enforce=True)
 
 
 def put(ip, boot, keyfile, salt, text):
@@ -138,4 +143,4 @@ def peers(ip, boot, infohash):
 
 if __name__ == "__main__":
     name, args = sys.argv[1].replace("-", "_"), sys.argv[2:]
-    serve(args) if name == "serve" else globals()[name](*args)
+    globals()[name](*args)

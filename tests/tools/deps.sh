@@ -56,7 +56,7 @@ things() {
             command iperf3 iperf3
             command node nodejs
             command npm npm
-            file /usr/lib/python3/dist-packages/libtorrent.egg-info python3-libtorrent
+            path /usr/lib/python3/dist-packages/libtorrent.egg-info python3-libtorrent
             command chromium chromium"
       ;;
     lint)
