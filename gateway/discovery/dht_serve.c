@@ -179,9 +179,13 @@ static void on_get(const struct caller *c, const struct dht_id *target)
             nodes = kept.value.len > LARGE_VALUE ? NODES_LARGE : NODES_BESIDE;
         }
     }
-    add_nodes(c, &a, target, nodes);
     add_token(c, &a, target);
-    reply(c, &a.m);
+    /* Beside a large value nodes of both families may be too many. */
+    do {
+        add_nodes(c, &a, target, nodes);
+        reply(c, &a.m);
+        nodes /= 2;
+    } while (c->d->reply_len == 0 && nodes > 0);
 }
 
 static void on_sample(const struct caller *c, const struct dht_id *target)
