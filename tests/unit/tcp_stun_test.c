@@ -189,6 +189,18 @@ static void what_comes_behind_the_answer_is_not_kept(void **state)
     assert_ptr_equal(fake_last_connect(&w->fake), s);
 }
 
+static void who_says_more_without_end_is_hung_up_on(void **state)
+{
+    struct world *w = *state;
+    static const uint8_t more[1 << 16];
+    struct sock *s = asks(w, "198.51.100.1:3478");
+    answers(w, s, "203.0.113.1:4000");
+    fake_sock_says(s, more, sizeof(more));
+    fake_env_settle(&w->fake);
+    assert_true(fake_sock_closed(s));
+    assert_agreed(w, "203.0.113.1:4000");
+}
+
 static void who_refuses_or_hangs_up_is_asked_again_after_five_seconds(void **state)
 {
     struct world *w = *state;
@@ -229,6 +241,7 @@ int main(void)
         TEST(an_answer_may_come_in_pieces_and_not_at_all_from_another_question),
         TEST(what_is_no_answer_ends_it),
         TEST(what_comes_behind_the_answer_is_not_kept),
+        TEST(who_says_more_without_end_is_hung_up_on),
         TEST(who_refuses_or_hangs_up_is_asked_again_after_five_seconds),
         TEST(eight_servers_are_asked_and_no_more),
     };
