@@ -91,7 +91,7 @@ struct addr nat64_wrap(const struct nat64 *n, const struct addr *v4)
     return addr_v6(ip, addr_port(v4), 0);
 }
 
-bool nat64_unwrap(const struct nat64 *n, const struct addr *v6, struct addr *out)
+bool nat64_holds(const struct nat64 *n, const struct addr *v6)
 {
     uint8_t inside[4], again[16];
     size_t len;
@@ -102,8 +102,19 @@ bool nat64_unwrap(const struct nat64 *n, const struct addr *v6, struct addr *out
     get(n->bits, ip, inside);
     memcpy(again, n->prefix, sizeof(again));
     put(n->bits, inside, again);
+    return memcmp(again, ip, sizeof(again)) == 0;
+}
+
+bool nat64_unwrap(const struct nat64 *n, const struct addr *v6, struct addr *out)
+{
+    uint8_t inside[4];
+    size_t len;
+
+    if (!nat64_holds(n, v6))
+        return false;
+    get(n->bits, addr_ip(v6, &len), inside);
     *out = addr_v4(inside, addr_port(v6));
-    return memcmp(again, ip, sizeof(again)) == 0 && nat64_covers(n, out);
+    return nat64_covers(n, out);
 }
 
 const char *nat64_print(const struct nat64 *n, char out[static NAT64_TEXT_MAX])

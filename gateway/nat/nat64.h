@@ -28,6 +28,8 @@ MUST_USE int nat64_find(struct nat64 *out, const struct addr *list, size_t count
 bool nat64_covers(const struct nat64 *n, const struct addr *v4);
 /** Where an IPv4 address is reached. The port stays. */
 struct addr nat64_wrap(const struct nat64 *n, const struct addr *v4);
+/** Is it an IPv4 address, whichever, behind this prefix? */
+bool nat64_holds(const struct nat64 *n, const struct addr *v6);
 /** The IPv4 address inside one; false: it has none of this prefix. The port stays. */
 MUST_USE bool nat64_unwrap(const struct nat64 *n, const struct addr *v6, struct addr *out);
 /** "64:ff9b::/96". Returns `out`. */

@@ -235,7 +235,7 @@ bool gather_is_near(const struct gather *g, const struct addr *a)
     return false;
 }
 
-bool gather_is_everybody(const struct gather *g, const struct addr *a)
+static bool is_everybody(const struct gather *g, const struct addr *a)
 {
     for (size_t i = 0; i < g->interfaces; i++) {
         const struct addr_prefix net = {.addr = g->interface[i].addr,
@@ -244,6 +244,12 @@ bool gather_is_everybody(const struct gather *g, const struct addr *a)
             return true;
     }
     return false;
+}
+
+bool gather_may_be_peer(const struct gather *g, const struct addr *a)
+{
+    const struct hub *hub = g->node->hub;
+    return !is_everybody(g, a) && !nat64_holds(&hub->nat64, a) && hub_admits(hub, a);
 }
 
 /* ---- other sockets ---- */

@@ -60,5 +60,6 @@ MUST_USE bool gather_seen(const struct gather *g, uint32_t via, struct addr *out
 void gather_hide(const struct gather *g, uint32_t via, const struct quic_conn *owner);
 /** Is an address within one of the networks that this machine is on? */
 bool gather_is_near(const struct gather *g, const struct addr *a);
-/** Is it everybody in one of those networks? */
-bool gather_is_everybody(const struct gather *g, const struct addr *a);
+/** Can it be a peer's address, who says so? Not that of everybody in a network of ours, nor of whom
+ *  our lists keep out, nor IPv4 as the NAT64 here disguises it, which may lead anywhere. */
+bool gather_may_be_peer(const struct gather *g, const struct addr *a);

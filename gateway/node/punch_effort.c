@@ -251,7 +251,7 @@ static void take_candidates(struct effort *e, instant now, const struct punch_me
         const struct addr *a = &e->named[i].addr;
         bool shares = same_public || gather_is_near(e->means->gather, a);
         if (punch_may_probe(a, own, e->told_count, shares) &&
-            !gather_is_everybody(e->means->gather, a) && hub_admits(e->means->gather->node->hub, a))
+            gather_may_be_peer(e->means->gather, a))
             punch_add(e->running->core, now, &e->named[i]);
     }
 }

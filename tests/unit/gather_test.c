@@ -222,9 +222,24 @@ static void knows_the_address_of_everybody_on_its_networks(void **state)
     (void)state;
     add_interface("eth0", "192.168.1.5/24");
     add_interface("eth1", "2001:db8::5/64");
-    assert_true(gather_is_everybody(&stage->gather, &everybody));
-    assert_false(gather_is_everybody(&stage->gather, &somebody));
-    assert_false(gather_is_everybody(&stage->gather, &elsewhere));
+    assert_false(gather_may_be_peer(&stage->gather, &everybody));
+    assert_true(gather_may_be_peer(&stage->gather, &somebody));
+    assert_true(gather_may_be_peer(&stage->gather, &elsewhere));
+}
+
+/* Whoever names such an address could have us write to anybody behind the translator. */
+static void ipv4_in_the_disguise_of_nat64_is_no_peer(void **state)
+{
+    const struct addr made = to_addr("[2001:db8:64::c000:aa]:1"),
+                      private = to_addr("[2001:db8:64::a00:1]:1"),
+                      public = to_addr("[2001:db8:64::c633:6409]:1"),
+                      other = to_addr("[2001:db8:65::a00:1]:1");
+    (void)state;
+    assert_true(gather_may_be_peer(&stage->gather, &private));
+    assert_int_equal(nat64_find(&stage->hub.nat64, &made, 1), 0);
+    assert_false(gather_may_be_peer(&stage->gather, &private));
+    assert_false(gather_may_be_peer(&stage->gather, &public));
+    assert_true(gather_may_be_peer(&stage->gather, &other));
 }
 
 /* ---- what others found out ---- */
@@ -375,6 +390,7 @@ int main(void)
         TEST(bridges_and_tunnels_come_last),
         TEST(is_near_what_shares_a_network_with_it),
         TEST(knows_the_address_of_everybody_on_its_networks),
+        TEST(ipv4_in_the_disguise_of_nat64_is_no_peer),
         TEST(what_a_person_configured_comes_first),
         TEST(each_address_is_told_once),
         TEST(news_are_told_and_the_oldest_make_way),

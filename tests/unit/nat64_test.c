@@ -106,6 +106,10 @@ static void only_addresses_of_the_internet_are_covered(void **state)
     }
     const struct addr inside = at("64:ff9b::127.0.0.1"), other = at("2001:db8::198.51.100.9");
     assert_false(nat64_unwrap(&n, &inside, &out));
+    assert_true(nat64_holds(&n, &inside));
+    assert_false(nat64_holds(&n, &other));
+    assert_false(nat64_holds(&n, &good));
+    assert_false(nat64_holds(&none, &inside));
     assert_false(nat64_unwrap(&n, &other, &out));
     assert_false(nat64_unwrap(&n, &good, &out));
     assert_false(nat64_unwrap(&none, &other, &out));
