@@ -1,0 +1,305 @@
+#include "gateway/discovery/mailbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/crypto/secret.h"
+
+#define HOUR          SEC(3600)
+#define DOUBLINGS_MAX 6 /* a minute becomes an hour */
+
+static struct pair_key_use use_of(const struct mailbox *m)
+{
+    return (struct pair_key_use){.label = "mail-message-1  ", .network = m->options.network};
+}
+
+/* ---- contacts ---- */
+
+static void wipe(struct mailbox_contact *list, size_t count)
+{
+    if (list)
+        secret_wipe(list, count * sizeof(*list));
+    free(list);
+}
+
+void mailbox_init(struct mailbox *m, const struct mailbox_options *options, instant now)
+{
+    *m = (struct mailbox){.options = *options, .fetch = options->fetches ? now : INSTANT_NEVER};
+    if (m->options.poll == 0)
+        m->options.poll = MAILBOX_POLL_SLOW;
+    const struct pair_key_use use = use_of(m);
+    pair_key_of_id(&options->keys->id, &use, m->outer);
+}
+
+void mailbox_deinit(struct mailbox *m)
+{
+    wipe(m->contact, m->contacts);
+    *m = (struct mailbox){0};
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct mailbox_contact *x = a, *y = b;
+    return memcmp(x->id.key, y->id.key, sizeof(x->id.key));
+}
+
+static struct mailbox_contact *find(const struct mailbox *m, const struct peer_id *id)
+{
+    const struct mailbox_contact key = {.id = *id};
+    return m->contacts > 0 ? bsearch(&key, m->contact, m->contacts, sizeof(key), compare) : NULL;
+}
+
+int mailbox_set_contacts(struct mailbox *m, const struct mailbox_known *list, size_t count)
+{
+    struct mailbox_contact *fresh = calloc(count + 1, sizeof(*fresh));
+
+    if (!fresh)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct mailbox_contact *old = find(m, &list[i].id);
+        fresh[i] = old ? *old : (struct mailbox_contact){.id = list[i].id, .want = INSTANT_NEVER};
+        fresh[i].has_address = list[i].has_address;
+    }
+    qsort(fresh, count, sizeof(*fresh), compare);
+    wipe(m->contact, m->contacts);
+    m->contact = fresh;
+    m->contacts = count;
+    return 0;
+}
+
+static bool has_keys(const struct mailbox *m, struct mailbox_contact *c)
+{
+    const struct pair_key_use use = use_of(m);
+
+    if (c->state == MAILBOX_KEYLESS)
+        c->state = pair_keys(m->options.keys, &c->id, &use, c->in, c->out) == 0 ? MAILBOX_KEYED
+                                                                                : MAILBOX_UNUSABLE;
+    return c->state == MAILBOX_KEYED;
+}
+
+/* ---- what is to be done ---- */
+
+void mailbox_await(struct mailbox *m, instant now)
+{
+    m->eager_until = now + SEC(MAILBOX_LASTS_S);
+    if (m->options.fetches && m->fetch > now + MAILBOX_POLL_FAST)
+        m->fetch = now + MAILBOX_POLL_FAST;
+}
+
+bool mailbox_want(struct mailbox *m, instant now, const struct peer_id *id)
+{
+    struct mailbox_contact *c = find(m, id);
+
+    if (!c || !c->has_address || !m->options.sends)
+        return false;
+    if (c->want == INSTANT_NEVER)
+        c->want = now + MAILBOX_PATIENCE;
+    c->until = now + SEC(MAILBOX_LASTS_S);
+    mailbox_await(m, now);
+    return true;
+}
+
+void mailbox_reached(struct mailbox *m, const struct peer_id *id)
+{
+    struct mailbox_contact *c = find(m, id);
+
+    if (!c)
+        return;
+    c->want = INSTANT_NEVER;
+    c->owed = false;
+    c->unheard = 0;
+}
+
+/* When it may get a mail; INSTANT_NEVER: there is none for it. */
+static instant ready(const struct mailbox *m, const struct mailbox_contact *c)
+{
+    instant due = c->owed ? 0 : c->want, pause = MAILBOX_CONTACT_EVERY;
+
+    if (due == INSTANT_NEVER || !c->has_address || !m->options.sends)
+        return INSTANT_NEVER;
+    if (!c->owed && c->unheard > 0)
+        pause <<= c->unheard - 1 < DOUBLINGS_MAX ? c->unheard - 1 : DOUBLINGS_MAX;
+    if (c->sent > 0 && c->sent + pause > due)
+        due = c->sent + pause;
+    instant hour = m->mail[m->mail_at];
+    return hour > 0 && hour + HOUR > due ? hour + HOUR : due;
+}
+
+static struct mailbox_contact *next_contact(const struct mailbox *m, instant *due)
+{
+    struct mailbox_contact *first = NULL;
+
+    *due = INSTANT_NEVER;
+    for (size_t i = 0; i < m->contacts; i++) {
+        instant at = ready(m, &m->contact[i]);
+        if (at >= *due)
+            continue;
+        *due = at;
+        first = &m->contact[i];
+    }
+    return first;
+}
+
+static void take_down(struct mailbox *m, instant now, struct mailbox_contact *c,
+                      struct mailbox_draft *out)
+{
+    *out = (struct mailbox_draft){.to = c->id, .answers = c->owed};
+    if (c->owed)
+        memcpy(out->re, c->re, sizeof(out->re));
+    else
+        c->unheard++;
+    c->owed = false;
+    c->want = INSTANT_NEVER;
+    c->sent = m->mail[m->mail_at] = now;
+    m->mail_at = (m->mail_at + 1) % MAILBOX_PER_HOUR;
+    m->sending = true;
+    m->draft = *out;
+    mailbox_await(m, now);
+}
+
+enum mailbox_step mailbox_next(struct mailbox *m, instant now, struct mailbox_draft *out)
+{
+    instant due;
+    struct mailbox_contact *c = m->sending ? NULL : next_contact(m, &due);
+
+    if (c && now >= due) {
+        take_down(m, now, c, out);
+        return MAILBOX_SEND;
+    }
+    if (!m->fetching && now >= m->fetch) {
+        m->fetching = true;
+        return MAILBOX_FETCH;
+    }
+    return MAILBOX_WAIT;
+}
+
+instant mailbox_due(const struct mailbox *m, instant now)
+{
+    instant due = INSTANT_NEVER;
+
+    if (!m->sending)
+        (void)next_contact(m, &due);
+    if (!m->fetching && m->fetch < due)
+        due = m->fetch;
+    return due > now ? due : now;
+}
+
+void mailbox_sent(struct mailbox *m, instant now, bool ok)
+{
+    struct mailbox_contact *c = find(m, &m->draft.to);
+
+    m->sending = false;
+    m->sent += ok;
+    if (ok || !c || now >= c->until)
+        return;
+    if (m->draft.answers)
+        c->owed = true;
+    else
+        c->want = now;
+}
+
+void mailbox_fetched(struct mailbox *m, instant now)
+{
+    m->fetching = false;
+    m->fetch = now + (now < m->eager_until ? MAILBOX_POLL_FAST : m->options.poll);
+}
+
+/* ---- writing ---- */
+
+int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
+                  struct mailbox_message *message, void (*random)(void *arg, void *out, size_t len),
+                  void *arg, char out[static MAILBOX_TEXT_MAX])
+{
+    struct mailbox_contact *c = find(m, &draft->to);
+    const struct pair_key_use use = use_of(m);
+    uint8_t outer[PAIR_KEY_LEN];
+
+    if (!c)
+        return -ENOENT;
+    if (!has_keys(m, c))
+        return -EINVAL;
+    pair_key_of_id(&c->id, &use, outer);
+    struct mailbox_seal seal = {.outer = outer, .inner = c->out, .self = m->options.keys->id.key};
+    random(arg, seal.nonce, sizeof(seal.nonce));
+    random(arg, message->id, sizeof(message->id));
+    message->flags =
+        (uint8_t)((draft->answers ? MAILBOX_ANSWER : 0) | (draft->by_hand ? MAILBOX_BY_HAND : 0));
+    message->time_ms = wall_ms;
+    message->lasts_s = MAILBOX_LASTS_S;
+    message->meet_ms = !draft->answers ? 0
+                                       : wall_ms + (draft->by_hand ? MAILBOX_HAND_AFTER_MS
+                                                                   : MAILBOX_MEET_AFTER_MS);
+    memcpy(message->re, draft->re, sizeof(message->re));
+    return (int)mailbox_message_write(out, message, &seal);
+}
+
+/* ---- reading ---- */
+
+static bool was_seen(const struct mailbox *m, const uint8_t id[static MAILBOX_ID_LEN])
+{
+    for (size_t i = 0; i < MAILBOX_SEEN_MAX; i++)
+        if (memcmp(m->seen[i], id, MAILBOX_ID_LEN) == 0)
+            return true;
+    return false;
+}
+
+static int judge(const struct mailbox *m, uint64_t wall_ms, const struct mailbox_message *message)
+{
+    uint64_t time = message->time_ms;
+
+    if (time > wall_ms && time - wall_ms > MAILBOX_EARLY_MS)
+        return -ERANGE;
+    if (time < wall_ms && wall_ms - time > UINT64_C(1000) * MAILBOX_LASTS_S)
+        return -ETIME;
+    return was_seen(m, message->id) ? -EALREADY : 0;
+}
+
+static int read_from(struct mailbox *m, uint64_t wall_ms, const struct mailbox_letter *letter,
+                     struct mailbox_heard *out)
+{
+    struct mailbox_contact *c = find(m, &out->from);
+
+    if (!c)
+        return -ENOENT;
+    if (!has_keys(m, c))
+        return -EACCES;
+    int err = mailbox_message_read(&out->message, letter, c->in);
+    return err < 0 ? err : judge(m, wall_ms, &out->message);
+}
+
+static void take_up(struct mailbox *m, instant now, const struct mailbox_heard *heard)
+{
+    const struct mailbox_message *message = &heard->message;
+    struct mailbox_contact *c = find(m, &heard->from);
+
+    m->heard++;
+    memcpy(m->seen[m->seen_at], message->id, MAILBOX_ID_LEN);
+    m->seen_at = (m->seen_at + 1) % MAILBOX_SEEN_MAX;
+    c->unheard = 0;
+    c->want = INSTANT_NEVER;
+    if (message->flags & (MAILBOX_ANSWER | MAILBOX_BY_HAND))
+        return;
+    c->owed = true;
+    c->until = now + SEC(MAILBOX_LASTS_S);
+    memcpy(c->re, message->id, sizeof(c->re));
+    mailbox_await(m, now);
+}
+
+int mailbox_read(struct mailbox *m, instant now, uint64_t wall_ms, const char *text, size_t len,
+                 struct mailbox_heard *out)
+{
+    struct mailbox_letter letter;
+
+    memset(out, 0, sizeof(*out));
+    int err = mailbox_letter_read(&letter, text, len, m->outer);
+    if (err == 0) {
+        memcpy(out->from.key, letter.sender, sizeof(out->from.key));
+        err = read_from(m, wall_ms, &letter, out);
+    }
+    if (err == 0)
+        take_up(m, now, out);
+    else
+        m->dropped++;
+    return err;
+}
