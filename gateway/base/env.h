@@ -18,6 +18,7 @@
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/mail.h"
 
 struct env;
 
@@ -203,6 +204,12 @@ struct env_ops {
 
     int (*lookup)(struct env *env, struct lookup *l, const char *host, uint16_t port);
     void (*lookup_cancel)(struct env *env, struct lookup *l);
+
+    int (*mail_send)(struct env *env, struct mail_job *job, const struct mail_account *account,
+                     const struct mail_letter *letter);
+    int (*mail_fetch)(struct env *env, struct mail_job *job, const struct mail_account *account,
+                      const struct mail_search *search);
+    void (*mail_cancel)(struct env *env, struct mail_job *job);
 
     int (*interfaces)(struct env *env, struct interface *out, int max);
     int (*routers)(struct env *env, struct router *out, int max);
@@ -488,6 +495,30 @@ MUST_USE static inline int env_lookup(struct env *e, struct lookup *l, const cha
 static inline void env_lookup_cancel(struct env *e, struct lookup *l)
 {
     e->ops->lookup_cancel(e, l);
+}
+
+/** Hands a letter to a mail server. job->done() follows. On error nothing was started. */
+MUST_USE static inline int mail_send(struct env *e, struct mail_job *job,
+                                     const struct mail_account *account,
+                                     const struct mail_letter *letter)
+{
+    return e->ops->mail_send(e, job, account, letter);
+}
+
+/** Fetches from a mailbox what has a subject: job->take() for each, the oldest first, then
+ *  job->done(). On error nothing was started. */
+MUST_USE static inline int mail_fetch(struct env *e, struct mail_job *job,
+                                      const struct mail_account *account,
+                                      const struct mail_search *search)
+{
+    return e->ops->mail_fetch(e, job, account, search);
+}
+
+/** Drops it: nothing is called any more; a letter may have been sent. Nothing for one that is idle.
+ */
+static inline void mail_cancel(struct env *e, struct mail_job *job)
+{
+    e->ops->mail_cancel(e, job);
 }
 
 /** Lists the addresses of the interfaces that are up. Returns how many, at most `max`, or an error.

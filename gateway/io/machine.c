@@ -12,6 +12,7 @@
 #include "gateway/io/inherit.h"
 #include "gateway/io/links.h"
 #include "gateway/io/listen.h"
+#include "gateway/io/mail.h"
 #include "gateway/io/owner.h"
 #include "gateway/io/resolve.h"
 #include "gateway/io/routers.h"
@@ -26,6 +27,7 @@ struct machine {
     struct home home;
     struct resolver *resolver; /* NULL until a name is to be looked up */
     char *servers;             /* NULL: the system's */
+    struct io_mail mail;
 };
 
 static struct machine *machine_of(struct env *e)
@@ -164,6 +166,24 @@ static void cancel_lookup(struct env *e, struct lookup *l)
     l->query = NULL;
 }
 
+static int send_mail(struct env *e, struct mail_job *job, const struct mail_account *account,
+                     const struct mail_letter *letter)
+{
+    return io_mail_send(&machine_of(e)->mail, job, account, letter);
+}
+
+static int fetch_mail(struct env *e, struct mail_job *job, const struct mail_account *account,
+                      const struct mail_search *search)
+{
+    return io_mail_fetch(&machine_of(e)->mail, job, account, search);
+}
+
+static void cancel_mail(struct env *e, struct mail_job *job)
+{
+    (void)e;
+    io_mail_cancel(job);
+}
+
 static int list_interfaces(struct env *e, struct interface *out, int max)
 {
     (void)e;
@@ -227,6 +247,9 @@ static const struct env_ops OPS = {
     .owner_of_udp = udp_owner,
     .lookup = look_up,
     .lookup_cancel = cancel_lookup,
+    .mail_send = send_mail,
+    .mail_fetch = fetch_mail,
+    .mail_cancel = cancel_mail,
     .interfaces = list_interfaces,
     .routers = list_routers,
     .load = load,
@@ -260,6 +283,7 @@ int machine_new(struct machine **out, const char *home)
         return err;
     }
     inherit_init(&m->inherit);
+    m->mail = (struct io_mail){.loop = m->loop, .home = m->home.path};
     *out = m;
     return 0;
 }
@@ -268,6 +292,7 @@ int machine_free(struct machine *m)
 {
     if (!m)
         return 0;
+    io_mail_end(&m->mail);
     resolver_free(m->resolver);
     free(m->servers);
     int err = io_loop_free(m->loop);

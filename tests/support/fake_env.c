@@ -117,6 +117,26 @@ static int look_up(struct env *env, struct lookup *l, const char *host, uint16_t
     return fake_names_lookup(&fake_env_of(env)->names, env, l, host, port);
 }
 
+/* There is no mail server. */
+static int send_mail(struct env *env, struct mail_job *job, const struct mail_account *account,
+                     const struct mail_letter *letter)
+{
+    (void)env, (void)job, (void)account, (void)letter;
+    return -EOPNOTSUPP;
+}
+
+static int fetch_mail(struct env *env, struct mail_job *job, const struct mail_account *account,
+                      const struct mail_search *search)
+{
+    (void)env, (void)job, (void)account, (void)search;
+    return -EOPNOTSUPP;
+}
+
+static void cancel_mail(struct env *env, struct mail_job *job)
+{
+    (void)env, (void)job;
+}
+
 static struct interface interface_of(unsigned index, const char *name, const char *ip,
                                      unsigned prefix_bits)
 {
@@ -143,6 +163,9 @@ void fake_env_init(struct fake_env *f)
         .owner_of_udp = owner,
         .lookup = look_up,
         .lookup_cancel = fake_names_cancel,
+        .mail_send = send_mail,
+        .mail_fetch = fetch_mail,
+        .mail_cancel = cancel_mail,
         .interfaces = interfaces,
         .routers = routers,
         .load = load,

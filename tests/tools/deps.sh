@@ -30,6 +30,7 @@ things() {
             library libcares libc-ares-dev
             library miniupnpc libminiupnpc-dev
             library libqrencode libqrencode-dev
+            library libcurl libcurl4-gnutls-dev
             library libsystemd libsystemd-dev"
       # AES for packets at four times the speed; packaged for x86-64 alone, and we do without.
       [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] ||
@@ -54,6 +55,8 @@ things() {
             command miniupnpd miniupnpd-nftables
             command dropbear dropbear-bin
             command iperf3 iperf3
+            command dovecot dovecot-imapd
+            command exim4 exim4-daemon-light
             command node nodejs
             command npm npm
             path /usr/lib/python3/dist-packages/libtorrent.egg-info python3-libtorrent
@@ -210,7 +213,7 @@ command -v apt-get >/dev/null || {
   exit 1
 }
 new_services=
-for pair in coturn:coturn.service miniupnpd-nftables:miniupnpd.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
+for pair in coturn:coturn.service miniupnpd-nftables:miniupnpd.service dovecot-imapd:dovecot.service exim4-daemon-light:exim4.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
   case " $packages " in *" ${pair%%:*} "*) new_services="$new_services ${pair##*:}" ;; esac
 done
 log=$(mktemp)
