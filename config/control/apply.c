@@ -123,6 +123,19 @@ static void set_turn(const struct settings *s, struct node_options *out)
     (void)snprintf(out->turn_secret, sizeof(out->turn_secret), "%s", s->turn_secret);
 }
 
+static void set_mail(const struct settings *s, struct node_mail *out)
+{
+    const char *from = s->mail_from[0] ? s->mail_from : s->mail_user;
+
+    (void)snprintf(out->smtp, sizeof(out->smtp), "%s", s->mail_smtp);
+    (void)snprintf(out->imap, sizeof(out->imap), "%s", s->mail_imap);
+    (void)snprintf(out->user, sizeof(out->user), "%s", s->mail_user);
+    (void)snprintf(out->password_file, sizeof(out->password_file), "%s", s->mail_password_file);
+    (void)snprintf(out->from, sizeof(out->from), "%s", from);
+    (void)snprintf(out->ca, sizeof(out->ca), "%s", s->mail_ca);
+    out->poll_s = (unsigned)s->mail_poll_s;
+}
+
 void settings_node_options(const struct settings *s, const char *version, struct node_options *out)
 {
     const size_t max = sizeof(out->listen) / sizeof(out->listen[0]);
@@ -161,6 +174,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     set_dht(s, out);
     set_stun(s, out);
     set_turn(s, out);
+    set_mail(s, &out->mail);
 }
 
 struct access_lists settings_access(const struct settings *s)
@@ -187,6 +201,8 @@ static int check_peer(struct applying *a, const struct peer_settings *p)
         if (!registry_relay_ok(p->relay.at[i]))
             return complain(a, p->line, "[peer %s]: '%s' is not PEER_ID@HOST:PORT", p->alias,
                             p->relay.at[i]);
+    if (p->mail[0] && !registry_mail_ok(p->mail))
+        return complain(a, p->line, "[peer %s]: '%s' is not a mail address", p->alias, p->mail);
     for (const struct peer_settings *q = a->settings->peers; q < p; q++)
         if (peer_id_parse(&other, q->id, strlen(q->id)) == 0 && peer_id_equal(&id, &other))
             return complain(a, p->line, "[peer %s] has the id of [peer %s] on line %d", p->alias,
@@ -238,9 +254,34 @@ static int check_service(struct applying *a, const struct service_settings *s)
     return 0;
 }
 
+static bool has_scheme(const char *url, const char *scheme)
+{
+    const size_t len = strlen(scheme);
+    return !url[0] || (strncmp(url, scheme, len) == 0 &&
+                       strncmp(url + len + (url[len] == 's'), "://", 3) == 0);
+}
+
+static int check_mail(struct applying *a)
+{
+    const struct settings *s = a->settings;
+    const char *from = s->mail_from[0] ? s->mail_from : s->mail_user;
+
+    if (!has_scheme(s->mail_smtp, "smtp"))
+        return complain(a, s->line[SET_mail_smtp], "smtp: '%s' is not smtp://HOST or smtps://HOST",
+                        s->mail_smtp);
+    if (!has_scheme(s->mail_imap, "imap"))
+        return complain(a, s->line[SET_mail_imap], "imap: '%s' is not imap://HOST or imaps://HOST",
+                        s->mail_imap);
+    if (s->mail_smtp[0] && !registry_mail_ok(from))
+        return complain(a, s->line[SET_mail_smtp], "[mail]: `from` must be our mail address");
+    if (s->mail_user[0] && !s->mail_password_file[0])
+        return complain(a, s->line[SET_mail_user], "[mail]: `user` needs `password_file`");
+    return 0;
+}
+
 static int check(struct applying *a)
 {
-    int err = 0;
+    int err = check_mail(a);
 
     for (size_t i = 0; err == 0 && i < a->settings->peer_count; i++)
         err = check_peer(a, &a->settings->peers[i]);
@@ -262,6 +303,8 @@ static int put_peer(struct applying *a, const struct peer_settings *p)
         peer.address[i] = p->address.at[i];
     for (size_t i = 0; i < p->relay.count && i < PEER_RELAYS_MAX; i++)
         memcpy(peer.relay[i], p->relay.at[i], sizeof(peer.relay[i]));
+    if (p->mail[0]) /* checked before */
+        memcpy(peer.mail, p->mail, strlen(p->mail) + 1);
     int err = registry_peer_put_config(a->registry, &peer);
     if (err == -EEXIST)
         return complain(a, p->line, "'%s' is the alias of another peer already", p->alias);

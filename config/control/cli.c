@@ -391,6 +391,7 @@ static int run_verb(struct front *f)
     case VERB_STUN_TEST:
         return stun_test_run(f);
     case VERB_PIPE:
+    case VERB_MAIL:
         if (args_value(&f->args, "config") && strcmp(args_value(&f->args, "config"), "-") == 0)
             return front_fail(f, CLI_USAGE, NULL, "standard input cannot be both");
         return run_request(f);

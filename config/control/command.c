@@ -21,17 +21,17 @@ static const struct protocol_argument COMPLETE[] = {{"what", PROTOCOL_STRING, tr
 static const struct protocol_argument LOG[] = {
     {"lines", PROTOCOL_NUMBER, false}, {"follow", PROTOCOL_BOOL, false}, NONE};
 
+static const struct protocol_argument LINES[] = {{"lines", PROTOCOL_LIST, true}, NONE};
 static const struct protocol_argument GRANT[] = {
     {"peer", PROTOCOL_STRING, true}, {"service", PROTOCOL_STRING, true}, NONE};
 
 static const struct protocol_argument NAME[] = {
     {"alias", PROTOCOL_STRING, true}, {"id", PROTOCOL_STRING, true}, NONE};
 
-static const struct protocol_argument PEER_ADD[] = {{"id", PROTOCOL_STRING, true},
-                                                    {"alias", PROTOCOL_STRING, false},
-                                                    {"addresses", PROTOCOL_LIST, false},
-                                                    {"relays", PROTOCOL_LIST, false},
-                                                    NONE};
+static const struct protocol_argument PEER_ADD[] = {
+    {"id", PROTOCOL_STRING, true},       {"alias", PROTOCOL_STRING, false},
+    {"addresses", PROTOCOL_LIST, false}, {"relays", PROTOCOL_LIST, false},
+    {"mail", PROTOCOL_STRING, false},    NONE};
 
 static const struct protocol_argument SHARE[] = {{"target", PROTOCOL_STRING, true},
                                                  {"as", PROTOCOL_STRING, false},
@@ -114,6 +114,8 @@ static const struct command COMMANDS[] = {
     {"pipe", false, PLACE, NULL, command_pipe},
     {"pipe_end", false, PIPE_END, command_pipe_end, NULL},
     {"reload", false, NO_ARGUMENTS, command_reload, NULL},
+    {"mail_send", false, PEER, NULL, command_mail_send},
+    {"mail_read", false, LINES, NULL, command_mail_read},
     {"stop", false, NO_ARGUMENTS, command_stop, NULL},
 };
 

@@ -39,6 +39,9 @@ json_t *command_doctor(struct command_context *c, const json_t *request);
 
 /* commands_log.c */
 void command_log(struct call *call, const json_t *request);
+/* commands_mail.c */
+void command_mail_send(struct call *call, const json_t *request);
+void command_mail_read(struct call *call, const json_t *request);
 
 /* commands_open.c, commands_ping.c, commands_bench.c, commands_punch.c,
  * commands_pipe.c */

@@ -85,7 +85,13 @@ static json_t *add_places(struct known_peer *peer, const json_t *request)
         refusal = add_address(peer, json_string_value(json_array_get(addresses, i)));
     for (size_t i = 0; !refusal && i < json_array_size(relays); i++)
         refusal = add_relay(peer, json_string_value(json_array_get(relays, i)));
-    return refusal;
+    const char *mail = protocol_string(request, "mail");
+    if (refusal || !mail)
+        return refusal;
+    if (!registry_mail_ok(mail))
+        return protocol_error(CLI_USAGE, NULL, "'%s' is not a mail address", mail);
+    memcpy(peer->mail, mail, strlen(mail) + 1);
+    return NULL;
 }
 
 static json_t *peer_result(struct command_context *c, const struct peer_id *id)

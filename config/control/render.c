@@ -144,6 +144,36 @@ static void render_bench(const struct front *f, const json_t *result)
     front_say(f, "%s, %.2f ms\n", field_text(result, "path"), field_number(result, "rtt_ms"));
 }
 
+/* ---- mail ---- */
+
+static void render_answer(const struct front *f, const json_t *event)
+{
+    const char *peer = field_text(event, "peer");
+
+    if (f->json)
+        front_json(f, event);
+    else
+        front_data(f, "%s", field_text(event, "text"));
+    front_say(f, "This is the answer: carry it back to %s, who reads it by `overlay mail read`.\n",
+              peer);
+    front_say(f, "Waiting for %s, up to a minute ...\n", peer);
+}
+
+static void render_mail(const struct front *f, const json_t *result)
+{
+    const char *peer = field_text(result, "peer");
+
+    if (json_is_string(json_object_get(result, "path"))) {
+        front_say(f, "%s is connected: %s.\n", peer, field_text(result, "path"));
+        return;
+    }
+    front_data(f, "%s", field_text(result, "text"));
+    front_say(f,
+              "Carry this to %s, who reads it by `overlay mail read`, and the answer back here: "
+              "`overlay mail read`. It is good for ten minutes.\n",
+              peer);
+}
+
 /* ---- which is which ---- */
 
 static void render_words(const struct front *f, const json_t *words)
@@ -226,6 +256,8 @@ void render_result(const struct front *f, const json_t *result)
         render_resolve(f, result);
     else if (verb == VERB_ID)
         front_data(f, "%s\n", field_text(result, "id"));
+    else if (verb == VERB_MAIL)
+        render_mail(f, result);
     else if (verb == VERB_COMPLETE)
         render_words(f, result);
     else
@@ -271,6 +303,8 @@ void render_event(const struct front *f, const json_t *event)
         render_ping(f, event);
     } else if (strncmp(name, "dht_", 4) == 0) {
         dht_words_event(f, event);
+    } else if (strcmp(name, "answer") == 0) {
+        render_answer(f, event);
     } else if (strcmp(name, "shared") == 0 || strcmp(name, "opened") == 0) {
         render_result(f, json_object_get(event, "result"));
     } else if (!front_is_live(f)) {

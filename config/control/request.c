@@ -163,6 +163,66 @@ static bool peer(const struct front *f, json_t *request, int *code)
     set_text(request, "alias", args_value(&f->args, "alias"));
     set_words(f, request, "addresses", "address");
     set_words(f, request, "relays", "relay");
+    set_text(request, "mail", args_value(&f->args, "mail"));
+    return true;
+}
+
+/** What a text has between the first and the last line of a message, line by line; what cannot be
+ *  part of one is cut. */
+static json_t *lines_of(const char *text)
+{
+    json_t *lines = json_array();
+    const char *at = strstr(text, "BEGIN OVERLAY MESSAGE");
+
+    while (at && at > text && at[-1] != '\n')
+        at--;
+    for (; at && *at && json_array_size(lines) < PROTOCOL_LIST_MAX; at += *at == '\n') {
+        size_t len = strcspn(at, "\r\n"),
+               used = len < PROTOCOL_STRING_MAX ? len : PROTOCOL_STRING_MAX;
+        json_t *line = used > 0 ? json_stringn(at, used) : NULL;
+        if (line)
+            (void)json_array_append_new(lines, line);
+        if (memmem(at, len, "END OVERLAY MESSAGE", strlen("END OVERLAY MESSAGE")))
+            break;
+        at += len + (at[len] == '\r');
+    }
+    return lines;
+}
+
+static bool mail_read(const struct front *f, json_t *request, int *code)
+{
+    auto_free char *text = NULL;
+    size_t len;
+    int err = f->host->read_text(f->host->arg, "-", &text, &len);
+
+    if (err < 0) {
+        *code = front_fail(f, CLI_FAILED, NULL, "standard input: %s", strerror(-err));
+        return false;
+    }
+    json_t *lines = lines_of(text);
+    if (json_array_size(lines) == 0)
+        *code = front_fail(f, CLI_USAGE, "overlay mail send PEER, at the other gateway, prints one",
+                           "there is no Overlay message in this text");
+    set_text(request, "cmd", "mail_read");
+    (void)json_object_set(request, "lines", lines);
+    bool any = json_array_size(lines) > 0;
+    json_decref(lines);
+    return any;
+}
+
+static bool mail(const struct front *f, json_t *request, int *code)
+{
+    bool sends = strcmp(f->args.at[0], "send") == 0;
+
+    if (f->args.count != (sends ? 2 : 1)) {
+        *code =
+            front_fail(f, CLI_USAGE, "overlay help mail", sends ? "to whom?" : "too many words");
+        return false;
+    }
+    if (!sends)
+        return mail_read(f, request, code);
+    set_text(request, "cmd", "mail_send");
+    set_text(request, "peer", f->args.at[1]);
     return true;
 }
 
@@ -230,6 +290,8 @@ json_t *request_from_args(const struct front *f, int *code)
             ok = punch(f, request, code);
         else if (verb == VERB_PEER)
             ok = peer(f, request, code);
+        else if (verb == VERB_MAIL)
+            ok = mail(f, request, code);
     }
     if (ok)
         return request;

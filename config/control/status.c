@@ -179,6 +179,16 @@ static json_t *peers_json(struct command_context *c)
     return list;
 }
 
+static json_t *mail_json(struct command_context *c)
+{
+    struct node_mail_view mail;
+
+    node_mail(c->node, &mail);
+    return json_pack("{s:o, s:I, s:I, s:I}", "state", protocol_text(mail.state), "sent",
+                     (json_int_t)mail.sent, "received", (json_int_t)mail.heard, "dropped",
+                     (json_int_t)mail.dropped);
+}
+
 static json_t *status_of(struct command_context *c)
 {
     struct addr udp[LISTEN_MAX], tcp[LISTEN_MAX];
@@ -202,6 +212,7 @@ static json_t *status_of(struct command_context *c)
     (void)json_object_set_new(status, "turn", status_turn(c));
     (void)json_object_set_new(status, "limits", limits_json(c));
     (void)json_object_set_new(status, "abuse", abuse_json(c));
+    (void)json_object_set_new(status, "mail", mail_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return status;

@@ -52,6 +52,7 @@ static const struct verb_option PEER_ADD_OPTIONS[] = {
     {"alias", 0, VALUE_TEXT, "NAME", false, "What to call it"},
     {"address", 0, VALUE_TEXT, "IP:PORT", true, "Where it can be reached"},
     {"relay", 0, VALUE_TEXT, "PEER_ID@HOST:PORT", true, "A relay through which it can be reached"},
+    {"mail", 0, VALUE_TEXT, "ADDRESS", false, "Its mail address, for [mail] of the configuration"},
     {.name = NULL},
 };
 
@@ -237,6 +238,15 @@ static const struct verb VERBS[] = {
      "ping HOST:PORT asks one node whether it is there. size estimates how many nodes there are.\n"
      "Starts a gateway in the background if none runs. Exit code 1 if nobody has it, 5 if no node answers.",
      DHT_OPTIONS},
+    {"mail", VERB_MAIL, "send PEER|read", "send read", VALUE_PEER, 1, 2, false,
+     "Meet a peer by messages that you carry",
+     "For two gateways that nothing else brings together. `send` prints a sealed message for the peer, a "
+     "block of text that says where we are: take it there by mail or any messenger. `read` takes one from "
+     "standard input, prints the answer if it needs one, to be carried back, and waits up to a minute until "
+     "the peer is connected. A message is good for ten minutes and of use to its receiver alone.\n"
+     "Both must know each other: overlay peer add PEER_ID --alias NAME. With [mail] in the configuration the "
+     "gateways do the same by themselves.",
+     NO_OPTIONS},
     {"daemon", VERB_DAEMON, "", NULL, VALUE_NONE, 0, 0, false,
      "Run the gateway in the foreground",
      "For service managers; `share`, `open`, `invite`, `pipe`, `ping`, `bench`, `punch` and `dht` start one in the background. "
@@ -275,6 +285,8 @@ const struct verb_option *verb_global_options(void)
 
 enum verb_value verb_second(const struct verb *v)
 {
+    if (v->id == VERB_MAIL)
+        return VALUE_PEER;
     return v->id == VERB_ALLOW || v->id == VERB_DENY ? VALUE_OWN : VALUE_TEXT;
 }
 

@@ -34,6 +34,7 @@ enum verb_id {
     VERB_INVITE,
     VERB_REVOKE,
     VERB_PUNCH,
+    VERB_MAIL,
     VERB_STUN_TEST,
     VERB_DHT,
     VERB_ID,

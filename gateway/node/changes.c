@@ -81,6 +81,7 @@ void node_registry_changed(struct node *n)
     pwnat_desk_contacts(&n->pwnat);
     record_desk_changed(&n->record);
     invite_desk_registry_changed(&n->invite);
+    mail_desk_contacts(&n->mail);
     env_defer(n->env, &n->chores);
     node_tell(n, NULL);
 }

@@ -88,6 +88,18 @@ static void start_holes(struct node *n)
     hole_desk_start(&n->holes, &n->desk, &options);
 }
 
+static void start_mail(struct node *n)
+{
+    const struct mail_desk_options options = {
+        .keys = n->keys,
+        .network = n->hello.network,
+        .gather = &n->punch.gather,
+        .stun = &n->outside.stun,
+        .common = &n->punch.means.common,
+    };
+    mail_desk_start(&n->mail, &n->desk, &options);
+}
+
 int node_start_desks(struct node *n)
 {
     start_desk(n);
@@ -96,6 +108,7 @@ int node_start_desks(struct node *n)
     int err = bootstrap_desk_start(&n->bootstrap, &n->desk);
     if (err == 0)
         start_pwnat(n);
+    start_mail(n);
     if (err == 0)
         err = relay_desk_start(&n->relay, &n->desk);
     if (err == 0)

@@ -462,6 +462,7 @@ void node_free(struct node *n)
     relay_desk_stop(&n->relay);
     pwnat_desk_stop(&n->pwnat);
     hole_desk_stop(&n->holes);
+    mail_desk_stop(&n->mail);
     punch_desk_stop(&n->punch);
     bootstrap_desk_stop(&n->bootstrap);
     tcp_roads_stop(&n->tcp);

@@ -216,6 +216,9 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
     count = bootstrap_desk_find(&n->bootstrap, &p->id, relay, PEER_ADDRESSES_MAX);
     for (size_t i = 0; i < count; i++)
         add_candidate(&c, &relay[i]);
+    count = mail_desk_find(&n->mail, p, relay, PEER_ADDRESSES_MAX);
+    for (size_t i = 0; i < count; i++)
+        add_candidate(&c, &relay[i]);
     if (known) {
         turn_desk_find(&n->turn, p, known->address, PEER_ADDRESSES_MAX);
         turn_desk_find(&n->turn, p, known->last_good, PEER_ADDRESSES_MAX);
@@ -310,6 +313,7 @@ static void on_ready(void *arg, struct peer *p)
     take_services(m);
     remember_address(m);
     pwnat_desk_on_settled(&n->pwnat, p);
+    mail_desk_on_ready(&n->mail, p);
     member_answer(&m->waits, 0, "");
 }
 
@@ -417,6 +421,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     punch_desk_on_conn(&n->punch, p, conn, ended);
     pwnat_desk_on_conn(&n->pwnat, conn, ended);
     hole_desk_on_conn(&n->holes, conn, ended);
+    mail_desk_on_conn(&n->mail, conn, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }
 

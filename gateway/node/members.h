@@ -19,6 +19,7 @@
 #include "gateway/node/hub.h"
 #include "gateway/node/invite_desk.h"
 #include "gateway/node/lan_link.h"
+#include "gateway/node/mail_desk.h"
 #include "gateway/node/nat64_desk.h"
 #include "gateway/node/node.h"
 #include "gateway/node/outside.h"
@@ -73,6 +74,7 @@ struct node {
     struct punch_desk punch;
     struct pwnat_desk pwnat;
     struct hole_desk holes;
+    struct mail_desk mail;
     struct tcp_roads tcp;
     struct dht_desk dht;
     struct record_desk record;

@@ -106,6 +106,11 @@ struct node_options {
     char turn_user[256], turn_password[256];
     char turn_ca[64];      /* file of the home with certificates to trust there; "": none */
     char turn_secret[256]; /* that user and password follow from; "": none */
+    struct node_mail {
+        char smtp[256], imap[256]; /* URLs; "": none */
+        char user[256], password_file[256], from[256], ca[256];
+        unsigned poll_s; /* 0: 300 */
+    } mail;
 };
 
 /** What a peer offers us, as it said over its session. */
@@ -319,6 +324,37 @@ struct node_nat {
 };
 
 void node_nat(const struct node *n, struct node_nat *out);
+
+/** Messages to and from peers, by mail and by hand. `state` lasts until the loop runs again. */
+struct node_mail_view {
+    const char *state; /* "off", "on", or what is wrong with a server */
+    uint64_t sent, heard, dropped;
+};
+
+void node_mail(const struct node *n, struct node_mail_view *out);
+
+#define NODE_MESSAGE_MAX    4096 /* bytes of the text of a message, with its NUL */
+#define NODE_MESSAGE_ID_LEN 16
+
+/** Writes the message to a peer that a person is to carry to it; an answer to the message `re`
+ *  (NODE_MESSAGE_ID_LEN bytes), or NULL. Returns 0; -ENOENT: no contact. */
+MUST_USE int node_mail_write(struct node *n, const struct peer_id *to, const uint8_t *re,
+                             char out[static NODE_MESSAGE_MAX]);
+
+/** What a message says to us. */
+struct node_message {
+    struct peer_id from;
+    uint8_t id[NODE_MESSAGE_ID_LEN];
+    bool answers; /* it needs no answer */
+};
+
+/**
+ * Reads a message that a person brought, and begins to meet its sender. Returns 0, or: -ENOMSG, no
+ * message; -EBADMSG, damaged; -EPERM, not for us; -ENOENT, not from a contact (`from` is who it
+ * says); -EACCES, forged; -ENOTSUP, of another version; -ETIME, too old; -ERANGE, of a time to
+ * come; -EALREADY, read before.
+ */
+MUST_USE int node_mail_read(struct node *n, const char *text, size_t len, struct node_message *out);
 
 /** Call after services, grants or blocks in the registry changed: tells peers, ends what is no
  *  longer allowed (sessions of blocked peers at once), and calls the watches. */

@@ -26,6 +26,7 @@
 #define PEER_ADDRESSES_MAX 8
 #define PEER_RELAYS_MAX    2
 #define PEER_RELAY_MAX     127 /* characters */
+#define PEER_MAIL_MAX      127
 #define SERVICE_TARGET_MAX 256
 
 #define REGISTRY_PEERS_MAX    4096
@@ -54,6 +55,7 @@ struct known_peer {
     char its_relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* told by the peer itself */
     struct addr last_good[PEER_ADDRESSES_MAX];           /* worked before, newest first */
     int64_t record_seq; /* the highest number of its record that was seen; 0: none */
+    char mail[PEER_MAIL_MAX + 1]; /* its mail address, told by a person; empty: none */
 };
 
 struct service {
@@ -215,6 +217,9 @@ bool registry_target_ok(const char *target, bool off_host);
 /** "PEER_ID@HOST:PORT" that fits struct known_peer; HOST as registry_target_ok() wants it with
  *  `off_host`. Nothing else may be stored: it would not be read again. */
 bool registry_relay_ok(const char *relay);
+
+/** "NAME@HOST" that fits struct known_peer, of characters that mean nothing else in a mail. */
+bool registry_mail_ok(const char *mail);
 
 /** Takes all entries of the configuration file out again (before a reload). */
 void registry_drop_config(struct registry *r);

@@ -121,7 +121,8 @@ static void remove_entry(struct registry *r, struct peer_entry *e)
 void registry_drop_if_empty(struct registry *r, struct peer_entry *e)
 {
     const struct known_peer *p = e->peer.from_config ? &e->hidden : &e->peer;
-    if (p->alias[0] || !addr_is_none(&p->address[0]) || p->relay[0][0] || e->peer.blocked)
+    if (p->alias[0] || !addr_is_none(&p->address[0]) || p->relay[0][0] || p->mail[0] ||
+        e->peer.blocked)
         return;
     e->stored = false;
     if (!e->peer.from_config)
@@ -193,6 +194,19 @@ bool registry_alias_ok(const char *alias)
     if (len == 0 || len > ALIAS_MAX || alias[0] == '-' || alias[len - 1] == '-')
         return false;
     return strspn(alias, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+bool registry_mail_ok(const char *mail)
+{
+    size_t len = strnlen(mail, PEER_MAIL_MAX + 1);
+    const char *at = strchr(mail, '@');
+
+    if (len > PEER_MAIL_MAX || !at || at == mail || !at[1] || at[1] == '-' || mail[0] == '-')
+        return false;
+    for (const char *c = mail; *c; c++)
+        if (*c <= ' ' || *c > '~' || strchr("\"(),:;<>[\\]", *c) || (*c == '@' && c != at))
+            return false;
+    return true;
 }
 
 /* May `id` be called so? 0, -EINVAL or -EEXIST. */
@@ -391,6 +405,7 @@ static void copy_said(struct known_peer *to, const struct known_peer *from)
     memcpy(to->alias, from->alias, sizeof(to->alias));
     memcpy(to->address, from->address, sizeof(to->address));
     memcpy(to->relay, from->relay, sizeof(to->relay));
+    memcpy(to->mail, from->mail, sizeof(to->mail));
 }
 
 int registry_peer_put_config(struct registry *r, const struct known_peer *peer)

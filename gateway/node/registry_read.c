@@ -188,6 +188,9 @@ static void read_peer(struct registry *r, struct entry *e)
     get_relays(e, "its_relays", p.its_relay);
     get_addresses(e, "last_good", p.last_good);
     p.record_seq = get_number(e, "record_seq", INT64_MAX);
+    get_text(e, "mail", p.mail, sizeof(p.mail));
+    if (p.mail[0] && !registry_mail_ok(p.mail))
+        complain(e, "mail", "not a mail address");
     end(e);
     if (e->err < 0)
         return;

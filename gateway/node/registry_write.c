@@ -137,6 +137,7 @@ static void write_peers(struct output *o, const struct registry *r)
         set_relays(o, object, "its_relays", e->peer.its_relay);
         set_addresses(o, object, "last_good", e->peer.last_good);
         set_number(o, object, "record_seq", e->peer.record_seq);
+        set_text(o, object, "mail", said->mail);
         put(o, object);
     }
     end(o);

@@ -2,6 +2,7 @@
 #include "gateway/node/members.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "gateway/peer/talk.h"
 
@@ -77,6 +78,32 @@ void node_flow_send(struct flow *f, const uint8_t *data, size_t len)
 void node_flow_close(struct flow *f)
 {
     flow_close(f);
+}
+
+/* ---- messages that people carry ---- */
+
+_Static_assert(NODE_MESSAGE_MAX == MAILBOX_TEXT_MAX && NODE_MESSAGE_ID_LEN == MAILBOX_ID_LEN, "");
+
+void node_mail(const struct node *n, struct node_mail_view *out)
+{
+    mail_desk_view(&n->mail, out);
+}
+
+int node_mail_write(struct node *n, const struct peer_id *to, const uint8_t *re,
+                    char out[static NODE_MESSAGE_MAX])
+{
+    return mail_desk_write(&n->mail, to, re, out);
+}
+
+int node_mail_read(struct node *n, const char *text, size_t len, struct node_message *out)
+{
+    struct mailbox_heard heard;
+    int err = mail_desk_read(&n->mail, text, len, &heard);
+
+    *out =
+        (struct node_message){.from = heard.from, .answers = heard.message.flags & MAILBOX_ANSWER};
+    memcpy(out->id, heard.message.id, sizeof(out->id));
+    return err;
 }
 
 /* ---- pings ---- */

@@ -169,6 +169,7 @@ void sim_host_init(struct sim_host *h, struct sim_world *w, const char *name)
     sim_icmp_ops(&ops);
     sim_sock_ops(&ops);
     sim_listen_ops(&ops);
+    sim_mail_ops(&ops);
 
     *h = (struct sim_host){
         .env.ops = &ops,

@@ -93,11 +93,12 @@ void sim_host_links(struct sim_host *h, const struct sim_link *both);
 /** The interface that has this address, or NULL. */
 const struct sim_interface *sim_interface_of(const struct sim_host *h, const struct addr *a);
 
-/* For sim_env.c, from tests/sim/sim_udp.c, tests/sim/sim_sock.c and tests/sim/sim_listen.c. */
+/* For sim_env.c, from tests/sim/sim_udp.c, sim_icmp.c, sim_sock.c, sim_listen.c, sim_mail.c. */
 void sim_udp_ops(struct env_ops *ops);
 void sim_icmp_ops(struct env_ops *ops);
 void sim_sock_ops(struct env_ops *ops);
 void sim_listen_ops(struct env_ops *ops);
+void sim_mail_ops(struct env_ops *ops);
 /** From tests/sim/sim_wire.c: forgets the packets under way from or to a host that goes. */
 void sim_wire_forget(struct sim_host *h);
 /** From tests/sim/sim_tcp.c: forgets the connections of a host that goes; all were given back. */

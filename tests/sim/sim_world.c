@@ -59,6 +59,7 @@ void sim_world_deinit(struct sim_world *w)
     assert_null(w->deferred);
     assert_int_equal(w->events.count, 0);
     heap_deinit(&w->events);
+    sim_mail_free(w);
 }
 
 void sim_set_timer(struct sim_world *w, struct timer *timer, instant due)

@@ -29,6 +29,7 @@ struct sim_world {
     struct list flying;      /* packets under way, tests/sim/sim_wire.c */
     uint64_t trace;          /* see sim_world_trace() */
     struct fake_names names; /* what every host's look-ups find */
+    struct sim_mail *mail;   /* its mail server, tests/sim/sim_mail.h; NULL: not used yet */
     /* Sees every unicast datagram in the network, between uplink and downlink. May send. */
     void (*tap)(void *arg, const struct addr *from, const struct addr *to, const uint8_t *data,
                 size_t len);
@@ -62,6 +63,9 @@ bool sim_happens(struct sim_world *w, unsigned per_mille);
  * true when it was `done`. Fails the test when the program spins: a million events at one instant.
  */
 bool sim_world_run(struct sim_world *w, instant span, bool (*done)(void *arg), void *arg);
+
+/** Forgets the mail of the world (tests/sim/sim_mail.c). */
+void sim_mail_free(struct sim_world *w);
 
 /** Mixes a number into the trace: equal seeds must give equal traces. */
 void sim_world_note(struct sim_world *w, uint64_t what);

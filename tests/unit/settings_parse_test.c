@@ -83,6 +83,9 @@ static void every_option_of_the_single_sections_is_read(void **state)
                                "[punch]\nmode = off\nbirthday = off\npwnat = on\nopener_ttl = 5\n"
                                "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
                                "password = pw\nsecret = xyz\nca = turn.pem\n"
+                               "[mail]\nsmtp = smtps://mail.example.org\nimap = imaps://mail.example.org/Overlay\n"
+                               "user = me\npassword_file = /run/pw\nfrom = me@example.org\n"
+                               "ca = ca.pem\npoll_s = 2m\n"
                                "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
                                "max_peers = 7\nuplink = 1M\nblock_abusers = on\n"
                                "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"
@@ -112,6 +115,9 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.turn_use.count, 1);
     assert_string_equal(s.turn_username, "me");
     assert_string_equal(s.turn_ca, "turn.pem");
+    assert_string_equal(s.mail_imap, "imaps://mail.example.org/Overlay");
+    assert_string_equal(s.mail_password_file, "/run/pw");
+    assert_int_equal(s.mail_poll_s, 120);
     assert_int_equal(s.relay_rate, 1 << 20);
     assert_int_equal(s.relay_daily, UINT64_C(2) << 30);
     assert_int_equal(s.portmap_mode, SETTINGS_PORTMAP_OFF);
