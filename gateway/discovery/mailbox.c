@@ -208,7 +208,7 @@ void mailbox_fetched(struct mailbox *m, instant now)
 /* ---- writing ---- */
 
 int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
-                  struct mailbox_message *message, void (*random)(void *arg, void *out, size_t len),
+                  struct mailbox_message *message, void (*fill)(void *arg, void *out, size_t len),
                   void *arg, char out[static MAILBOX_TEXT_MAX])
 {
     struct mailbox_contact *c = find(m, &draft->to);
@@ -221,8 +221,8 @@ int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft, uint64_t
         return -EINVAL;
     pair_key_of_id(&c->id, &use, outer);
     struct mailbox_seal seal = {.outer = outer, .inner = c->out, .self = m->options.keys->id.key};
-    random(arg, seal.nonce, sizeof(seal.nonce));
-    random(arg, message->id, sizeof(message->id));
+    fill(arg, seal.nonce, sizeof(seal.nonce));
+    fill(arg, message->id, sizeof(message->id));
     message->flags =
         (uint8_t)((draft->answers ? MAILBOX_ANSWER : 0) | (draft->by_hand ? MAILBOX_BY_HAND : 0));
     message->time_ms = wall_ms;

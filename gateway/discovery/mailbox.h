@@ -117,7 +117,7 @@ void mailbox_fetched(struct mailbox *m, instant now);
  */
 MUST_USE int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
                            struct mailbox_message *message,
-                           void (*random)(void *arg, void *out, size_t len), void *arg,
+                           void (*fill)(void *arg, void *out, size_t len), void *arg,
                            char out[static MAILBOX_TEXT_MAX]);
 
 /** One that counts. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/mailing.h"
 
 #define ANEW_EVERY  SEC(3600) /* a server may have begun to count anew */
 #define KEEP_EVERY  SEC(10)

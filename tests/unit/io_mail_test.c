@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "gateway/base/mailing.h"
 #include "gateway/io/machine.h"
 
 #define SAID_MAX 65536
