@@ -69,7 +69,8 @@ static void serve(FILE *peer)
     char line[4096];
 
     if (server.keeps_quiet) {
-        (void)fgets(line, sizeof(line), peer); /* which comes to an end with the caller */
+        while (fgets(line, sizeof(line), peer)) /* which comes to an end with the caller */
+            continue;
         return;
     }
     (void)fputs(server.greeting, peer);
