@@ -68,7 +68,7 @@ static int send_by(struct hub_socket *s, const struct udp_tx *tx)
     int err = s->full ? -EAGAIN : udp_send(s->hub->env, s->udp, tx);
     s->full = err == -EAGAIN;
     s->hub->too_large = err == -EMSGSIZE;
-    if (!s->full)
+    if (!s->full && uplink_is_limited(&s->hub->uplink))
         uplink_sent(&s->hub->uplink, env_now(s->hub->env), tx->len, tx->segment);
     return s->full ? -EAGAIN : 0;
 }
@@ -100,7 +100,7 @@ static int transmit(struct hub *h, const struct quic_tx *tx, int ttl)
     if (tx->path.kind == PATH_UDP)
         return send_by(socket_to(h, &tx->path, &to), &out);
     int err = carrier ? carrier->send(carrier, tx) : 0;
-    if (err == 0 && tx->path.kind == PATH_TCP)
+    if (err == 0 && tx->path.kind == PATH_TCP && uplink_is_limited(&h->uplink))
         uplink_sent(&h->uplink, env_now(h->env), tx->len, tx->segment);
     return err;
 }

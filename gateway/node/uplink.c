@@ -57,8 +57,7 @@ void uplink_sent(struct uplink *u, instant now, size_t len, size_t segment)
 {
     size_t count = segment > 0 ? (len + segment - 1) / segment : 1;
 
-    if (uplink_is_limited(u))
-        bucket_charge(&u->all, now, len + count * HEADERS);
+    bucket_charge(&u->all, now, len + count * HEADERS);
 }
 
 void uplink_sent_spared(struct uplink *u, instant now, size_t len)

@@ -39,7 +39,7 @@ bool uplink_is_full(struct uplink *u, instant now);
 instant uplink_ready(struct uplink *u, instant now);
 /** May what is not ours leave, although ours is waiting? */
 bool uplink_spares(struct uplink *u, instant now);
-/** Datagrams of `len` bytes in all, of `segment` each, have left. */
+/** Datagrams of `len` bytes in all, of `segment` each, have left; for a limit. */
 void uplink_sent(struct uplink *u, instant now, size_t len, size_t segment);
 /** They were not ours. */
 void uplink_sent_spared(struct uplink *u, instant now, size_t len);
