@@ -101,7 +101,7 @@ int handover_wait(struct handover *h, struct handover_event *out)
 {
     struct pollfd p[2] = {{.fd = h->signals, .events = POLLIN}, {.fd = h->from, .events = POLLIN}};
 
-    out->fd = -1;
+    *out = (struct handover_event){.fd = -1};
     for (;;) {
         if (take_signal(h, out) || take_child(out))
             return 0;

@@ -83,6 +83,7 @@ static void start_holes(struct node *n)
     const struct hole_desk_options options = {
         .gather = &n->punch.gather,
         .means = &n->punch.means,
+        .stun = &n->outside.stun,
         .servers = node_stun_servers,
     };
     hole_desk_start(&n->holes, &n->desk, &options);

@@ -1,7 +1,7 @@
 /**
  * One hole in the making. For gateway/node/hole_*.c alone: hole_guests.c (who may have one),
- * hole_life.c (its stages), hole_say.c (what is said of it), hole_udp.c and hole_tcp.c (its
- * sockets).
+ * hole_look.c (which port our NAT gives next), hole_life.c (its stages), hole_say.c (what is said
+ * of it), hole_udp.c and hole_tcp.c (its sockets).
  *
  * The stages:
  *     GATHERING  our sockets are open, and servers are asked where they see them
@@ -104,6 +104,9 @@ struct hole {
     struct candidate named[CANDIDATES_MAX]; /* by the peer */
     size_t named_count;
     struct nat_facts said; /* of our NAT */
+    bool looks, looked;    /* for the port that it gives next */
+    struct stun_refresh refresh;
+    uint16_t last_port;
 
     struct punch *core; /* UDP, once it runs */
     struct hole_socket main[2];
@@ -145,6 +148,14 @@ void hole_wake(struct hole *h);
 
 /** Is somebody there to take a hole of this peer? */
 struct node_hole_taker *hole_taker(struct hole_desk *d, const struct peer_id *id, bool tcp);
+
+/* ---- hole_look.c ---- */
+
+/** Before our NAT is described: true when there is nothing (more) to find out. */
+bool hole_look(struct hole *h);
+/** While the round runs. */
+void hole_look_on(struct hole *h, instant now);
+void hole_look_end(struct hole *h);
 
 /* ---- hole_say.c ---- */
 

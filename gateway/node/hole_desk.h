@@ -26,6 +26,7 @@
 struct hole_desk_options {
     struct gather *gather;
     struct punch_means *means; /* of rounds of punching: what all spend together */
+    struct stun_desk *stun;
     /** STUN servers to ask over UDP or TCP. Returns how many were written. */
     size_t (*servers)(void *node, bool tcp, struct addr *out, size_t max);
 };

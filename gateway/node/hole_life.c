@@ -31,6 +31,7 @@ static instant now_of(const struct hole *h)
 void hole_free(struct hole *h)
 {
     timer_stop(h->desk->node->env, &h->timer);
+    hole_look_end(h);
     if (h->tcp)
         hole_tcp_close(h);
     else
@@ -136,7 +137,7 @@ static void gather(struct hole *h, instant now)
 {
     bool all = h->tcp ? hole_tcp_gathered(h) : hole_udp_gathered(h);
 
-    if (all || now >= h->due)
+    if ((all || now >= h->due) && hole_look(h))
         speak(h);
 }
 
@@ -271,6 +272,8 @@ static void on_timer(struct timer *timer)
     trickle(h, now);
     if (h->trickle < due && (h->stage == HOLE_RUNNING || h->stage == HOLE_ASKED))
         due = h->trickle;
+    if (h->stage == HOLE_GATHERING && h->looks)
+        due = INSTANT_NEVER;
     timer_set(env, &h->timer, due);
     run_stage(h, now);
 }

@@ -139,12 +139,11 @@ static void offer_all(struct hole *h, struct hole_message *m)
 void hole_tell_all(struct hole *h)
 {
     struct hole_message m = message_of(h, h->asker ? HOLE_ASK : HOLE_AGREE);
-    struct addr at = hole_udp_seen(h, false);
 
     memcpy(m.nonce, h->nonce, sizeof(m.nonce));
     m.facts = gather_facts(h->desk->options.gather);
-    if (!h->tcp && m.facts.last_port != 0 && !addr_is_none(&at))
-        m.facts.last_port = addr_port(&at); /* the newest mapping is this one */
+    if (h->last_port != 0)
+        m.facts.last_port = h->last_port;
     h->said = m.facts;
     offer_all(h, &m);
     tell(h->conn, &m);
@@ -205,7 +204,7 @@ void hole_take_candidates(struct hole *h, const struct hole_message *m,
     for (size_t i = 0; i < h->named_count; i++) {
         const struct addr *a = &h->named[i].addr;
         bool near = same_public || gather_is_near(h->desk->options.gather, a);
-        if (punch_may_probe(a, own, h->told_count, near))
+        if (punch_may_probe(a, own, h->told_count, near) && hub_admits(h->desk->node->hub, a))
             add(h, &h->named[i]);
     }
 }

@@ -167,7 +167,8 @@ static struct hole_conn *new_conn(struct hole *h, const struct addr *remote)
 static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {
     struct hole *h = arg;
-    bool room = h->stage == HOLE_RUNNING && h->conn_count < HOLE_CONNS_MAX / 2;
+    bool room = h->stage == HOLE_RUNNING && h->conn_count < HOLE_CONNS_MAX / 2 &&
+                hub_admits(h->desk->node->hub, from);
     struct hole_conn *c = room ? new_conn(h, from) : NULL;
 
     if (!c) {

@@ -146,7 +146,8 @@ static void on_datagrams(void *arg, const struct udp_rx *rx)
     for (size_t at = 0; at < rx->len; at += one.len) {
         one.data = rx->data + at;
         one.len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
-        if (demux(one.data, one.len) == DEMUX_KIND_PROBE)
+        if (demux(one.data, one.len) == DEMUX_KIND_PROBE &&
+            hub_admits(s->hole->desk->node->hub, &rx->from))
             take_probe(s, &one);
         else if (demux(one.data, one.len) == DEMUX_KIND_STUN)
             take_stun(s, &one);
@@ -369,6 +370,7 @@ static instant run_core(struct hole *h, instant now)
         open_wanted(h);
     }
     follow_fresh(h);
+    hole_look_on(h, now);
     return punch_deadline(h->core);
 }
 

@@ -147,6 +147,40 @@ static void a_nat_with_random_ports_is_met_by_one_that_filters_by_address(void *
     is_one_hole(s);
 }
 
+/* With two servers to ask it is known what kind of NAT there is. */
+static struct stage *begin_measured(const char *alice_home, const char *bob_home)
+{
+    struct stage *s = &stage;
+
+    memset(s, 0, sizeof(*s));
+    s->story.has_spare = s->story.both_use = true;
+    sim_nat_story_begin(&s->story, alice_home, bob_home);
+    sim_nat_story_start(&s->story);
+    sim_nat_story_wait(&s->story, SEC(5));
+    sim_nat_story_connect(&s->story);
+    sim_nat_story_wait(&s->story, SEC(60)); /* the session's own rounds are over */
+    wait_for_peers(s, false);
+    return s;
+}
+
+static void ports_of_two_nats_that_count_are_foreseen(void **state)
+{
+    struct stage *s = begin_measured("sym_seq", "sym_seq");
+    (void)state;
+
+    assert_int_equal(ask(s, false), 0);
+    is_one_hole(s);
+}
+
+static void ports_of_a_random_nat_are_searched_for(void **state)
+{
+    struct stage *s = begin_measured("port_restricted", "sym_random");
+    (void)state;
+
+    assert_int_equal(ask(s, false), 0);
+    is_one_hole(s);
+}
+
 static void neighbours_meet_on_their_own_network(void **state)
 {
     struct stage *s = begin("port_restricted", NULL);
@@ -332,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(both_sides_get_a_socket_and_one_secret),
         STORY(a_nat_with_random_ports_is_met_by_one_that_filters_by_address),
+        STORY(ports_of_two_nats_that_count_are_foreseen),
+        STORY(ports_of_a_random_nat_are_searched_for),
         STORY(neighbours_meet_on_their_own_network),
         STORY(two_random_nats_are_not_met_and_the_reason_is_said),
         STORY(a_tcp_connection_is_made_by_both_at_once),
