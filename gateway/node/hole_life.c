@@ -87,15 +87,6 @@ static void hand_over(struct hole *h)
     secret_wipe(&made, sizeof(made));
 }
 
-void node_hole_drop(struct env *env, struct node_hole *hole)
-{
-    if (hole->udp)
-        udp_close(env, hole->udp);
-    if (hole->tcp)
-        sock_reset(env, hole->tcp);
-    secret_wipe(hole, sizeof(*hole));
-}
-
 /* ---- stages ---- */
 
 static int begin_round(struct hole *h, const struct hole_message *m)

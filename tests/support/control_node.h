@@ -15,6 +15,7 @@
 #include "gateway/node/invites.h"
 #include "gateway/node/node.h"
 #include "gateway/node/node_dht.h"
+#include "gateway/node/node_hole.h"
 
 struct node {
     struct env *env;
@@ -29,6 +30,11 @@ struct node {
     bool answered;          /* node_take_answer() has `answer` */
     struct preamble_answer answer;
     struct node_ping *ping; /* waits for its answer */
+
+    struct node_hole_wait *hole_wait; /* node_hole_ask() waits; NULL: nobody */
+    bool hole_tcp;
+    int hole_error;                /* of the next one, or of node_hole_accept() */
+    struct node_hole_taker *taker; /* NULL: nobody waits for peers */
 
     struct node_options options; /* its DHT is off unless the test starts one */
     struct desk desk;
@@ -220,6 +226,33 @@ int node_take_answer(struct pipe *pipe, struct preamble_answer *out)
         return -EAGAIN;
     *out = fake_node_of_pipe->answer;
     return 0;
+}
+
+int node_hole_ask(struct node *n, const struct peer_id *id, bool tcp, struct node_hole_wait *w)
+{
+    (void)id;
+    n->hole_tcp = tcp;
+    n->hole_wait = n->hole_error < 0 ? NULL : w;
+    return n->hole_error;
+}
+
+void node_hole_cancel(struct node *n, struct node_hole_wait *w)
+{
+    if (n->hole_wait == w)
+        n->hole_wait = NULL;
+}
+
+int node_hole_accept(struct node *n, struct node_hole_taker *t)
+{
+    if (n->hole_error == 0)
+        n->taker = t;
+    return n->hole_error;
+}
+
+void node_hole_unaccept(struct node *n, struct node_hole_taker *t)
+{
+    if (n->taker == t)
+        n->taker = NULL;
 }
 
 void node_ping(struct node *n, const struct peer_id *id, struct node_ping *p)

@@ -339,6 +339,23 @@ static void keep_short_op(struct sock *s, size_t unsent)
     (void)unsent;
 }
 
+/* Whoever is at the other end reads the text; the socket is gone. */
+static int udp_give_op(struct sock *to, struct udp_socket *s, const void *text, size_t len)
+{
+    const struct iovec area = {(void *)(uintptr_t)text, len};
+
+    udp_close(&to->f->env, s);
+    return writev_op(to, &area, 1) == (ssize_t)len ? 0 : -EPIPE;
+}
+
+static int sock_give_op(struct sock *to, struct sock *s, const void *text, size_t len)
+{
+    const struct iovec area = {(void *)(uintptr_t)text, len};
+
+    close_op(s);
+    return writev_op(to, &area, 1) == (ssize_t)len ? 0 : -EPIPE;
+}
+
 /* ---- the whole ---- */
 
 void fake_net_ops(struct env_ops *ops)
@@ -360,6 +377,8 @@ void fake_net_ops(struct env_ops *ops)
     ops->sock_reset = reset_op;
     ops->sock_local = sock_local_op;
     ops->sock_keep_short = keep_short_op;
+    ops->udp_give = udp_give_op;
+    ops->sock_give = sock_give_op;
 }
 
 void fake_net_deinit(struct fake_env *f)
