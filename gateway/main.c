@@ -237,6 +237,8 @@ static bool is_user(void *arg, const char *name)
 
 /* ---- sockets for programs ---- */
 
+_Static_assert(CLI_PROGRAM_FD == HANDOVER_FD, "what programs are told is where their socket is");
+
 static int hand_begin(void *arg, struct sock *sock)
 {
     struct program *p = arg;

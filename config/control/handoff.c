@@ -82,7 +82,7 @@ static void start(struct handoff *h, const struct hole_words *w, int fd)
     struct running *r = free_place(h);
     const struct cli_program program = {
         .argv = hole_arguments(w, args_value(&f->args, "exec"), f->args.rest, f->args.rest_count),
-        .environment = hole_environment(w, release ? -1 : fd),
+        .environment = hole_environment(w, release ? -1 : CLI_PROGRAM_FD),
         .fd = fd,
         .release = release,
         .peer = w->tcp || args_has(&f->args, "unconnected") ? NULL : &w->peer,

@@ -47,11 +47,13 @@ struct cli_stun {
     char reason[128]; /* else what went wrong, for people */
 };
 
+#define CLI_PROGRAM_FD 3
+
 /** A program that gets a socket. */
 struct cli_program {
     char *const *argv;        /* its name, to be looked for in PATH, and its arguments */
     char *const *environment; /* "NAME=VALUE" beside ours, NULL at the end */
-    int fd;                   /* inherited by it, and taken */
+    int fd;                   /* it inherits it as CLI_PROGRAM_FD; taken */
     bool release;             /* closed instead: the program binds the port itself */
     const struct addr *peer;  /* the UDP socket is connected to it first; NULL: it is not */
 };

@@ -148,7 +148,7 @@ static const struct verb VERBS[] = {
      "PEER may no longer use what it was invited to, and whoever was known by an invite alone is a "
      "stranger again; its connections end at once. INVITE, the number of an open one or its code, ends it.",
      NO_OPTIONS},
-    {"punch", VERB_PUNCH, "PEER|--accept [PEER..]", NULL, VALUE_PEER, 0, 32, false,
+    {"punch", VERB_PUNCH, "PEER|--accept [PEER..] --exec CMD [ARG..]", NULL, VALUE_PEER, 0, 32, false,
      "Hand a hole through the NATs over to a program",
      "Connects to PEER, where `overlay punch --accept` must be waiting. Both gateways punch a fresh hole "
      "beside their own, and hand its socket to CMD, which is run without a shell. From then on the hole "

@@ -116,6 +116,19 @@ int handover_wait(struct handover *h, struct handover_event *out)
 
 /* ---- programs ---- */
 
+/* Where the program looks for it; what is there now makes room, if it is ours to keep. */
+static int place(int fd, int *report)
+{
+    int copy = fcntl(*report, F_DUPFD_CLOEXEC, HANDOVER_FD + 1);
+
+    if (copy < 0)
+        return -errno;
+    *report = copy;
+    if (fd == HANDOVER_FD)
+        return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
+    return dup2(fd, HANDOVER_FD) < 0 ? -errno : 0;
+}
+
 /* In the child. What keeps it from running goes back by `report`. */
 _Noreturn static void become(const struct handover *h, const struct handover_program *program,
                              int report)
@@ -124,8 +137,8 @@ _Noreturn static void become(const struct handover *h, const struct handover_pro
 
     for (char *const *entry = program->environment; *entry && err == 0; entry++)
         err = putenv(*entry) == 0 ? 0 : -errno;
-    if (err == 0 && program->fd >= 0 && fcntl(program->fd, F_SETFD, 0) < 0)
-        err = -errno;
+    if (err == 0 && program->fd >= 0)
+        err = place(program->fd, &report);
     (void)sigprocmask(SIG_SETMASK, &h->before, NULL);
     if (err == 0)
         (void)execvp(program->argv[0], program->argv);

@@ -38,10 +38,12 @@ struct handover_event {
     bool typed; /* at the terminal: programs there have got it as well */
 };
 
+#define HANDOVER_FD 3 /* the first behind the standard ones, which every shell can name */
+
 struct handover_program {
     char *const *argv;        /* argv[0] is looked for in PATH; never a shell */
     char *const *environment; /* "NAME=VALUE" beside ours, NULL at the end */
-    int fd;                   /* inherited by it, and closed here; or -1 */
+    int fd;                   /* it inherits it as HANDOVER_FD, and it is closed here; or -1 */
 };
 
 /** Begins with the connected unix socket `from`, which is taken. Returns 0 or an errno. */

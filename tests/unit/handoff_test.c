@@ -207,7 +207,7 @@ static void the_programs_exit_status_is_ours(void **state)
     assert_int_equal(run(), 42);
     assert_string_equal(s.argv, "cmd|a|192.0.2.9:9|");
     assert_non_null(strstr(s.environment, "OVERLAY_SECRET=5ec2e7|"));
-    assert_non_null(strstr(s.environment, "OVERLAY_FD=9|"));
+    assert_non_null(strstr(s.environment, "OVERLAY_FD=3|"));
     assert_true(s.connected);
     assert_false(s.released);
     assert_int_equal(s.enough, 1);

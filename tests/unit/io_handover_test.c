@@ -58,20 +58,40 @@ static void a_program_has_environment_socket_and_status(void **state)
 {
     struct handover h;
     int status = -1, pair[2];
-    char script[64], got[2] = "";
+    char got[2] = "";
     (void)state;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(handover_begin(&h, theirs), 0);
     theirs = -1;
-    (void)snprintf(script, sizeof(script), "printf x >&%d; exit $OVERLAY_WORD", pair[1]);
-    assert_int_equal(runs(&h, script, pair[1], &status), 0);
+    assert_int_equal(runs(&h, "printf x >&3; exit $OVERLAY_WORD", pair[1], &status), 0);
     assert_int_equal(status, 7);
     assert_int_equal(read(pair[0], got, 1), 1);
     assert_int_equal(read(pair[0], got + 1, 1), 0); /* nobody else holds it any more */
     assert_string_equal(got, "x");
     assert_int_equal(runs(&h, "kill -9 $$", -1, &status), 0);
     assert_int_equal(status, 137);
+    (void)close(pair[0]);
+    handover_end(&h);
+}
+
+/* Of ours, in the place of whatever was there. */
+static void a_program_inherits_the_socket_and_no_more(void **state)
+{
+    struct handover h;
+    int status = -1, pair[2];
+    char script[128];
+    (void)state;
+
+    assert_int_equal(handover_begin(&h, theirs), 0);
+    theirs = -1;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    (void)snprintf(script, sizeof(script),
+                   "for n in %d %d %d %d; do [ $n -gt 3 ] && [ -e /proc/self/fd/$n ] && exit 9; "
+                   "done; [ -e /proc/self/fd/3 ]",
+                   pair[0], pair[1], h.signals, h.from);
+    assert_int_equal(runs(&h, script, pair[1], &status), 0);
+    assert_int_equal(status, 0);
     (void)close(pair[0]);
     handover_end(&h);
 }
@@ -142,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_program_has_environment_socket_and_status),
+        TEST(a_program_inherits_the_socket_and_no_more),
         TEST(a_program_that_is_not_there_is_an_error),
         TEST(signals_and_the_end_of_the_gateway_are_told),
         TEST(what_came_from_elsewhere_is_dropped_before_connecting),
