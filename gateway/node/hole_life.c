@@ -13,7 +13,7 @@
 #define GATHER_WITHIN  MSEC(600) /* servers that have not answered by then are told of later */
 #define TRICKLE        MSEC(100)
 #define ANSWER_WITHIN  SEC(6)  /* an ASK, besides three round trips */
-#define MEET_WITHIN    SEC(20) /* by TCP */
+#define MEET_WITHIN    SEC(14) /* by TCP: later the kernel would send SYNs that nobody counts */
 #define CHOOSE_WITHIN  SEC(10) /* after the round has ended, on the side that was asked */
 #define READY_WITHIN   SEC(5)
 #define SETTLE_LEAST   MSEC(20)

@@ -359,6 +359,37 @@ static void a_peer_that_lies_has_us_bother_nobody(void **state)
     end_victim(&neighbour);
 }
 
+static unsigned syns; /* to the one address that bob names for TCP */
+
+static void on_syn(void *arg, const struct addr *from, const struct addr *to)
+{
+    const struct addr silent = at("203.0.113.99:5000"), alice = at("203.0.113.1:1");
+    (void)arg;
+    syns += addr_equal(to, &silent) && addr_same_ip(from, &alice);
+}
+
+static void nor_by_tcp(void **state)
+{
+    struct stage *s = begin("port_restricted", "port_restricted");
+    struct hole_message m = {.type = HOLE_ASK, .flags = HOLE_TCP};
+    uint8_t out[HOLE_MESSAGE_MAX];
+    (void)state;
+
+    wait_for_peers(s, true);
+    syns = 0;
+    s->story.world.tap_syn = on_syn;
+    m.candidate[m.candidates++] = (struct candidate){CANDIDATE_TCP, at("203.0.113.99:5000")};
+    for (m.id = 1; m.id <= 20; m.id++) {
+        const struct message_part part = hole_message_write(&m, out);
+        struct member *alice = member_find(s->story.bob.node, &s->story.alice.keys.id);
+        peer_tell_part(peer_conn(&alice->peer), &part);
+        sim_nat_story_wait(&s->story, SEC(30));
+    }
+    s->story.world.tap_syn = NULL;
+    assert_in_range(syns, 1, PUNCH_BUDGET_PROBES);
+    assert_int_equal(s->given, 0);
+}
+
 #define STORY(test) cmocka_unit_test_teardown(test, end)
 
 int main(void)
@@ -377,6 +408,7 @@ int main(void)
         STORY(a_lost_session_ends_what_was_begun),
         STORY(who_asked_may_go_away),
         STORY(a_peer_that_lies_has_us_bother_nobody),
+        STORY(nor_by_tcp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
