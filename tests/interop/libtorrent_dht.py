@@ -2,25 +2,28 @@
 
   serve BOOT IP..               nodes at IP:6881 that know BOOT, which may be one of them
   serve-strict BOOT IP..        the same, and they take only ids that fit their address (BEP 42)
-  put IP BOOT KEYFILE SALT TEXT stores a mutable value; KEYFILE is an identity.key
-  get IP BOOT HEXKEY SALT       prints a mutable value
-  put-immutable IP BOOT TEXT    prints its target
-  get-immutable IP BOOT TARGET
-  announce IP BOOT INFOHASH
-  peers IP BOOT INFOHASH        prints IP:PORT lines
+  ask IP WHAT..                 has the last of them, at IP, do something:
+      put KEYFILE SALT TEXT     stores a mutable value; KEYFILE is an identity.key
+      get HEXKEY SALT           prints a mutable value
+      put-immutable TEXT        prints its target
+      get-immutable TARGET
+      announce INFOHASH         at its port
+      peers INFOHASH            prints IP:PORT lines
+
+A node that comes and goes would be waited for by the others, 15 s each time: hence `ask`.
 """
 import hashlib
+import json
+import socket
 import subprocess
 import sys
 import time
 
-import libtorrent as lt
-
-PORT = 6881
+PORT, CONTROL = 6881, 7000
 PATIENCE = 25
 
 
-def session(ip, boot, enforce=False, read_only=False):
+def session(ip, boot, enforce=False):
     return lt.session({
         "listen_interfaces": f"{ip}:{PORT}",
         "enable_dht": True,
@@ -32,27 +35,20 @@ def session(ip, boot, enforce=False, read_only=False):
         "dht_restrict_search_ips": False,
         "dht_ignore_dark_internet": False,
         "dht_enforce_node_id": enforce,
-        "dht_read_only": read_only,
         "dht_upload_rate_limit": 1000000,
         "allow_multiple_connections_per_ip": True,
-        "alert_mask": lt.alert.category_t.all_categories if hasattr(lt.alert, "category_t") else -1,
+        "alert_mask": lt.alert.category_t.all_categories,
     })
 
 
-def wait_for(s, kind, judge=lambda a: True):
-    end = time.monotonic() + PATIENCE
+def wait_for(s, kind, judge=lambda a: True, patience=PATIENCE):
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         s.wait_for_alert(200)
         for alert in s.pop_alerts():
             if isinstance(alert, kind) and judge(alert):
                 return alert
-    sys.exit(f"no {kind.__name__} within {PATIENCE} s")
-
-
-def joined(ip, boot):
-    s = session(ip, boot, read_only=True)  # who goes again soon is in nobody's way
-    wait_for(s, lt.dht_bootstrap_alert)
-    return s
+    raise TimeoutError(f"no {kind.__name__} within {patience} s")
 
 
 def keys_of(path):
@@ -71,76 +67,92 @@ def hash_of(text):
     return lt.sha1_hash(bytes.fromhex(text))
 
 
+def text_of(value):
+    return value.decode() if isinstance(value, bytes) else repr(value)
+
+
+# ---- what a node can be asked for ----
+
+def put(s, keyfile, salt, text):
+    secret, public = keys_of(keyfile)
+    s.dht_put_mutable_item(secret, public, text.encode(), salt.encode())
+    return wait_for(s, lt.dht_put_alert).message()
+
+
+def get(s, key, salt):
+    s.dht_get_mutable_item(bytes.fromhex(key), salt.encode())
+    alert = wait_for(s, lt.dht_mutable_item_alert, lambda a: a.authoritative or a.item["value"])
+    return text_of(alert.item["value"])
+
+
+def put_immutable(s, text):
+    target = s.dht_put_immutable_item(text.encode())
+    wait_for(s, lt.dht_put_alert)
+    return str(target)
+
+
+def get_immutable(s, target):
+    s.dht_get_immutable_item(hash_of(target))
+    item = wait_for(s, lt.dht_immutable_item_alert).item
+    return text_of(item["value"] if isinstance(item, dict) else item)
+
+
+def announce(s, infohash):
+    """By a torrent: the binding's dht_announce() cannot be called. The port is the session's."""
+    what = lt.add_torrent_params()
+    what.info_hashes = lt.info_hash_t(hash_of(infohash))
+    what.save_path = "/nonexistent"
+    what.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
+    s.add_torrent(what).force_dht_announce()
+    return ""
+
+
+def peers(s, infohash):
+    s.dht_get_peers(hash_of(infohash))
+    found = wait_for(s, lt.dht_get_peers_reply_alert, lambda a: a.peers()).peers()
+    return "\n".join(f"{host}:{port}" for host, port in found)
+
+
+# ---- the process ----
+
+def obey(node, connection):
+    with connection, connection.makefile("rw") as stream:
+        verb, *args = json.loads(stream.readline())
+        try:
+            answer = {"ok": globals()[verb.replace("-", "_")](node, *args)}
+        except (TimeoutError, RuntimeError) as error:
+            answer = {"error": str(error)}
+        stream.write(json.dumps(answer) + "\n")
+
+
 def serve(boot, *ips, enforce=False):
     nodes = [session(ip, boot if ip != boot else None, enforce) for ip in ips]
     for ip, node in zip(ips, nodes):
         if ip != boot:
             wait_for(node, lt.dht_bootstrap_alert)
+    control = socket.create_server((ips[-1], CONTROL))
     print("READY", flush=True)
     while True:
-        for node in nodes:
-            node.pop_alerts()
-        time.sleep(0.2)
+        obey(nodes[-1], control.accept()[0])
 
 
 def serve_strict(boot, *ips):
     serve(boot, *ips, enforce=True)
 
 
-def put(ip, boot, keyfile, salt, text):
-    s = joined(ip, boot)
-    secret, public = keys_of(keyfile)
-    s.dht_put_mutable_item(secret, public, text.encode(), salt.encode())
-    alert = wait_for(s, lt.dht_put_alert)
-    print(alert.num_success if hasattr(alert, "num_success") else alert.message())
-
-
-def get(ip, boot, key, salt):
-    s = joined(ip, boot)
-    s.dht_get_mutable_item(bytes.fromhex(key), salt.encode())
-    item = wait_for(s, lt.dht_mutable_item_alert, lambda a: a.authoritative or a.item["value"]).item
-    value = item["value"]
-    sys.stdout.buffer.write(value if isinstance(value, bytes) else repr(value).encode())
-    print()
-
-
-def put_immutable(ip, boot, text):
-    s = joined(ip, boot)
-    target = s.dht_put_immutable_item(text.encode())
-    wait_for(s, lt.dht_put_alert)
-    print(target)
-
-
-def get_immutable(ip, boot, target):
-    s = joined(ip, boot)
-    s.dht_get_immutable_item(hash_of(target))
-    item = wait_for(s, lt.dht_immutable_item_alert).item
-    value = item["value"] if isinstance(item, dict) else item
-    sys.stdout.buffer.write(value if isinstance(value, bytes) else repr(value).encode())
-    print()
-
-
-def announce(ip, boot, infohash):
-    """By a torrent: the binding's dht_announce() cannot be called. The port is the session's."""
-    s = joined(ip, boot)
-    what = lt.add_torrent_params()
-    what.info_hashes = lt.info_hash_t(hash_of(infohash))
-    what.save_path = "/nonexistent"
-    what.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
-    s.add_torrent(what).force_dht_announce()
-    end = time.monotonic() + 4  # there is no word of its end
-    while time.monotonic() < end:
-        s.wait_for_alert(200)
-        s.pop_alerts()
-
-
-def peers(ip, boot, infohash):
-    s = joined(ip, boot)
-    s.dht_get_peers(hash_of(infohash))
-    for host, port in wait_for(s, lt.dht_get_peers_reply_alert, lambda a: a.peers()).peers():
-        print(f"{host}:{port}")
+def ask(ip, *words):
+    with socket.create_connection((ip, CONTROL)) as connection:
+        with connection.makefile("rw") as stream:
+            stream.write(json.dumps(words) + "\n")
+            stream.flush()
+            answer = json.loads(stream.readline())
+    if "error" in answer:
+        sys.exit(answer["error"])
+    print(answer["ok"])
 
 
 if __name__ == "__main__":
     name, args = sys.argv[1].replace("-", "_"), sys.argv[2:]
+    if name != "ask":
+        import libtorrent as lt
     globals()[name](*args)
