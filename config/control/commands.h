@@ -16,6 +16,11 @@ json_t *command_block(struct command_context *c, const json_t *request);
 json_t *command_unblock(struct command_context *c, const json_t *request);
 json_t *command_complete(struct command_context *c, const json_t *request);
 
+/* commands_names.c: they work without a gateway too */
+json_t *command_accept(struct command_context *c, const json_t *request);
+json_t *command_book(struct command_context *c, const json_t *request);
+json_t *command_import(struct command_context *c, const json_t *request);
+
 /* commands_resolve.c: from the registry alone, without a gateway; and with the record */
 json_t *command_resolve(struct command_context *c, const json_t *request);
 void command_resolve_record(struct call *call, const json_t *request);

@@ -25,7 +25,7 @@ static json_t *read_id(struct command_context *c, const char *text, struct peer_
     return NULL;
 }
 
-static json_t *alias_error(struct command_context *c, const char *alias, int err)
+json_t *alias_error(struct command_context *c, const char *alias, int err)
 {
     char label[PEER_LABEL_MAX];
     const struct known_peer *other = registry_peer_by_alias(c->registry, alias);

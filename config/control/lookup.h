@@ -55,3 +55,5 @@ json_t *expires_json(struct command_context *c, const struct service *s);
 json_t *addr_json(const struct addr *a);
 /** Four words by which two people compare a peer id. */
 json_t *fingerprint_json(const struct peer_id *id);
+/** Why an alias was not given, in commands_registry.c. */
+json_t *alias_error(struct command_context *c, const char *alias, int err);

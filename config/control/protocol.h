@@ -36,7 +36,7 @@ enum protocol_type {
 };
 
 #define PROTOCOL_STRING_MAX 1024 /* a ticket is as long as 767 */
-#define PROTOCOL_LIST_MAX   1024
+#define PROTOCOL_LIST_MAX   4096
 #define PROTOCOL_HEX_MAX    1024
 
 /** What a command takes. A NULL name ends the list. */

@@ -5,6 +5,7 @@
 
 #include "config/control/dht_words.h"
 #include "config/control/fields.h"
+#include "config/control/names_words.h"
 #include "config/control/render_doctor.h"
 #include "config/control/render_invite.h"
 #include "config/control/render_resolve.h"
@@ -191,7 +192,6 @@ static void say_done(const struct front *f, const json_t *result)
 {
     switch (f->args.verb->id) {
     case VERB_PEER:
-    case VERB_NAME:
         if (json_is_string(json_object_get(result, "alias")))
             front_say(f, "%s is %s.\n", field_text(result, "alias"), field_text(result, "id"));
         else
@@ -252,6 +252,8 @@ void render_result(const struct front *f, const json_t *result)
         render_bench(f, result);
     else if (verb == VERB_DHT)
         dht_words_result(f, result);
+    else if (verb == VERB_NAME)
+        names_words_result(f, result);
     else if (verb == VERB_RESOLVE)
         render_resolve(f, result);
     else if (verb == VERB_ID)

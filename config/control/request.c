@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/control/dht_words.h"
+#include "config/control/names_words.h"
 #include "config/settings/option.h"
 
 static void set_text(json_t *request, const char *key, const char *text)
@@ -238,7 +239,6 @@ static const struct plain {
     {VERB_ID, "id", NULL, NULL},
     {VERB_CONFIG, "reload", NULL, NULL},
     {VERB_CLOSE, "close", "id", NULL},
-    {VERB_NAME, "name", "alias", "id"},
     {VERB_UNNAME, "unname", "alias", NULL},
     {VERB_ALLOW, "allow", "peer", "service"},
     {VERB_DENY, "deny", "peer", "service"},
@@ -284,6 +284,8 @@ json_t *request_from_args(const struct front *f, int *code)
             ok = log_(f, request, code);
         else if (verb == VERB_PING)
             ok = ping(f, request, code);
+        else if (verb == VERB_NAME)
+            ok = names_request_fill(f, request, code);
         else if (verb == VERB_DHT)
             ok = dht_request_fill(f, request, code);
         else if (verb == VERB_PUNCH)

@@ -20,6 +20,8 @@ int tell_answer(const struct front *f, json_t *answer)
         render_result(f, result);
     if (f->args.verb->id == VERB_DOCTOR && strcmp(field_text(result, "worst"), "problem") == 0)
         code = CLI_FAILED;
+    if (f->args.verb->id == VERB_NAME && json_array_size(json_object_get(result, "conflicts")) > 0)
+        code = CLI_FAILED;
     json_decref(answer);
     return code;
 }

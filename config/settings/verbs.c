@@ -56,6 +56,13 @@ static const struct verb_option PEER_ADD_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option NAME_OPTIONS[] = {
+    {"accept", 0, VALUE_PEER, "PEER", false, "Call a peer what it proposes itself"},
+    {"export", 0, VALUE_NONE, NULL, false, "Print the address book"},
+    {"import", 0, VALUE_FILE, "FILE", false, "Add the names of an address book"},
+    {.name = NULL},
+};
+
 static const struct verb_option STATUS_OPTIONS[] = {
     {"watch", 0, VALUE_NONE, NULL, false, "Keep showing it"},
     {.name = NULL},
@@ -173,9 +180,12 @@ static const struct verb VERBS[] = {
      "Make a peer known",
      "Adds to what is known of it already. On one network no address is needed: gateways find those "
      "whose id they know. Elsewhere give an address, or a relay that the peer uses.", PEER_ADD_OPTIONS},
-    {"name", VERB_NAME, "ALIAS PEER_ID", NULL, VALUE_TEXT, 2, 2, false,
-     "Give a peer a name",
-     "The name is ours alone: nothing from the network ever makes or changes one.", NO_OPTIONS},
+    {"name", VERB_NAME, "ALIAS PEER_ID|--accept PEER|--export|--import FILE", NULL, VALUE_TEXT, 0, 2, false,
+     "Give a peer a name; carry the address book elsewhere",
+     "The name is ours alone: nothing from the network ever makes or changes one. --accept takes the one that a peer "
+     "proposes for itself, and shows four words: `overlay id --json` shows the same ones at the peer's.\n"
+     "--export prints all names, one a line, with addresses and relays; --import reads such lines (- is standard "
+     "input) and overwrites nothing: what is in the way is listed, and then the exit code is 1.", NAME_OPTIONS},
     {"unname", VERB_UNNAME, "ALIAS", NULL, VALUE_PEER, 1, 1, false,
      "Take a peer's name away", "Forgets the peer if nothing else is known of it.", NO_OPTIONS},
     {"resolve", VERB_RESOLVE, "NAME", NULL, VALUE_PLACE, 1, 1, false,

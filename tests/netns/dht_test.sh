@@ -50,6 +50,14 @@ done
 check "no peer was added for that" prints '[]' status b "[p['alias'] for p in s['peers'] if p['known']]"
 check "status says where the record is" shows 'our record is kept by [0-9]+ nodes' ov a status
 check "doctor says that the DHT is reached" eval "ov b doctor | grep 'the DHT is reached'"
+check "the name that a peer proposes is taken when we say so, with words to compare" \
+  shows "anna is ${IDS[a]}" ov b name --accept "${IDS[a]}"
+words=$(ov a --json id | sed 's/.*"fingerprint":"\([a-z-]*\)".*/\1/')
+check "which are those of the peer itself" eval "ov b resolve anna 2>&1 | grep 'fingerprint $words'"
+check "the address book goes elsewhere" eval "ov b name --export | ov c name --import -"
+check "where the name means the same" eval "ov c resolve anna | grep -qx ${IDS[a]}"
+check "a name that is in the way stays, and is said" exits 1 'it is called anna here' -- \
+  eval "echo 'otto ${IDS[a]}' | ov c name --import -"
 check "an id that nobody has is not reached" exits 5 -- ov b open "$("$OVERLAY" --home "$T/nobody" id)"
 
 # ---- by hand ----

@@ -916,6 +916,52 @@ static void resolve_shows_the_record_of_a_peer_that_nobody_knows(void **state)
     says(line, "\"age_s\":-86401,\"future\":true,");
 }
 
+#define OTHER "bz1kjsd81qp9xjwpbdne4x86bpqo7wo7md1iebee9oypc7tep69o"
+
+/* A request about bob, whose id stands for %s. */
+static void says_of_bob(const char *format, const char *part)
+{
+    char line[512];
+
+    (void)snprintf(line, sizeof(line), format, stage.bob_text, stage.bob_text);
+    says(line, part);
+}
+
+static void an_address_book_adds_names_and_overwrites_nothing(void **state)
+{
+    (void)state;
+    says_of_bob(
+        "{\"cmd\":\"import\",\"lines\":[\"# a book\",\"bob %s address=192.0.2.9:7 address=x "
+        "relay=nonsense\"]}",
+        "{\"added\":[\"bob\"],\"same\":0,\"conflicts\":[]}");
+    says_of_bob("{\"cmd\":\"book\"}", " address=192.0.2.9:7\"]");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"bob %s address=192.0.2.10:7\"]}",
+                "{\"added\":[],\"same\":1,\"conflicts\":[]}");
+    says_of_bob("{\"cmd\":\"book\"}", " address=192.0.2.9:7\"]");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"rob %s\"]}", "it is called bob here");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"bob " OTHER "\"]}", "somebody else is called so");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"B!B " OTHER "\"]}", "this cannot be an alias");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"bob\",\"ann 123\"]}", "\"added\":[]");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"ann 123\"]}", "this is no ALIAS PEER_ID");
+    says_of_bob("{\"cmd\":\"import\",\"lines\":[\"ann " OTHER "\"]}", "{\"added\":[\"ann\"]");
+}
+
+static void a_name_that_a_peer_proposes_is_taken_when_a_person_says_so(void **state)
+{
+    (void)state;
+    static struct record_found found = {.record = {.nick = "bobby"}};
+
+    says_of_bob("{\"cmd\":\"accept\",\"peer\":\"%s\"}", "has not proposed a name");
+    stage.node.record = &found;
+    says_of_bob("{\"cmd\":\"accept\",\"peer\":\"%s\"}", "{\"alias\":\"bobby\",\"id\":\"");
+    says_of_bob("{\"cmd\":\"accept\",\"peer\":\"" OTHER "\"}", "is the alias of");
+    memcpy(found.record.nick, "No Name", 8);
+    says_of_bob("{\"cmd\":\"accept\",\"peer\":\"" OTHER "\"}", "has not proposed a name");
+    stage.node.view = (struct peer_view){.id = stage.bob, .nickname = "robert"};
+    says("{\"cmd\":\"unname\",\"alias\":\"bobby\"}", "bobby");
+    says_of_bob("{\"cmd\":\"accept\",\"peer\":\"%s\"}", "{\"alias\":\"robert\",\"id\":\"");
+}
+
 #define KEY "b72908e6c8ed397518e29641e0bf9d1e90549736441d594ab36c5884a507543e"
 
 static void dht_says_what_is_wrong_with_a_question(void **state)
@@ -1132,6 +1178,8 @@ int main(void)
         WITH_STAGE(bench_measures_both_ways),
         WITH_STAGE(doctor_shows_relays_port_maps_and_the_last_round_in_numbers),
         WITH_STAGE(a_path_that_leads_nowhere_now_has_no_address),
+        WITH_STAGE(an_address_book_adds_names_and_overwrites_nothing),
+        WITH_STAGE(a_name_that_a_peer_proposes_is_taken_when_a_person_says_so),
         WITH_STAGE(resolve_shows_the_record_of_a_peer_that_nobody_knows),
         WITH_STAGE(dht_says_what_is_wrong_with_a_question),
         WITH_STAGE(without_a_dht_every_question_says_so),
