@@ -55,6 +55,7 @@ struct invite_place {
     struct dht_call call;
     enum invite_part part; /* of the call */
     bool putting, claimed;
+    unsigned looks; /* for the answer to a claim */
     int64_t seq;
     instant next, since; /* when to go on; since when the offer stands */
     uint8_t out[INVITE_MESSAGE_MAX], put[INVITE_MESSAGE_MAX], done[INVITE_MESSAGE_MAX];

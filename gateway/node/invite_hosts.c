@@ -160,6 +160,8 @@ static bool may_answer(struct invite_desk *d, const struct invite_road *road, in
 
     if (road->kind == INVITE_ROAD_UDP)
         who = addr_ip(&road->addr, &len);
+    if (road->kind == INVITE_ROAD_UDP && len > 8) /* whoever has an IPv6 network has all of it */
+        len = 8;
     struct bucket *door = &d->door[map_hash(d->secret, who, len) % INVITE_DOORS];
     return bucket_take(door, now, 1) &&
            bucket_take(road->kind == INVITE_ROAD_UDP ? &d->all : &d->relayed, now, 1);

@@ -245,13 +245,25 @@ static void input(struct invite_desk *d, struct invite_quest *q, const struct in
     }
 }
 
+/* Two that open the same invite look into the same slots, each through places of its own, which
+ * live as long as it does. */
+static bool is_for(const struct invite_quest *q, const struct invite_road *road,
+                   const struct invite_message *m)
+{
+    bool own = road->kind != INVITE_ROAD_SLOT;
+
+    for (size_t i = 0; i < INVITE_SLOTS; i++)
+        own = own || road->place == &q->place[i];
+    return own && !q->over && memcmp(q->guest.secret.handle, m->handle, INVITE_HANDLE_LEN) == 0;
+}
+
 void invite_quests_input(struct invite_desk *d, const struct invite_road *road,
                          const struct invite_message *m, const uint8_t *data, size_t len)
 {
     list_each(node, &d->quests)
     {
         struct invite_quest *q = list_entry(node, struct invite_quest, link);
-        if (!q->over && memcmp(q->guest.secret.handle, m->handle, INVITE_HANDLE_LEN) == 0)
+        if (is_for(q, road, m))
             input(d, q, road, m, data, len);
     }
     invite_set_timer(d);

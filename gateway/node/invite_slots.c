@@ -12,6 +12,7 @@
 #define LOOK_OFFER   SEC(3)
 #define LOOK_WELCOME SEC(2)
 #define AFTER_ERROR  SEC(3)
+#define OFFER_EVERY  4 /* looks: another guest's claim may have come after ours, into its place */
 
 static struct dht_desk *dht_of(const struct invite_place *p)
 {
@@ -117,7 +118,7 @@ static void guest_goes_on(struct invite_place *p)
 {
     if (p->out_len > 0)
         start_put(p, INVITE_PART_CLAIM, p->out, p->out_len);
-    else if (p->claimed)
+    else if (p->claimed && ++p->looks % OFFER_EVERY != 0)
         start_get(p, INVITE_PART_WELCOME);
     else
         start_get(p, INVITE_PART_OFFER);
@@ -166,10 +167,10 @@ static void on_event(struct dht_call *call, const struct dht_event *e)
 {
     struct invite_place *p = container_of(call, struct invite_place, call);
 
-    /* The first that is found is answered at once. */
+    /* The first that is found is answered at once: then something else is put already. */
     if (!p->putting && (e->kind == DHT_DONE || e->kind == DHT_VALUE))
         has_got(p, e);
-    if (e->kind == DHT_DONE && p->putting)
+    else if (e->kind == DHT_DONE)
         has_put(p, e);
 }
 
