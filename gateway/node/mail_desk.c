@@ -51,6 +51,22 @@ static void fill_random(void *arg, void *out, size_t len)
     env_random(d->node->env, out, len);
 }
 
+/* Through which we are reached, if there are any: PEER_ID@HOST:PORT. */
+static void add_relays(const struct node_options *o, struct hints *hints)
+{
+    for (size_t i = 0; i < RELAY_USE_MAX && hints->relays < HINTS_RELAYS_MAX; i++) {
+        struct hints_relay *relay = &hints->relay[hints->relays];
+        const char *at = strchr(o->relay_use[i], '@');
+        struct peer_id id;
+        if (!at || strlen(at + 1) > HINTS_HOST_MAX ||
+            peer_id_parse(&id, o->relay_use[i], (size_t)(at - o->relay_use[i])) < 0)
+            continue;
+        memcpy(relay->id, id.key, sizeof(relay->id));
+        memcpy(relay->host, at + 1, strlen(at + 1) + 1);
+        hints->relays++;
+    }
+}
+
 /* What there is to say about ourselves, sealed. */
 static int write_draft(struct mail_desk *d, const struct mailbox_draft *draft,
                        char out[static MAILBOX_TEXT_MAX])
@@ -62,6 +78,7 @@ static int write_draft(struct mail_desk *d, const struct mailbox_draft *draft,
     for (size_t i = 0; i < count; i++)
         if (all[i].type != CANDIDATE_RELAYED && all[i].type != CANDIDATE_TCP)
             m.candidate[m.candidates++] = all[i];
+    add_relays(d->node->options, &m.hints);
     int len = mailbox_write(&d->box, draft, wall_ms(d), &m, fill_random, d, out);
     if (len < 0)
         return len;
@@ -324,6 +341,25 @@ int mail_desk_write(struct mail_desk *d, const struct peer_id *to, const uint8_t
     return len < 0 ? len : 0;
 }
 
+static void remember_relays(struct mail_desk *d, const struct mailbox_heard *heard)
+{
+    const struct hints *hints = &heard->message.hints;
+    char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1] = {""}, text[PEER_ID_TEXT_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < hints->relays && count < PEER_RELAYS_MAX; i++) {
+        struct peer_id id;
+        memcpy(id.key, hints->relay[i].id, sizeof(id.key));
+        (void)snprintf(relay[count], sizeof(relay[count]), "%s@%s", peer_id_print(&id, text),
+                       hints->relay[i].host);
+        count += registry_relay_ok(relay[count]);
+    }
+    for (size_t i = count; i < PEER_RELAYS_MAX; i++)
+        relay[i][0] = '\0';
+    if (count > 0 && registry_peer_relays(d->node->registry, &heard->from, relay, count))
+        d->node->save(d->node->node);
+}
+
 int mail_desk_read(struct mail_desk *d, const char *text, size_t len, struct mailbox_heard *out)
 {
     char id[9];
@@ -333,6 +369,7 @@ int mail_desk_read(struct mail_desk *d, const char *text, size_t len, struct mai
         return err;
     log_info(LOG_PEER, "%s: says in a message where it is (%zu addresses)",
              peer_id_short(&out->from, id), out->message.candidates);
+    remember_relays(d, out);
     const struct peer *p = d->node->find(d->node->node, &out->from);
     if (p && peer_session(p))
         mailbox_reached(&d->box, &out->from);

@@ -68,7 +68,7 @@ struct mailbox_seal {
 
 /** Writes the block and a NUL. Returns its length. */
 size_t mailbox_message_write(char out[static MAILBOX_TEXT_MAX], const struct mailbox_message *m,
-                             const struct mailbox_seal *seal);
+                             const struct mailbox_seal *keys);
 
 /** One that was for us, its inner seal not yet open. */
 struct mailbox_letter {

@@ -392,6 +392,26 @@ static void a_strangers_message_is_told_from_a_contacts(void **state)
     leave();
 }
 
+static void a_message_names_the_relays_of_its_sender(void **state)
+{
+    char call[NODE_MESSAGE_MAX], id[PEER_ID_TEXT_MAX], relay[PEER_RELAY_MAX + 1];
+    struct node_message m;
+    (void)state;
+    begin("linux", "linux");
+    (void)snprintf(relay, sizeof(relay), "%s@" STUN ":4433",
+                   peer_id_print(&stage.stun.keys.id, id));
+    (void)snprintf(stage.alice.options.relay_use[0], sizeof(relay), "%s", relay);
+    sim_gateway_knows(&stage.alice, &stage.bob, "bob", NULL);
+    sim_gateway_knows(&stage.bob, &stage.alice, "alice", NULL);
+    start();
+    assert_int_equal(node_mail_write(stage.alice.node, &stage.bob.keys.id, NULL, call), 0);
+    assert_int_equal(node_mail_read(stage.bob.node, call, strlen(call), &m), 0);
+    assert_string_equal(registry_peer_by_alias(stage.bob.registry, "alice")->its_relay[0], relay);
+    bob_tries();
+    assert_int_equal(stage.bob.wait_err, 0);
+    leave();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +428,7 @@ int main(void)
         cmocka_unit_test(two_behind_nats_meet_by_hand),
         cmocka_unit_test(a_message_is_good_for_ten_minutes_and_for_its_receiver_alone),
         cmocka_unit_test(a_strangers_message_is_told_from_a_contacts),
+        cmocka_unit_test(a_message_names_the_relays_of_its_sender),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
