@@ -195,6 +195,8 @@ static void on_refused(struct invite_desk *d, struct invite_quest *q,
     }
     t->quiet_until = INSTANT_NEVER;
     if (refusal == INVITE_STALE) {
+        if (t->road.kind == INVITE_ROAD_SLOT)
+            t->road.place->claimed = false; /* the next offer is to be read there */
         q->next = now;
         return;
     }

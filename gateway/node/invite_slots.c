@@ -5,12 +5,14 @@
 #include "gateway/crypto/secret.h"
 #include "gateway/node/invite_parts.h"
 
-#define HOSTS_MAX    4 /* invites of ours, the newest, that are on the DHT at a time */
-#define LOOK_CLAIM   SEC(4)
-#define LOOK_LATER   SEC(12) /* once an offer has stood for two minutes */
+#define HOSTS_MAX    4      /* invites of ours, the newest, that are on the DHT at a time */
+#define LOOK_CLAIM   SEC(2) /* while somebody is on the telephone */
+#define LOOK_SOON    SEC(4)
+#define LOOK_LATER   SEC(12)
+#define CLAIM_FOR    SEC(30)
 #define SOON_FOR     SEC(120)
-#define LOOK_OFFER   SEC(3)
-#define LOOK_WELCOME SEC(2)
+#define LOOK_OFFER   MSEC(1500)
+#define LOOK_WELCOME SEC(1)
 #define AFTER_ERROR  SEC(3)
 #define OFFER_EVERY  4 /* looks: another guest's claim may have come after ours, into its place */
 
@@ -70,7 +72,9 @@ void invite_place_send(struct invite_place *p, const uint8_t *data, size_t len)
 
 static instant patience(const struct invite_place *p)
 {
-    return env_now(p->desk->node->env) < p->since + SOON_FOR ? LOOK_CLAIM : LOOK_LATER;
+    instant stood = env_now(p->desk->node->env) - p->since;
+
+    return stood < CLAIM_FOR ? LOOK_CLAIM : stood < SOON_FOR ? LOOK_SOON : LOOK_LATER;
 }
 
 static void host_goes_on(struct invite_place *p, struct invite_host *h)
@@ -102,7 +106,7 @@ static void host_has_put(struct invite_place *p, const struct dht_event *e)
         memcpy(p->offer, p->put, p->put_len);
         p->offer_len = p->put_len;
         p->since = env_now(p->desk->node->env);
-        later(p, LOOK_CLAIM / 4);
+        later(p, LOOK_CLAIM / 2);
     } else if (e->result == 0) {
         later(p, 0);
     } else if (e->result == -ESTALE && p->part == INVITE_PART_OFFER) {
@@ -140,13 +144,14 @@ static void has_got(struct invite_place *p, const struct dht_event *e)
     const struct invite_road road = {.kind = INVITE_ROAD_SLOT, .place = p};
 
     later(p, p->host ? patience(p) : p->claimed ? LOOK_WELCOME : LOOK_OFFER);
-    if (b.at && !is_same(p->seen, p->seen_len, b.at, b.len) && b.len <= sizeof(p->seen)) {
-        uint8_t message[INVITE_MESSAGE_MAX];
-        memcpy(message, b.at, b.len);
-        memcpy(p->seen, b.at, b.len);
-        p->seen_len = b.len;
-        invite_take(p->desk, &road, message, b.len);
-    }
+    if (!b.at || b.len > INVITE_MESSAGE_MAX)
+        return;
+    /* A host may think otherwise of the same claim a little later; it says the same things once. */
+    if (!p->host && is_same(p->seen, p->seen_len, b.at, b.len))
+        return;
+    memcpy(p->seen, b.at, b.len);
+    p->seen_len = b.len;
+    invite_take(p->desk, &road, p->seen, b.len);
 }
 
 static void has_put(struct invite_place *p, const struct dht_event *e)
