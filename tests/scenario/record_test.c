@@ -85,7 +85,7 @@ static struct asking asks(struct sim_relay_story *s, struct sim_gateway *who,
     return a;
 }
 
-/* ---- the sentences ---- */
+/* ---- the sentences; what bob was told he believes for minutes: then mallory asks ---- */
 
 static void a_peer_is_reached_by_its_key_alone(void **state)
 {
@@ -156,7 +156,7 @@ static void a_change_is_published_soon(void **state)
     struct asking before = asks(s, &s->bob, &s->alice);
     sim_gateway_shares(&s->alice, "game", SERVICE_UDP, 7777, "127.0.0.1:7777");
     sim_relay_story_wait(s, SEC(15));
-    struct asking after = asks(s, &s->bob, &s->alice);
+    struct asking after = asks(s, &s->mallory, &s->alice);
     assert_int_equal(after.err, 0);
     assert_true(after.found.seq > before.found.seq);
     assert_int_equal(after.found.record.services, 2);
@@ -184,7 +184,7 @@ static void a_number_never_serves_twice_also_when_the_clock_goes_back(void **sta
     sim_gateway_start(&s->alice);
     sim_gateway_shares(&s->alice, "game", SERVICE_UDP, 7777, "127.0.0.1:7777");
     sim_relay_story_wait(s, SEC(30));
-    struct asking after = asks(s, &s->bob, &s->alice);
+    struct asking after = asks(s, &s->mallory, &s->alice);
     assert_int_equal(after.err, 0);
     assert_true(after.found.seq > before.found.seq);
     assert_int_equal(after.found.record.services, 2);
