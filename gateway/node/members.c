@@ -42,7 +42,9 @@ struct member *member_get(struct node *n, const struct peer_id *id)
 /* Where somebody is seen; the same for all that come through relays. */
 static struct addr place_at(const struct path *path)
 {
-    return path->kind == PATH_RELAY ? (struct addr){0} : path->remote;
+    if (path->kind == PATH_RELAY)
+        return (struct addr){0};
+    return path->remote;
 }
 
 static struct addr place_of(const struct member *m)
