@@ -43,8 +43,8 @@ struct node {
     struct node_invite invites[NODE_INVITES_MAX];
     size_t invite_count;
     struct node_invite_watch *watching;
-    struct node_join *join; /* node_join() waits; NULL: nobody */
-    int join_error;         /* of the next one */
+    struct node_join *join;            /* node_join() waits; NULL: nobody */
+    int join_error;                    /* of the next one */
     const struct record_found *record; /* of any peer; NULL: the DHT is off */
 };
 
