@@ -230,7 +230,7 @@ check-asan:
 check-tsan:
 	$(sub) MODE=tsan RUN='setarch -R' run-tests
 check-valgrind:
-	$(sub) MODE=debug TEST_TIMES=10 run-unit \
+	$(sub) MODE=debug TEST_TIMES=30 run-unit \
 		RUN='env UNDER_VALGRIND=1 valgrind -q --leak-check=full --show-leak-kinds=all --error-exitcode=9'
 run-unit run-scenario run-replay: export RUN := $(RUN)
 run-unit run-scenario run-replay: export TEST_TIMES := $(TEST_TIMES)
