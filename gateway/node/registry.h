@@ -54,7 +54,7 @@ struct known_peer {
     char relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* PEER_ID@HOST:PORT, told by a person */
     char its_relay[PEER_RELAYS_MAX][PEER_RELAY_MAX + 1]; /* told by the peer itself */
     struct addr last_good[PEER_ADDRESSES_MAX];           /* worked before, newest first */
-    int64_t record_seq; /* the highest number of its record that was seen; 0: none */
+    int64_t record_seq;           /* the highest number of its record that was seen; 0: none */
     char mail[PEER_MAIL_MAX + 1]; /* its mail address, told by a person; empty: none */
 };
 

@@ -65,32 +65,34 @@ static void every_option_of_the_single_sections_is_read(void **state)
     struct settings s;
     char text[ADDR_TEXT_MAX];
 
-    assert_int_equal(parse(&s, "[gateway]\nlisten = 192.0.2.1:4433\nport=random\n"
-                               "external = 203.0.113.4:4433\ntcp = on\n"
-                               "nickname = alice\nnetwork = lab\n"
-                               "[dns]\nlisten = 127.0.0.1:53\nsuffix = home.arpa\n"
-                               "forward = yes\nupstream = 9.9.9.9:53, [2620:fe::fe]:53\n"
-                               "[proxy]\nlisten =\n"
-                               "[local]\nusers = alice, bob\n"
-                               "[lan]\nmode = off\n"
-                               "[dht]\nmode = server\nlisten = 192.0.2.1:6881\n"
-                               "bootstrap = router.example.org:6881, [2001:db8::1]:1\n"
-                               "relays = https://pkarr.example.org\n"
-                               "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433/1\n"
-                               "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
-                               "[portmap]\nmode = off\n"
-                               "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
-                               "[punch]\nmode = off\nbirthday = off\npwnat = on\nopener_ttl = 5\n"
-                               "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
-                               "password = pw\nsecret = xyz\nca = turn.pem\n"
-                               "[mail]\nsmtp = smtps://mail.example.org\nimap = imaps://mail.example.org/Overlay\n"
-                               "user = me\npassword_file = /run/pw\nfrom = me@example.org\n"
-                               "ca = ca.pem\npoll_s = 2m\n"
-                               "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
-                               "max_peers = 7\nuplink = 1M\nblock_abusers = on\n"
-                               "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"
-                               "publish_addresses = on\n"),
-                     0);
+    assert_int_equal(
+        parse(&s,
+              "[gateway]\nlisten = 192.0.2.1:4433\nport=random\n"
+              "external = 203.0.113.4:4433\ntcp = on\n"
+              "nickname = alice\nnetwork = lab\n"
+              "[dns]\nlisten = 127.0.0.1:53\nsuffix = home.arpa\n"
+              "forward = yes\nupstream = 9.9.9.9:53, [2620:fe::fe]:53\n"
+              "[proxy]\nlisten =\n"
+              "[local]\nusers = alice, bob\n"
+              "[lan]\nmode = off\n"
+              "[dht]\nmode = server\nlisten = 192.0.2.1:6881\n"
+              "bootstrap = router.example.org:6881, [2001:db8::1]:1\n"
+              "relays = https://pkarr.example.org\n"
+              "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433/1\n"
+              "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
+              "[portmap]\nmode = off\n"
+              "[stun]\nservers = stun.example.net:3478, stuns:[::1]\n"
+              "[punch]\nmode = off\nbirthday = off\npwnat = on\nopener_ttl = 5\n"
+              "[turn]\nuse = turn:turn.example.org:3478\nusername = me\n"
+              "password = pw\nsecret = xyz\nca = turn.pem\n"
+              "[mail]\nsmtp = smtps://mail.example.org\nimap = imaps://mail.example.org/Overlay\n"
+              "user = me\npassword_file = /run/pw\nfrom = me@example.org\n"
+              "ca = ca.pem\npoll_s = 2m\n"
+              "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
+              "max_peers = 7\nuplink = 1M\nblock_abusers = on\n"
+              "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"
+              "publish_addresses = on\n"),
+        0);
     assert_int_equal(s.gateway_listen.count, 1);
     assert_string_equal(addr_print(&s.gateway_listen.at[0], text), "192.0.2.1:4433");
     assert_int_equal(s.gateway_port, SETTINGS_PORT_RANDOM);
