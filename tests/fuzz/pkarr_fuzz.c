@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct pkarr_body body;
     size_t left_out;
 
-    (void)pkarr_body_read(&body, data, len);
+    (void)!pkarr_body_read(&body, data, len);
     if (len < PKARR_KEY_LEN || pkarr_read(&record, data, data + PKARR_KEY_LEN, len - PKARR_KEY_LEN))
         return 0;
     int n = pkarr_write(&record, packet, &left_out);
