@@ -458,9 +458,9 @@ void command_dht(struct call *call, const json_t *request)
     json_t *refusal = a->verb ? NULL
                               : protocol_error(CLI_USAGE, "overlay help dht", "dht what? '%s'",
                                                protocol_string(request, "do"));
-    if (!refusal && a->verb->read)
+    if (a->verb && a->verb->read)
         refusal = a->verb->read(a, request);
-    if (refusal) {
+    if (!a->verb || refusal) {
         finish(a, refusal);
         return;
     }
