@@ -69,6 +69,12 @@ static void set_dht(const struct settings *s, struct node_options *out)
     }
 }
 
+static void set_pkarr_relays(const struct settings *s, struct node_options *out)
+{
+    for (size_t i = 0; i < s->dht_relays.count && i < NODE_PKARR_MAX; i++)
+        memcpy(out->pkarr_relay[i], s->dht_relays.at[i], sizeof(out->pkarr_relay[i]));
+}
+
 static enum relay_serve serve_of(const struct settings *s)
 {
     switch (s->relay_serve) {
@@ -172,6 +178,7 @@ void settings_node_options(const struct settings *s, const char *version, struct
     for (size_t i = 0; i < s->relay_use.count && i < RELAY_USE_MAX; i++)
         (void)snprintf(out->relay_use[i], sizeof(out->relay_use[i]), "%s", s->relay_use.at[i]);
     set_dht(s, out);
+    set_pkarr_relays(s, out);
     set_stun(s, out);
     set_turn(s, out);
     set_mail(s, &out->mail);

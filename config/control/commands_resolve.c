@@ -96,13 +96,14 @@ static json_t *record_json(struct command_context *c, const struct record_found 
 {
     int64_t age_us = env_wall_us(c->env) - f->seq;
 
-    return json_pack(
-        "{s:s, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "from", "dht", "seq",
-        (json_int_t)f->seq, "age_s", (json_int_t)(age_us / 1000000), "future",
-        age_us < -RECORD_FUTURE_US, "seen_s", (json_int_t)((env_now(c->env) - f->when) / SEC(1)),
-        "copies", (json_int_t)f->copies, "gateway", f->record.ours, "nickname",
-        protocol_text(*f->record.nick ? f->record.nick : NULL), "relays", record_relays(&f->record),
-        "addresses", record_addresses(&f->record), "services", record_services(&f->record));
+    return json_pack("{s:s, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "from",
+                     f->relay ? f->relay : "dht", "seq", (json_int_t)f->seq, "age_s",
+                     (json_int_t)(age_us / 1000000), "future", age_us < -RECORD_FUTURE_US, "seen_s",
+                     (json_int_t)((env_now(c->env) - f->when) / SEC(1)), "copies",
+                     (json_int_t)f->copies, "gateway", f->record.ours, "nickname",
+                     protocol_text(*f->record.nick ? f->record.nick : NULL), "relays",
+                     record_relays(&f->record), "addresses", record_addresses(&f->record),
+                     "services", record_services(&f->record));
 }
 
 static const char *why_none(int err)
@@ -113,7 +114,7 @@ static const char *why_none(int err)
     case -EHOSTUNREACH:
         return "no node of the DHT answers";
     case -ENOENT:
-        return "nobody on the DHT has one";
+        return "nobody has one";
     default:
         return strerror(-err);
     }

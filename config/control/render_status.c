@@ -233,6 +233,8 @@ static void print_record(FILE *out, const json_t *record)
                       field_number(record, "nodes"), span_text(field_number(record, "age_s"), age));
     else
         (void)fputs("; our record is not published yet", out);
+    if (field_number(record, "relays") > 0)
+        (void)fprintf(out, ", and by %.0f pkarr relays", field_number(record, "relays"));
     if (field_number(record, "left_out") > 0)
         (void)fprintf(out, ", without %.0f that did not fit", field_number(record, "left_out"));
 }
@@ -241,7 +243,8 @@ static void print_dht(FILE *out, const json_t *dht)
 {
     const char *mode = field_text(dht, "mode");
 
-    if (*mode == '-' || strcmp(mode, "off") == 0)
+    if (*mode == '-' ||
+        (strcmp(mode, "off") == 0 && field_number(json_object_get(dht, "record"), "relays") == 0))
         return;
     (void)fprintf(out, "dht    %s%s, %.0f nodes, %.0f answer", mode,
                   field_flag(dht, "serving") ? ", serving" : "", field_number(dht, "nodes"),

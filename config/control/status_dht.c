@@ -37,13 +37,13 @@ static json_t *record_json(struct command_context *c, const struct record_status
 {
     bool stored = r->seq != 0;
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:I}", "state",
+    return json_pack("{s:s, s:o, s:o, s:o, s:I, s:I}", "state",
                      stored && r->state == RECORD_WAITING ? "published" : record_state(r->state),
                      "seq", stored ? json_integer(r->seq) : json_null(), "age_s",
                      stored ? json_integer((json_int_t)((env_now(c->env) - r->when) / SEC(1)))
                             : json_null(),
-                     "nodes", stored ? json_integer(r->nodes) : json_null(), "left_out",
-                     (json_int_t)r->left_out);
+                     "nodes", stored ? json_integer(r->nodes) : json_null(), "relays",
+                     (json_int_t)r->relays, "left_out", (json_int_t)r->left_out);
 }
 
 json_t *status_dht(struct command_context *c)

@@ -175,7 +175,7 @@ static int add_url(void *field, const char *word, struct complaint *why)
     if (list->count == OPTION_SERVERS_MAX)
         return option_complain(why, "more than %d URLs", OPTION_SERVERS_MAX);
     if (strlen(word) >= sizeof(list->at[0]) || !host || !isalnum((unsigned char)host[3]) ||
-        (strncmp(word, "http://", 7) != 0 && strncmp(word, "https://", 8) != 0) ||
+        (strncmp(word, "http://127.", 11) != 0 && strncmp(word, "https://", 8) != 0) ||
         strpbrk(word, " \t\"'<>\\?#"))
         return option_complain(why, "'%.70s' is not a URL; write https://HOST", word);
     memcpy(list->at[list->count], word, strlen(word) + 1);

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/http.h"
 #include "gateway/base/mail.h"
 
 struct env;
@@ -210,6 +212,9 @@ struct env_ops {
     int (*mail_fetch)(struct env *env, struct mail_job *job, const struct mail_account *account,
                       const struct mail_search *search);
     void (*mail_cancel)(struct env *env, struct mail_job *job);
+
+    int (*http_ask)(struct env *env, struct http_job *job, const struct http_question *question);
+    void (*http_cancel)(struct env *env, struct http_job *job);
 
     int (*interfaces)(struct env *env, struct interface *out, int max);
     int (*routers)(struct env *env, struct router *out, int max);
@@ -495,6 +500,21 @@ MUST_USE static inline int env_lookup(struct env *e, struct lookup *l, const cha
 static inline void env_lookup_cancel(struct env *e, struct lookup *l)
 {
     e->ops->lookup_cancel(e, l);
+}
+
+/** Asks an HTTP server. job->done() follows. On error nothing was started: -EOPNOTSUPP where there
+ *  is no HTTP. */
+MUST_USE static inline int http_ask(struct env *e, struct http_job *job,
+                                    const struct http_question *question)
+{
+    return e->ops->http_ask ? e->ops->http_ask(e, job, question) : -EOPNOTSUPP;
+}
+
+/** Drops it: job->done() is not called. Does nothing to one that is idle. */
+static inline void http_cancel(struct env *e, struct http_job *job)
+{
+    if (e->ops->http_cancel)
+        e->ops->http_cancel(e, job);
 }
 
 /** Lists the addresses of the interfaces that are up. Returns how many, at most `max`, or an error.

@@ -24,11 +24,11 @@ static bool find(void *library, struct curl_api *api)
         const char *name;
         void *at; /* a pointer to a function */
     } wanted[] = {
-        {"curl_global_init", &api->global_init},       {"curl_easy_init", &api->easy_init},
-        {"curl_easy_setopt", &api->easy_setopt},       {"curl_easy_perform", &api->easy_perform},
-        {"curl_easy_reset", &api->easy_reset},         {"curl_easy_cleanup", &api->easy_cleanup},
-        {"curl_easy_strerror", &api->easy_strerror},   {"curl_slist_append", &api->slist_append},
-        {"curl_slist_free_all", &api->slist_free_all},
+        {"curl_global_init", &api->global_init},   {"curl_easy_init", &api->easy_init},
+        {"curl_easy_setopt", &api->easy_setopt},   {"curl_easy_perform", &api->easy_perform},
+        {"curl_easy_getinfo", &api->easy_getinfo}, {"curl_easy_reset", &api->easy_reset},
+        {"curl_easy_cleanup", &api->easy_cleanup}, {"curl_easy_strerror", &api->easy_strerror},
+        {"curl_slist_append", &api->slist_append}, {"curl_slist_free_all", &api->slist_free_all},
     };
 
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {

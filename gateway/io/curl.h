@@ -10,6 +10,7 @@ struct curl_api {
     __typeof__(curl_easy_init) *easy_init;
     CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
     __typeof__(curl_easy_perform) *easy_perform;
+    CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
     __typeof__(curl_easy_reset) *easy_reset;
     __typeof__(curl_easy_cleanup) *easy_cleanup;
     __typeof__(curl_easy_strerror) *easy_strerror;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "gateway/io/give.h"
+#include "gateway/io/http.h"
 #include "gateway/io/icmp.h"
 #include "gateway/io/inherit.h"
 #include "gateway/io/links.h"
@@ -28,6 +29,7 @@ struct machine {
     struct resolver *resolver; /* NULL until a name is to be looked up */
     char *servers;             /* NULL: the system's */
     struct io_mail mail;
+    struct io_http http;
 };
 
 static struct machine *machine_of(struct env *e)
@@ -166,6 +168,17 @@ static void cancel_lookup(struct env *e, struct lookup *l)
     l->query = NULL;
 }
 
+static int ask_http(struct env *e, struct http_job *job, const struct http_question *question)
+{
+    return io_http_ask(&machine_of(e)->http, job, question);
+}
+
+static void cancel_http(struct env *e, struct http_job *job)
+{
+    (void)e;
+    io_http_cancel(job);
+}
+
 static int send_mail(struct env *e, struct mail_job *job, const struct mail_account *account,
                      const struct mail_letter *letter)
 {
@@ -247,6 +260,8 @@ static const struct env_ops OPS = {
     .owner_of_udp = udp_owner,
     .lookup = look_up,
     .lookup_cancel = cancel_lookup,
+    .http_ask = ask_http,
+    .http_cancel = cancel_http,
     .mail_send = send_mail,
     .mail_fetch = fetch_mail,
     .mail_cancel = cancel_mail,
@@ -283,6 +298,7 @@ int machine_new(struct machine **out, const char *home)
         return err;
     }
     inherit_init(&m->inherit);
+    m->http.loop = m->loop;
     m->mail = (struct io_mail){.loop = m->loop, .home = m->home.path};
     *out = m;
     return 0;
@@ -293,6 +309,7 @@ int machine_free(struct machine *m)
     if (!m)
         return 0;
     io_mail_end(&m->mail);
+    io_http_end(&m->http);
     resolver_free(m->resolver);
     free(m->servers);
     int err = io_loop_free(m->loop);

@@ -37,6 +37,7 @@ enum node_dht { NODE_DHT_OFF, NODE_DHT_CLIENT, NODE_DHT_SERVER, NODE_DHT_ADAPTIV
 #define RELAY_USE_MAX       2 /* a home and a spare */
 #define NODE_DHT_LISTEN_MAX 2
 #define NODE_BOOTSTRAP_MAX  8
+#define NODE_PKARR_MAX      8
 #define NODE_TLS_LISTEN_MAX 4
 #define NODE_STUN_MAX       8
 #define NODE_TURN_MAX       4
@@ -103,6 +104,7 @@ struct node_options {
     enum node_dht dht;
     struct addr dht_listen[NODE_DHT_LISTEN_MAX]; /* one a family; none from the end on */
     struct node_bootstrap dht_bootstrap[NODE_BOOTSTRAP_MAX]; /* none from the end on */
+    char pkarr_relay[NODE_PKARR_MAX][128];                   /* URLs; empty from the end on */
     char turn_user[256], turn_password[256];
     char turn_ca[64];      /* file of the home with certificates to trust there; "": none */
     char turn_secret[256]; /* that user and password follow from; "": none */

@@ -14,7 +14,10 @@ struct record_quest {
     struct peer_id id;
     struct dht_call call;
     struct dht_ready ready;
-    struct list waits; /* of struct record_wait */
+    struct relays_call relays;
+    bool on_dht, at_relays; /* there it is being looked for */
+    int err;                /* of the DHT, once it is known */
+    struct list waits;      /* of struct record_wait */
     bool found;
 };
 
@@ -95,6 +98,7 @@ static void end_quest(struct record_quest *q, int err)
 
     list_remove(&q->link);
     dht_desk_not_waiting(&q->ready);
+    relays_cancel(&q->relays);
     d->quest_count--;
     if (p)
         peer_await(p, PEER_AWAIT_RECORD, false);
@@ -102,10 +106,12 @@ static void end_quest(struct record_quest *q, int err)
     free(q);
 }
 
-static void take_value(struct record_quest *q, const struct dht_item *item, unsigned copies)
+static void take_value(struct record_quest *q, const struct dht_item *item, unsigned copies,
+                       const char *relay)
 {
     struct record_desk *d = q->desk;
-    struct record_found found = {.seq = item->seq, .when = env_now(d->node->env), .copies = copies};
+    struct record_found found = {
+        .seq = item->seq, .when = env_now(d->node->env), .copies = copies, .relay = relay};
     const struct krpc_bytes packet = dht_item_bytes(item);
     char short_id[9];
 
@@ -122,14 +128,41 @@ static void take_value(struct record_quest *q, const struct dht_item *item, unsi
     tell_places(d, &found);
 }
 
+/* The look-up goes on at relays that have not answered. */
+static void end_on_dht(struct record_quest *q, int err)
+{
+    q->on_dht = false;
+    q->err = err;
+    if (!q->at_relays)
+        end_quest(q, q->err);
+}
+
 static void on_event(struct dht_call *call, const struct dht_event *event)
 {
     struct record_quest *q = container_of(call, struct record_quest, call);
 
     if (event->kind == DHT_VALUE || (event->kind == DHT_DONE && event->item))
-        take_value(q, event->item, event->copies);
+        take_value(q, event->item, event->copies, NULL);
     if (event->kind == DHT_DONE)
-        end_quest(q, event->result < 0 ? event->result : -ENOENT);
+        end_on_dht(q, event->result < 0 ? event->result : -ENOENT);
+}
+
+static void on_relay(struct relays_call *call, const char *relay, const struct dht_item *item)
+{
+    struct record_quest *q = container_of(call, struct record_quest, relays);
+    const struct record_found *known = cached(q->desk, &q->id);
+
+    if (!q->found || !known || item->seq > known->seq)
+        take_value(q, item, 0, relay);
+}
+
+static void on_relays_ended(struct relays_call *call)
+{
+    struct record_quest *q = container_of(call, struct record_quest, relays);
+
+    q->at_relays = false;
+    if (!q->on_dht)
+        end_quest(q, q->err);
 }
 
 /* ---- questions ---- */
@@ -165,7 +198,7 @@ static void on_ready(struct dht_ready *w)
                            highest_seq(d, &q->id));
 
     if (err < 0)
-        end_quest(q, err);
+        end_on_dht(q, err);
 }
 
 /* The look-up of a peer's record, begun if need be. NULL: not now, see `*err`. */
@@ -175,12 +208,18 @@ static struct record_quest *seek(struct record_desk *d, const struct peer_id *id
 
     if (q)
         return q;
-    *err = d->dht->dht ? -EBUSY : -EOPNOTSUPP;
-    if (!d->dht->dht || d->quest_count >= RECORD_QUESTS_MAX || !(q = calloc(1, sizeof(*q))))
+    bool anywhere = d->dht->dht || relays_exist(d->node);
+    *err = anywhere ? -EBUSY : -EOPNOTSUPP;
+    if (!anywhere || d->quest_count >= RECORD_QUESTS_MAX || !(q = calloc(1, sizeof(*q))))
         return NULL;
     *q = (struct record_quest){
-        .desk = d, .id = *id, .call.event = on_event, .ready.ready = on_ready};
-    dht_desk_when_ready(d->dht, &q->ready);
+        .desk = d, .id = *id, .call.event = on_event, .ready.ready = on_ready, .err = -ENOENT};
+    q->relays.found = on_relay;
+    q->relays.ended = on_relays_ended;
+    q->at_relays = relays_exist(d->node) && relays_get(&q->relays, d->node, id->key);
+    q->on_dht = d->dht->dht || !q->at_relays; /* which says that there is none */
+    if (q->on_dht)
+        dht_desk_when_ready(d->dht, &q->ready);
     list_init(&q->waits);
     list_append(&d->quests, &q->link);
     d->quest_count++;

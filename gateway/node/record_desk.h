@@ -21,6 +21,7 @@
 #include "gateway/base/list.h"
 #include "gateway/node/desk.h"
 #include "gateway/node/dht_desk.h"
+#include "gateway/node/pkarr_relays.h"
 #include "gateway/wire/pkarr.h"
 
 #define RECORD_SEQ_FILE   "record.seq"
@@ -35,7 +36,8 @@ struct record_found {
     struct pkarr_record record;
     int64_t seq; /* microseconds of Unix time, as its owner says */
     instant when;
-    unsigned copies; /* nodes that had it, as far as they were asked */
+    unsigned copies;   /* nodes that had it, as far as they were asked */
+    const char *relay; /* the URL of the one that it came from; NULL: it came from the DHT */
 };
 
 /** Somebody who wants to know. Embed one; zeroed it is idle. */
@@ -73,6 +75,7 @@ struct record_status {
     int64_t seq;     /* of the last one that was stored; 0: none yet */
     instant when;    /* that was */
     unsigned nodes;  /* that keep it */
+    unsigned relays; /* of pkarr that took it last */
     size_t left_out; /* services and addresses that did not fit */
 };
 
@@ -87,6 +90,7 @@ struct record_desk {
     struct deferred answering;
 
     struct dht_call call; /* about ours */
+    struct relays_call relays;
     struct timer timer;
     struct dht_item item; /* as signed last */
     enum record_state state;

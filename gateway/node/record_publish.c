@@ -114,6 +114,38 @@ static void try_later(struct record_desk *d)
     look_again(d, pause < RETRY_MAX ? pause : RETRY_MAX);
 }
 
+/* ---- at pkarr's relays ---- */
+
+static void on_relay_took(struct relays_call *call, const char *relay, const struct dht_item *item)
+{
+    struct record_desk *d = container_of(call, struct record_desk, relays);
+    (void)item;
+
+    d->stored.relays++;
+    log_debug(LOG_GATEWAY, "our record is kept by the relay %s", relay);
+    if (d->stored.seq != d->item.seq) {
+        d->stored.seq = d->item.seq;
+        d->stored.nodes = 0;
+    }
+    d->stored.when = env_now(d->node->env);
+}
+
+static void on_relays_ended(struct relays_call *call)
+{
+    (void)call;
+}
+
+static void put_at_relays(struct record_desk *d)
+{
+    d->stored.relays = 0;
+    d->relays.found = on_relay_took;
+    d->relays.ended = on_relays_ended;
+    if (relays_exist(d->node))
+        (void)!relays_put(&d->relays, d->node, &d->item); /* none could be asked: next time */
+}
+
+/* ---- on the DHT ---- */
+
 static void on_stored(struct record_desk *d, const struct dht_event *event)
 {
     if (d->changed) {
@@ -164,7 +196,12 @@ static void on_looked(struct record_desk *d, const struct dht_event *event)
 {
     const int64_t seen = event->item ? event->item->seq : 0;
 
-    if (event->result == -EHOSTUNREACH || sign(d, event->item) < 0 ||
+    if (sign(d, event->item) < 0) {
+        try_later(d);
+        return;
+    }
+    put_at_relays(d);
+    if (event->result == -EHOSTUNREACH ||
         dht_desk_put(d->dht, &d->call, &d->item, seen > 0 ? &seen : NULL) < 0) {
         try_later(d);
         return;
@@ -191,6 +228,12 @@ static void on_timer(struct timer *timer)
     const uint8_t *key = d->source.keys->id.key;
     uint8_t salt[RECORD_SALT_LEN];
 
+    if (!d->dht->dht) { /* relays alone: they refuse what is older */
+        if (sign(d, NULL) == 0)
+            put_at_relays(d);
+        look_again(d, EVERY);
+        return;
+    }
     if (dht_desk_get(d->dht, &d->call, key, record_salt(d, key, salt), 0) < 0) {
         try_later(d);
         return;
@@ -222,7 +265,7 @@ void record_publish_start(struct record_desk *d)
     d->timer.fire = on_timer;
     d->call.event = on_event;
     d->last_seq = load_seq(d->node->env);
-    if (d->dht->dht)
+    if (d->dht->dht || relays_exist(d->node))
         look_again(d, SOON);
 }
 
@@ -230,4 +273,5 @@ void record_publish_stop(struct record_desk *d)
 {
     timer_stop(d->node->env, &d->timer);
     dht_desk_cancel(d->dht, &d->call);
+    relays_cancel(&d->relays);
 }

@@ -103,6 +103,25 @@ for host in w l; do
   check "we read it" eval "ov $host --json resolve $RECORD | grep '\"addresses\":\\[\"45.33.12.9:4433\"\\]'"
 done
 
+# ---- records at an HTTP relay, with no DHT at all ----
+
+hosts p
+server p relay node "$DHT_DIR/dht.mjs" relay 127.0.0.1 6888 127.1.0.1
+within 20 grep -q READY "$T/relay.log" || die "no relay"
+mkdir -m 700 "$T/p"
+printf '%s\n' '[lan]' 'mode = off' '[gateway]' 'nickname = paula' '[dht]' 'mode = off' \
+  'relays = http://127.0.0.1:6888' >"$T/p/overlay.conf"
+gateway p
+check "our record is put at a relay" within 20 grep -q "PUT ${IDS[p]}" "$T/relay.log"
+check "and found there" within 10 eval "ov p --json resolve ${IDS[p]} | grep '\"nickname\":\"paula\"'"
+check "status says so" within 10 eval "ov p status | grep 'by 1 pkarr relays'"
+check "whom nobody knows the relay does not know" shows '"why_no_record":"nobody' \
+  ov p --json resolve "$KEY"
+on p curl -sS --noproxy '*' "http://127.0.0.1:6888/${IDS[p]}" >"$T/body"
+on p curl -sS --noproxy '*' -T "$T/body" "http://127.0.0.1:6888/$RECORD"
+check "a relay that answers with another's record is not believed" \
+  shows '"why_no_record":"nobody' ov p --json resolve "$RECORD"
+
 # ---- BEP 42, where addresses are public ----
 
 hosts s us stranger

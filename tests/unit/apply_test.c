@@ -93,6 +93,7 @@ static void options_reach_the_node(void **state)
               "nickname = me\n[lan]\nmode = public\n[limits]\nudp_idle_s = 2m\nrate = 1K\n"
               "max_peers = 3\nstreams_per_peer = 4\n[turn]\nca = turn.pem\n"
               "[dht]\nmode = client\nlisten = [::1]:9\nbootstrap = a.example:7\n"
+              "relays = https://a.example, http://127.0.0.1:8\n"
               "[gateway]\npublish_addresses = on\n");
     settings_node_options(&s, "1.2.3", &o);
     settings_deinit(&s);
@@ -108,6 +109,7 @@ static void options_reach_the_node(void **state)
     assert_string_equal(o.dht_bootstrap[0].host, "a.example");
     assert_int_equal(o.dht_bootstrap[0].port, 7);
     assert_int_equal(o.dht_bootstrap[1].port, 0);
+    assert_string_equal(o.pkarr_relay[1], "http://127.0.0.1:8");
     assert_string_equal(o.version, "1.2.3");
     assert_int_equal(o.lan, LAN_PUBLIC);
     assert_int_equal(o.udp_idle_s, 120);

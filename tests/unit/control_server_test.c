@@ -1013,11 +1013,11 @@ static void the_status_shows_our_record_on_the_dht(void **state)
     says("{\"cmd\":\"status\"}", "\"dht\":{\"mode\":\"off\",\"nodes\":null,");
     stage.node.dht_view = (struct node_dht_view){.mode = NODE_DHT_ADAPTIVE, .nodes = 12};
     says("{\"cmd\":\"status\"}", "\"record\":{\"state\":\"off\",\"seq\":null,\"age_s\":null,"
-                                 "\"nodes\":null,\"left_out\":0}");
+                                 "\"nodes\":null,\"relays\":0,\"left_out\":0}");
     stage.node.dht_view.record =
         (struct record_status){.state = RECORD_WAITING, .seq = 5, .nodes = 21, .left_out = 1};
     says("{\"cmd\":\"status\"}", "\"record\":{\"state\":\"published\",\"seq\":5,\"age_s\":");
-    says("{\"cmd\":\"status\"}", "\"nodes\":21,\"left_out\":1}");
+    says("{\"cmd\":\"status\"}", "\"nodes\":21,\"relays\":0,\"left_out\":1}");
 }
 
 static void status_has_every_key_of_the_contract(void **state)

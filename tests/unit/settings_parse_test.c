@@ -249,6 +249,8 @@ static void values_that_do_not_fit_are_errors(void **state)
             "overlay.conf:2: bootstrap: 'tcp:a.example:1' is not a host; write HOST:PORT");
     refuses("[dht]\nrelays = a.example\n",
             "overlay.conf:2: relays: 'a.example' is not a URL; write https://HOST");
+    refuses("[dht]\nrelays = http://a.example\n",
+            "overlay.conf:2: relays: 'http://a.example' is not a URL; write https://HOST");
     refuses("[dht]\nlisten = 0.0.0.0:1, 127.0.0.1:2\n",
             "overlay.conf:2: listen: the DHT node has one IPv4 address and one IPv6 address, or "
             "one of them");
