@@ -196,13 +196,14 @@ static void on_looked(struct record_desk *d, const struct dht_event *event)
 {
     const int64_t seen = event->item ? event->item->seq : 0;
 
-    if (sign(d, event->item) < 0) {
+    const bool unreachable = event->result == -EHOSTUNREACH;
+
+    if ((unreachable && !relays_exist(d->node)) || sign(d, event->item) < 0) {
         try_later(d);
         return;
     }
     put_at_relays(d);
-    if (event->result == -EHOSTUNREACH ||
-        dht_desk_put(d->dht, &d->call, &d->item, seen > 0 ? &seen : NULL) < 0) {
+    if (unreachable || dht_desk_put(d->dht, &d->call, &d->item, seen > 0 ? &seen : NULL) < 0) {
         try_later(d);
         return;
     }
