@@ -165,6 +165,7 @@ struct env_ops {
     int (*udp_join)(struct udp_socket *s, const struct addr *group, unsigned ifindex);
     struct addr (*udp_local)(const struct udp_socket *s);
     void (*udp_close)(struct udp_socket *s);
+    void (*udp_detach)(struct udp_socket *s);
 
     int (*icmp_open)(struct env *env, struct icmp_socket **out, const struct icmp_handler *handler,
                      void *arg);
@@ -303,6 +304,13 @@ static inline struct addr udp_local(struct env *e, const struct udp_socket *s)
 static inline void udp_close(struct env *e, struct udp_socket *s)
 {
     e->ops->udp_close(s);
+}
+
+/** No event comes after that, and nothing is read: what arrives waits for whom the socket is given
+ *  to. Not from an event of its own. */
+static inline void udp_detach(struct env *e, struct udp_socket *s)
+{
+    e->ops->udp_detach(s);
 }
 
 /** Opens a raw socket for ICMP over IPv4. -EPERM: without the privilege (CAP_NET_RAW). */

@@ -234,6 +234,7 @@ static const struct env_ops OPS = {
     .udp_join = io_udp_join,
     .udp_local = io_udp_local,
     .udp_close = io_udp_close,
+    .udp_detach = io_udp_detach,
     .icmp_open = open_icmp,
     .icmp_send = io_icmp_send,
     .icmp_close = io_icmp_close,

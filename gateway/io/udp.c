@@ -287,7 +287,7 @@ static bool tell_datagrams(struct udp_socket *s)
 static void on_ready(struct io_watch *w, uint32_t events)
 {
     struct udp_socket *s = container_of(w, struct udp_socket, watch);
-    if (events != EPOLLOUT && !tell_datagrams(s))
+    if (!s->handler || (events != EPOLLOUT && !tell_datagrams(s)))
         return;
     if (events & EPOLLOUT && s->want_write) {
         s->want_write = false;
@@ -476,18 +476,19 @@ void io_udp_close(struct udp_socket *s)
     free(s);
 }
 
+void io_udp_detach(struct udp_socket *s)
+{
+    s->handler = NULL;
+}
+
 int io_udp_release(struct udp_socket *s)
 {
-    int fd = s->watch.fd;
+    int fd = s->watch.fd, v6 = addr_is_v6(&s->local), level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
 
     io_watch_stop(s->loop, &s->watch);
-    if (addr_is_v6(&s->local)) {
-        set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT);
-        set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 0);
-    } else {
-        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
-        set_option(fd, IPPROTO_IP, IP_PKTINFO, 0);
-    }
+    /* IPv6 has the same values for it. */
+    set_option(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, IP_PMTUDISC_WANT);
+    set_option(fd, level, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 0);
     free(s);
     return fd;
 }

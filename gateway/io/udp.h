@@ -21,6 +21,8 @@ MUST_USE int io_udp_send(struct udp_socket *s, const struct udp_tx *tx);
 MUST_USE int io_udp_join(struct udp_socket *s, const struct addr *group, unsigned ifindex);
 struct addr io_udp_local(const struct udp_socket *s);
 void io_udp_close(struct udp_socket *s);
+/** As udp_detach(). */
+void io_udp_detach(struct udp_socket *s);
 /** Takes the descriptor out of it, with the options that a program expects of a socket of its own.
  */
 MUST_USE int io_udp_release(struct udp_socket *s);

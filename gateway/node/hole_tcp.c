@@ -368,6 +368,14 @@ void hole_tcp_add(struct hole *h, const struct candidate *c)
         tcp_open_add(&h->open, env_now(env_of(h)), &c->addr);
 }
 
+/* The hole ends before somebody takes the connection, on which the program's data may be. */
+static void on_others_data(void *arg)
+{
+    (void)arg;
+}
+
+static const struct sock_handler NO_HANDLER = {NULL, on_others_data};
+
 bool hole_tcp_take(struct hole *h, struct node_hole *out)
 {
     list_each(node, &h->conns)
@@ -375,6 +383,7 @@ bool hole_tcp_take(struct hole *h, struct node_hole *out)
         struct hole_conn *c = list_entry(node, struct hole_conn, link);
         if (!c->ready || c->broken)
             continue;
+        sock_attach(env_of(h), c->sock, &NO_HANDLER, NULL);
         out->tcp = c->sock;
         out->inner = sock_local(env_of(h), c->sock);
         out->outer = addr_is_none(&c->seen) ? out->inner : c->seen;

@@ -430,6 +430,7 @@ void hole_udp_take(struct hole *h, unsigned way, struct node_hole *out)
     const struct hole_way *w = &h->way[way];
     struct hole_socket *s = socket_by(h, w->ours);
 
+    udp_detach(h->desk->node->env, s->udp); /* the program's data may be on its way */
     out->udp = s->udp;
     out->inner = w->inner;
     out->outer = addr_is_none(&w->outer) ? w->inner : w->outer;

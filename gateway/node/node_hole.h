@@ -26,7 +26,7 @@ struct node_hole {
     bool asked;                       /* by us; else by the peer */
     struct addr inner, outer, remote; /* ours here, ours as seen outside, and the peer's */
     uint8_t secret[NODE_HOLE_SECRET]; /* the same on both sides, and for this one alone */
-    struct udp_socket *udp;           /* one of them, bound to `inner`: */
+    struct udp_socket *udp;           /* one of them, bound to `inner`, without a handler: */
     struct sock *tcp;
 };
 

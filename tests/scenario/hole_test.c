@@ -218,6 +218,31 @@ static void a_tcp_connection_is_made_by_both_at_once(void **state)
     assert_non_null(s->alices.tcp);
 }
 
+/* It may be on its way before the one who asked has taken its socket. */
+static void what_a_program_says_at_once_waits_for_the_other(void **state)
+{
+    struct stage *s = begin("port_restricted", "port_restricted");
+    struct env *alice = &s->story.alice.host.env, *bob = &s->story.bob.host.env;
+    const struct iovec area = {(void *)(uintptr_t) "hello", 5};
+    uint8_t in[16];
+    const struct iovec room = {in, sizeof(in)};
+    (void)state;
+
+    wait_for_peers(s, false);
+    assert_int_equal(ask(s, false), 0);
+    const struct udp_tx tx = {.to = &s->alices.remote, .data = area.iov_base, .len = area.iov_len};
+    assert_int_equal(udp_send(alice, s->alices.udp, &tx), 0);
+    (void)sim_world_run(&s->story.world, SEC(1), NULL, NULL);
+    assert_int_equal(sim_udp_waiting(s->bobs.udp), 5);
+    node_hole_unaccept(s->story.alice.node, &s->taker);
+
+    wait_for_peers(s, true);
+    assert_int_equal(ask(s, true), 0);
+    assert_int_equal(sock_writev(alice, s->alices.tcp, &area, 1), 5);
+    (void)sim_world_run(&s->story.world, SEC(1), NULL, NULL);
+    assert_int_equal(sock_readv(bob, s->bobs.tcp, &room, 1), 5);
+}
+
 static void without_a_program_there_is_none(void **state)
 {
     struct stage *s = begin("port_restricted", "port_restricted");
@@ -402,6 +427,7 @@ int main(void)
         STORY(neighbours_meet_on_their_own_network),
         STORY(two_random_nats_are_not_met_and_the_reason_is_said),
         STORY(a_tcp_connection_is_made_by_both_at_once),
+        STORY(what_a_program_says_at_once_waits_for_the_other),
         STORY(without_a_program_there_is_none),
         STORY(a_stranger_is_refused),
         STORY(a_peer_gets_six_a_minute),

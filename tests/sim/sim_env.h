@@ -93,6 +93,9 @@ void sim_host_links(struct sim_host *h, const struct sim_link *both);
 /** The interface that has this address, or NULL. */
 const struct sim_interface *sim_interface_of(const struct sim_host *h, const struct addr *a);
 
+/** Bytes that a socket was sent and that were not read yet. */
+size_t sim_udp_waiting(const struct udp_socket *s);
+
 /* For sim_env.c, from tests/sim/sim_udp.c, sim_icmp.c, sim_sock.c, sim_listen.c, sim_mail.c. */
 void sim_udp_ops(struct env_ops *ops);
 void sim_icmp_ops(struct env_ops *ops);

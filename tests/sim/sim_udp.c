@@ -249,7 +249,7 @@ static void on_read(struct deferred *work)
     struct udp_socket *s = container_of(work, struct udp_socket, read);
     struct udp_rx rx;
     uint8_t data[65536]; /* on the stack, so that a stale pointer into it is caught */
-    if (take_batch(s, data, &rx) == 0)
+    if (!s->handler || take_batch(s, data, &rx) == 0)
         return;
     if (!list_is_empty(&s->arrived))
         sim_defer(s->host->world, &s->read);
@@ -266,7 +266,7 @@ static void on_read(struct deferred *work)
 static void on_writable(struct timer *timer)
 {
     struct udp_socket *s = container_of(timer, struct udp_socket, writable);
-    if (s->handler->on_writable)
+    if (s->handler && s->handler->on_writable)
         s->handler->on_writable(s->arg);
 }
 
@@ -347,6 +347,16 @@ static void close_op(struct udp_socket *s)
     free(s);
 }
 
+static void detach_op(struct udp_socket *s)
+{
+    s->handler = NULL;
+}
+
+size_t sim_udp_waiting(const struct udp_socket *s)
+{
+    return s->arrived_bytes;
+}
+
 static int owner_op(struct env *env, const struct addr *client, const struct addr *server,
                     uint32_t *uid)
 {
@@ -372,5 +382,6 @@ void sim_udp_ops(struct env_ops *ops)
     ops->udp_join = join_op;
     ops->udp_local = local_op;
     ops->udp_close = close_op;
+    ops->udp_detach = detach_op;
     ops->owner_of_udp = owner_op;
 }

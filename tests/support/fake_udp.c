@@ -79,6 +79,11 @@ static void udp_close_op(struct udp_socket *s)
     free(s);
 }
 
+static void udp_detach_op(struct udp_socket *s)
+{
+    s->handler = NULL;
+}
+
 void fake_udp_arrives_at(struct fake_env *f, struct udp_socket *s, const struct addr *from,
                          const struct addr *to, unsigned ifindex, const void *data, size_t len)
 {
@@ -93,7 +98,8 @@ void fake_udp_arrives_at(struct fake_env *f, struct udp_socket *s, const struct 
         rx.to = to ? *to : s->local;
         rx.ifindex = ifindex;
     }
-    s->handler->on_datagrams(s->arg, &rx);
+    if (s->handler)
+        s->handler->on_datagrams(s->arg, &rx);
     free(copy);
     fake_env_settle(f);
 }
@@ -134,4 +140,5 @@ void fake_udp_ops(struct env_ops *ops)
     ops->udp_join = udp_join_op;
     ops->udp_local = udp_local_op;
     ops->udp_close = udp_close_op;
+    ops->udp_detach = udp_detach_op;
 }
