@@ -208,54 +208,6 @@ static bool has_family(const struct hub *h, bool v6)
     return false;
 }
 
-static bool is_ours(const struct effort *e, const struct addr *a)
-{
-    for (size_t i = 0; i < e->told_count; i++)
-        if (e->told[i].type != CANDIDATE_HOST && e->told[i].type != CANDIDATE_RELAYED &&
-            e->told[i].type != CANDIDATE_TCP && addr_same_ip(&e->told[i].addr, a))
-            return true;
-    return false;
-}
-
-static void remember(struct effort *e, const struct candidate *c)
-{
-    for (size_t i = 0; i < e->named_count; i++)
-        if (addr_equal(&e->named[i].addr, &c->addr) &&
-            (e->named[i].type == CANDIDATE_TCP) == (c->type == CANDIDATE_TCP))
-            return;
-    if (e->named_count < CANDIDATES_MAX)
-        e->named[e->named_count++] = *c;
-}
-
-/* Where the peer says that it is, as far as we may believe it. All of it is looked at each time: a
- * public address that we share makes private ones of use that came before. */
-static void take_candidates(struct effort *e, instant now, const struct punch_message *m)
-{
-    struct addr own[CANDIDATES_MAX];
-    bool same_public = false;
-
-    for (size_t i = 0; i < e->told_count; i++) {
-        own[i] = e->told[i].addr;
-        if (e->told[i].type == CANDIDATE_HOST)
-            addr_set_port(&own[i], 0); /* whatever listens on this machine */
-    }
-    /* A way through a TURN server is no end of the round (gateway/node/turn_far.h). */
-    for (size_t i = 0; i < m->candidates; i++)
-        if (m->candidate[i].type != CANDIDATE_RELAYED)
-            remember(e, &m->candidate[i]);
-    for (size_t i = 0; i < e->named_count; i++)
-        if (e->named[i].type != CANDIDATE_HOST && e->named[i].type != CANDIDATE_TCP &&
-            is_ours(e, &e->named[i].addr))
-            same_public = true;
-    for (size_t i = 0; i < e->named_count; i++) {
-        const struct addr *a = &e->named[i].addr;
-        bool shares = same_public || gather_is_near(e->means->gather, a);
-        if (punch_may_probe(a, own, e->told_count, shares) &&
-            gather_may_be_peer(e->means->gather, a))
-            punch_add(e->running->core, now, &e->named[i]);
-    }
-}
-
 /* What is found out goes to the peer with the next trickle. */
 static void prepare(struct effort *e, instant now)
 {
@@ -312,7 +264,7 @@ static void start_round(struct effort *e, instant now, const struct punch_messag
     e->due = INSTANT_NEVER;
     e->fresh = 0;
     e->named_count = 0;
-    take_candidates(e, now, m);
+    effort_take_candidates(e, now, m);
     prepare(e, now);
 }
 
@@ -439,7 +391,7 @@ void effort_message(struct effort *e, instant now, const struct punch_message *m
     if (m->type == PUNCH_PUNCH && e->stage == EFFORT_ASKED)
         start_round(e, now, m, true);
     else if (m->type == PUNCH_CANDIDATES && e->stage == EFFORT_RUNNING)
-        take_candidates(e, now, m);
+        effort_take_candidates(e, now, m);
     else if (m->type == PUNCH_END && (e->stage == EFFORT_ASKED || e->stage == EFFORT_RUNNING))
         on_end(e, now, m);
 }

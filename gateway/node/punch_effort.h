@@ -89,6 +89,13 @@ void effort_restart(struct effort *e, instant due);
 instant effort_run(struct effort *e, instant now);
 /** Takes a message of the peer about punching. */
 void effort_message(struct effort *e, instant now, const struct punch_message *m);
+/* punch_told.c */
+
+/** Takes candidates that the peer names into the running round, as far as they may be believed. All
+ *  are looked at each time: a public address that we share makes private ones of use that came
+ *  before. */
+void effort_take_candidates(struct effort *e, instant now, const struct punch_message *m);
+
 /* punch_turn.c */
 
 /** May the next round guess ports? */
