@@ -268,11 +268,22 @@ static bool has_scheme(const char *url, const char *scheme)
                        strncmp(url + len + (url[len] == 's'), "://", 3) == 0);
 }
 
+/* It would be in the log and in `overlay status` with the URL; and what comes before the name of
+ * another server could look like this machine, to which mail goes without TLS. */
+static bool names_user(const char *url)
+{
+    const char *host = strstr(url, "://"), *at = host ? strchr(host, '@') : NULL;
+    return at && at < host + 3 + strcspn(host + 3, "/?#");
+}
+
 static int check_mail(struct applying *a)
 {
     const struct settings *s = a->settings;
     const char *from = s->mail_from[0] ? s->mail_from : s->mail_user;
 
+    if (names_user(s->mail_smtp) || names_user(s->mail_imap))
+        return complain(a, s->line[names_user(s->mail_smtp) ? SET_mail_smtp : SET_mail_imap],
+                        "[mail]: no name or password in a URL: see `user` and `password_file`");
     if (!has_scheme(s->mail_smtp, "smtp"))
         return complain(a, s->line[SET_mail_smtp], "smtp: '%s' is not smtp://HOST or smtps://HOST",
                         s->mail_smtp);

@@ -180,6 +180,9 @@ static void mistakes_are_named_with_their_line(void **state)
 
     refuses("[service a]\ntarget = 1\nallow = nobody\n",
             "f:1: [service a]: 'nobody' in 'allow' is no peer we know");
+    refuses("[mail]\nsmtp = smtp://me:secret@mail.example.org\nfrom = a@example.org\n",
+            "f:2: [mail]: no name or password in a URL");
+    refuses("[mail]\nimap = imap://localhost:x@mail.example.org/INBOX\n", "f:2: [mail]: no name");
     refuses("[service a]\ntarget = 192.0.2.1:1\n", "f:1: [service a]: 192.0.2.1:1 is another host");
     refuses("[service a]\ntarget = 169.254.169.254:80\noff_host = yes\n", "must not be shared");
     refuses("[service a]\ntarget = unix:/a\nport = 1\nproto = udp\n", "for TCP only");
