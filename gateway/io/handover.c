@@ -178,6 +178,9 @@ int handover_connect(int fd, const struct addr *peer)
     struct sockaddr_storage from;
     uint8_t byte;
 
+    /* First of all: then nothing is added to what others sent, however fast they send. */
+    if (connect(fd, &peer->sa, addr_len(peer)) < 0)
+        return -errno;
     for (;;) {
         socklen_t len = sizeof(from);
         if (recvfrom(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT, (struct sockaddr *)&from, &len) < 0)
@@ -187,5 +190,5 @@ int handover_connect(int fd, const struct addr *peer)
             break;
         (void)recv(fd, &byte, 1, MSG_DONTWAIT);
     }
-    return connect(fd, &peer->sa, addr_len(peer)) < 0 ? -errno : 0;
+    return 0;
 }
