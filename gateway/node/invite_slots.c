@@ -45,7 +45,7 @@ static void start_put(struct invite_place *p, enum invite_part part, const uint8
 
     p->part = part;
     p->putting = true;
-    p->seq = now > p->seq ? now : p->seq + 1;
+    p->seq = now > p->seq ? now : p->seq + (p->seq < INT64_MAX); /* it may be another guest's */
     invite_slot_item(&item, &p->keys, part, p->seq, message, len);
     memcpy(p->put, message, len);
     p->put_len = len;

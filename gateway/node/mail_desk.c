@@ -29,7 +29,7 @@ static void note(char trouble[static TROUBLE_MAX], int err, const char *why)
 {
     if (err == -ECANCELED)
         return;
-    if (err < 0 && strcmp(trouble, why) != 0)
+    if (err < 0 && strncmp(trouble, why, TROUBLE_MAX - 1) != 0)
         log_warn(LOG_PEER, "mail: %s", why);
     if (err == 0 && trouble[0])
         log_info(LOG_PEER, "mail: it works again");
