@@ -185,7 +185,7 @@ void command_resolve_record(struct call *call, const json_t *request)
     json_t *refusal = r ? find(call->context, protocol_string(request, "name"), r)
                         : protocol_error(CLI_FAILED, NULL, "out of memory");
 
-    if (refusal) {
+    if (!r || refusal) {
         free(r);
         call->finish(call, refusal);
         return;

@@ -118,7 +118,7 @@ static void pump(struct dht_desk *d)
     }
     if (d->node && !list_is_empty(&d->waiting) && is_ready(d))
         release(d);
-    if (d->dht)
+    if (d->node && d->dht)
         timer_set(d->node->env, &d->timer, dht_deadline(d->dht));
 }
 
