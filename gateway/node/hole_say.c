@@ -157,7 +157,9 @@ void hole_tell_more(struct hole *h)
         struct addr at = seen(h, v6 != 0);
         offer(h, &m, CANDIDATE_REFLEXIVE, &at);
     }
-    struct addr fresh = h->tcp ? (struct addr){0} : hole_udp_fresh(h);
+    struct addr fresh = {0};
+    if (!h->tcp)
+        fresh = hole_udp_fresh(h);
     offer(h, &m, CANDIDATE_PEER, &fresh);
     if (m.candidates > 0)
         tell(h->conn, &m);

@@ -81,8 +81,12 @@ static bool has_room(const struct turn_far *t, const struct peer_id *id)
 
     if (t->count >= TURN_FAR_MAX || !is_stranger(t, id))
         return t->count < TURN_FAR_MAX;
-    list_each(node, &t->places) strangers +=
-        is_stranger(t, &list_entry(node, struct place, link)->id);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): nodes of a list are never NULL */
+    list_each(node, &t->places)
+    {
+        const struct place *p = list_entry(node, struct place, link);
+        strangers += is_stranger(t, &p->id);
+    }
     return strangers < TURN_FAR_STRANGERS;
 }
 
