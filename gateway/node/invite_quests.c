@@ -323,8 +323,10 @@ int node_join(struct node *n, const struct invite_code *code, const struct ticke
     invite_network(d, network);
     if (ticket)
         invite_secret_of_ticket(&secret, ticket->secret, network);
-    else
+    else if (code)
         invite_secret_of_code(&secret, code, network);
+    else
+        return -EINVAL;
     if (invite_hosts_have(d, secret.handle))
         return -EINVAL;
     if (d->quest_count == NODE_JOINS_MAX)
