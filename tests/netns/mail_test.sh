@@ -3,6 +3,7 @@
 # (Exim and Dovecot, both with TLS by a private authority), and by messages that a person carries. A
 # STUN server tells each how it is seen.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/kernel_home.sh"
 
 PATH=$PATH:/usr/sbin
 for program in exim4 dovecot turnserver openssl; do
@@ -37,26 +38,13 @@ table ip filter {
 }
 END
 }
-# link HOST ADDRESS HOST ADDRESS NAME: a cable whose device at the first host has this name
-link() {
-  ip link add "$5" netns "$PREFIX-$1" type veth peer name "to-$1" netns "$PREFIX-$3" ||
-    die "cannot make a veth pair"
-  address "$1" "$2" "$5"
-  address "$3" "$4" "to-$1"
-}
-# home HOST ROUTER LAN WAN24
-home() {
-  link "$1" "192.168.$3.2" "$2" "192.168.$3.1" eth0
-  link "$2" "$4.1" internet "$4.254" wan
-  on "$1" ip route add default via "192.168.$3.1"
-  on "$2" ip route add default via "$4.254"
-  masquerade "$2"
-}
 
 hosts alice bob door gate internet
 on internet sysctl -q net.ipv4.ip_forward=1
 home alice door 1 203.0.113
+masquerade door
 home bob gate 2 198.51.100
+masquerade gate
 server internet stun turnserver -n --stun-only --no-tls --no-dtls --no-cli -L $MAIL -p 3478 \
   --log-file stdout --pidfile "$T/turnserver.pid"
 within 10 listening internet 3478 -u || die "no STUN server"

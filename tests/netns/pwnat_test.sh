@@ -3,6 +3,7 @@
 # only the other's id and public address: by ICMP (pwnat) one calls the other. And so does one with
 # a public address that nobody knows, where the provider drops private sources.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/kernel_home.sh"
 
 # masquerade ROUTER DROP: what comes for the router itself is dropped, or (nodrop) answered.
 masquerade() {
@@ -24,20 +25,6 @@ masquerade() {
     done
     echo '}'
   } | on "$1" nft -f -
-}
-# link HOST ADDRESS HOST ADDRESS NAME: a cable whose device at the first host has this name
-link() {
-  ip link add "$5" netns "$PREFIX-$1" type veth peer name "to-$1" netns "$PREFIX-$3" ||
-    die "cannot make a veth pair"
-  address "$1" "$2" "$5"
-  address "$3" "$4" "to-$1"
-}
-# home HOST ROUTER LAN WAN24
-home() {
-  link "$1" "192.168.$3.2" "$2" "192.168.$3.1" eth0
-  link "$2" "$4.1" internet "$4.254" wan
-  on "$1" ip route add default via "192.168.$3.1"
-  on "$2" ip route add default via "$4.254"
 }
 # configure HOST LINE...
 configure() {
