@@ -31,11 +31,12 @@ static size_t our_addresses(void *arg, struct addr *out, size_t max)
     return count;
 }
 
-static void add_addresses(struct peer *p, const struct pkarr_record *record)
+static void add_addresses(const struct node *n, struct peer *p, const struct pkarr_record *record)
 {
     for (size_t i = 0; i < record->addrs; i++) {
         const struct path path = {.kind = PATH_UDP, .remote = record->addr[i]};
-        if (punch_may_probe(&record->addr[i], NULL, 0, false))
+        if (punch_may_probe(&record->addr[i], NULL, 0, false) &&
+            gather_may_be_peer(&n->punch.gather, &record->addr[i]))
             peer_add_candidate(p, &path);
     }
 }
@@ -51,7 +52,7 @@ static void on_places(void *arg, struct peer *p, const struct pkarr_record *reco
             memcpy(relay[count++], record->relay[i], sizeof(relay[0]));
     if (count > 0)
         relay_desk_find_at(&n->relay, p, relay);
-    add_addresses(p, record);
+    add_addresses(n, p, record);
 }
 
 int node_start_dht(struct node *n, char *why, size_t why_len)
