@@ -6,6 +6,7 @@
 #include "gateway/discovery/lan.h"
 #include "gateway/discovery/lan_contacts.h"
 #include "gateway/wire/beacon.h"
+#include "tests/support/keys_numbered.h"
 
 #define WALL INT64_C(1700000000000000)
 
@@ -15,14 +16,6 @@ static void any_bytes(void *arg, void *out, size_t len)
 {
     uint8_t *count = arg;
     memset(out, ++*count, len);
-}
-
-static struct keys keys_of(uint8_t n)
-{
-    uint8_t seed[KEYS_SEED_LEN] = {n};
-    struct keys k;
-    keys_from_seed(&k, seed);
-    return k;
 }
 
 static void drain(struct lan *l, size_t question)
@@ -67,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     if (len < 2 || crypto_start() < 0)
         return 0;
-    struct keys us = keys_of(1), them = keys_of(2);
+    struct keys us = keys_numbered(1), them = keys_numbered(2);
     uint8_t count = 0, made[BEACON_MIN];
     struct lan_options o = {
         .keys = &us, .public = true, .port_v4 = 4433, .random = any_bytes, .arg = &count};

@@ -32,14 +32,11 @@ static struct stage {
 static void place(struct sim_gateway *g, struct sim_access *home, const char *name, uint8_t number,
                   const char *preset, unsigned lan, const char *public)
 {
-    const struct sim_link line = {.delay = MSEC(10)};
     char address[ADDR_TEXT_MAX];
 
     sim_access_init(home, &stage.world, preset, lan, public);
-    sim_gateway_init(g, &stage.world, name, number, 0, NULL);
     (void)snprintf(address, sizeof(address), "192.168.%u.2/24", lan);
-    (void)sim_access_join(home, &g->host, address);
-    sim_host_links(&g->host, &line);
+    sim_gateway_init_at_home(g, &stage.world, name, number, home, address, MSEC(10));
     (void)snprintf(g->options.stun[0].host, sizeof(g->options.stun[0].host), STUN);
     g->options.stun[0].port = SIM_GATEWAY_PORT;
 }

@@ -328,12 +328,9 @@ static void begin_at_the_relay(struct sim_nat_story *s, struct sim_gateway *g)
 
 static void begin_one(struct sim_nat_story *s, struct sim_gateway *g, uint8_t number)
 {
-    const struct sim_link line = {.delay = MSEC(5)};
     char address[ADDR_TEXT_MAX];
-    sim_gateway_init(g, &s->world, "crowd", number, 0, NULL);
     (void)snprintf(address, sizeof(address), "192.168.1.%u/24", number);
-    (void)sim_access_join(&s->homes[1], &g->host, address);
-    sim_host_links(&g->host, &line);
+    sim_gateway_init_at_home(g, &s->world, "crowd", number, &s->homes[1], address, MSEC(5));
     begin_at_the_relay(s, g);
 }
 

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/keys_numbered.h"
+
 #define GOODBYE_WITHIN MSEC(500)
 
 static struct addr at(const char *text)
@@ -19,13 +21,12 @@ static struct addr at(const char *text)
 void sim_gateway_init(struct sim_gateway *g, struct sim_world *w, const char *name, uint8_t number,
                       unsigned network, const char *address)
 {
-    const uint8_t seed[KEYS_SEED_LEN] = {number};
     char why[256];
     memset(g, 0, sizeof(*g));
     sim_host_init(&g->host, w, name);
     if (address)
         (void)sim_host_join(&g->host, network, address);
-    keys_from_seed(&g->keys, seed);
+    g->keys = keys_numbered(number);
     g->options = (struct node_options){
         .listen = {at(address && strchr(address, ':') ? "[::]:4433" : "0.0.0.0:4433")},
         .version = "sim",
@@ -33,6 +34,16 @@ void sim_gateway_init(struct sim_gateway *g, struct sim_world *w, const char *na
     };
     g->users = (struct local_users){.uid = {g->host.uid}, .count = 1};
     assert_int_equal(registry_open(&g->registry, &g->host.env, why, sizeof(why)), 0);
+}
+
+void sim_gateway_init_at_home(struct sim_gateway *g, struct sim_world *w, const char *name,
+                              uint8_t number, struct sim_access *home, const char *address,
+                              instant delay)
+{
+    const struct sim_link line = {.delay = delay};
+    sim_gateway_init(g, w, name, number, 0, NULL);
+    (void)sim_access_join(home, &g->host, address);
+    sim_host_links(&g->host, &line);
 }
 
 void sim_gateway_start(struct sim_gateway *g)
@@ -137,6 +148,25 @@ struct addr sim_gateway_opens(struct sim_gateway *g, const struct sim_gateway *o
     if (ports_open(g->ports, &what, &view, why, sizeof(why)) < 0)
         fail_msg("%s: %s", g->host.name, why);
     return view.listen;
+}
+
+void sim_gateway_calls(struct sim_gateway *from, const struct sim_gateway *to,
+                       struct sim_caller *caller, uint64_t bytes)
+{
+    struct addr port = sim_gateway_opens(from, to, "echo", SERVICE_TCP);
+    sim_caller_start(caller, &from->host.env, &port, bytes);
+}
+
+void sim_gateway_call_ends_well(struct sim_gateway *from, struct sim_caller *caller, instant span)
+{
+    if (!sim_world_run(from->host.world, span, sim_caller_over, caller))
+        fail_msg("the call hangs: sent %llu, came back %llu of %llu",
+                 (unsigned long long)caller->sent, (unsigned long long)caller->received,
+                 (unsigned long long)caller->total);
+    if (caller->error < 0)
+        fail_msg("the call broke: %s after %llu bytes", strerror(-caller->error),
+                 (unsigned long long)caller->received);
+    assert_true(sim_caller_is_right(caller));
 }
 
 static void on_connected(struct node_wait *w, int err, const char *why)

@@ -7,7 +7,8 @@
 #include "adapters/server_adapter.h"
 #include "gateway/identity/keys.h"
 #include "gateway/node/node.h"
-#include "tests/sim/sim_env.h"
+#include "tests/sim/sim_program.h"
+#include "tests/sim/sim_router.h"
 
 #define SIM_GATEWAY_PORT 4433
 
@@ -30,6 +31,11 @@ struct sim_gateway {
  *  the caller lets it join). LAN discovery is off; it listens on SIM_GATEWAY_PORT. */
 void sim_gateway_init(struct sim_gateway *g, struct sim_world *w, const char *name, uint8_t number,
                       unsigned network, const char *address);
+/** The same behind `home`, at an address there ("192.168.1.2/24"); its line takes `delay` each way.
+ */
+void sim_gateway_init_at_home(struct sim_gateway *g, struct sim_world *w, const char *name,
+                              uint8_t number, struct sim_access *home, const char *address,
+                              instant delay);
 void sim_gateway_start(struct sim_gateway *g);
 /** Says good-bye and ends; the host and its home stay, so that it may start again. */
 void sim_gateway_stop(struct sim_gateway *g);
@@ -47,6 +53,12 @@ void sim_gateway_shares(struct sim_gateway *g, const char *name, enum service_pr
 /** As `overlay open`: the local address of a service of `other`. */
 struct addr sim_gateway_opens(struct sim_gateway *g, const struct sim_gateway *other,
                               const char *service, enum service_proto proto);
+
+/** A call by a local program of `from` to the service `echo` of `to`, with so many bytes. */
+void sim_gateway_calls(struct sim_gateway *from, const struct sim_gateway *to,
+                       struct sim_caller *caller, uint64_t bytes);
+/** The call comes to a good end within `span`, every byte right. */
+void sim_gateway_call_ends_well(struct sim_gateway *from, struct sim_caller *caller, instant span);
 
 /** Begins node_connect(); sim_gateway_connected() is for sim_world_run(). */
 void sim_gateway_connect(struct sim_gateway *g, const struct sim_gateway *other);

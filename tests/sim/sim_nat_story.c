@@ -22,12 +22,9 @@ static struct sim_access *begin_home(struct sim_nat_story *s, const char *preset
 static void begin_gateway(struct sim_nat_story *s, struct sim_gateway *g, const char *name,
                           uint8_t number, struct sim_access *home)
 {
-    const struct sim_link line = {.delay = MSEC(5)};
     char address[ADDR_TEXT_MAX];
-    sim_gateway_init(g, &s->world, name, number, 0, NULL);
     (void)snprintf(address, sizeof(address), "192.168.1.%u/24", number + 1U);
-    (void)sim_access_join(home, &g->host, address);
-    sim_host_links(&g->host, &line);
+    sim_gateway_init_at_home(g, &s->world, name, number, home, address, MSEC(5));
 }
 
 static void begin_relay(struct sim_nat_story *s, struct sim_gateway *g, const char *name,
@@ -124,16 +121,12 @@ bool sim_nat_story_both_become(struct sim_nat_story *s, enum peer_state state, i
 
 void sim_nat_story_call(struct sim_nat_story *s, uint64_t bytes)
 {
-    struct addr port = sim_gateway_opens(&s->bob, &s->alice, "echo", SERVICE_TCP);
-    sim_caller_start(&s->caller, &s->bob.host.env, &port, bytes);
+    sim_gateway_calls(&s->bob, &s->alice, &s->caller, bytes);
 }
 
 void sim_nat_story_call_ends_well(struct sim_nat_story *s, instant span)
 {
-    if (!sim_world_run(&s->world, span, sim_caller_over, &s->caller))
-        fail_msg("the call hangs: came back %llu", (unsigned long long)s->caller.received);
-    assert_int_equal(s->caller.error, 0);
-    assert_true(sim_caller_is_right(&s->caller));
+    sim_gateway_call_ends_well(&s->bob, &s->caller, span);
 }
 
 void sim_nat_story_wait(struct sim_nat_story *s, instant span)

@@ -134,18 +134,10 @@ void sim_relay_story_fails(struct sim_relay_story *s, const char *words)
 
 void sim_relay_story_call(struct sim_relay_story *s, uint64_t bytes)
 {
-    struct addr port = sim_gateway_opens(&s->bob, &s->alice, "echo", SERVICE_TCP);
-    sim_caller_start(&s->caller, &s->bob.host.env, &port, bytes);
+    sim_gateway_calls(&s->bob, &s->alice, &s->caller, bytes);
 }
 
 void sim_relay_story_call_ends_well(struct sim_relay_story *s, instant span)
 {
-    const struct sim_caller *c = &s->caller;
-    if (!sim_world_run(&s->world, span, sim_caller_over, &s->caller))
-        fail_msg("the call hangs: sent %llu, came back %llu of %llu", (unsigned long long)c->sent,
-                 (unsigned long long)c->received, (unsigned long long)c->total);
-    if (c->error < 0)
-        fail_msg("the call broke: %s after %llu bytes", strerror(-c->error),
-                 (unsigned long long)c->received);
-    assert_true(sim_caller_is_right(c));
+    sim_gateway_call_ends_well(&s->bob, &s->caller, span);
 }

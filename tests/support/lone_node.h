@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "gateway/identity/keys.h"
 #include "gateway/node/node.h"
 #include "tests/support/fake_env.h"
+#include "tests/support/keys_numbered.h"
 
 /* One flow; the struct is opaque in node.h. */
 struct flow {
@@ -50,10 +50,7 @@ struct node {
 
 static inline struct peer_id fake_peer_id(uint8_t number)
 {
-    struct keys keys;
-    uint8_t seed[KEYS_SEED_LEN] = {number};
-    keys_from_seed(&keys, seed);
-    return keys.id;
+    return keys_numbered(number).id;
 }
 
 static inline void lone_node_init(struct node *n)

@@ -13,20 +13,13 @@
 #include "gateway/discovery/lan_contacts.h"
 #include "gateway/discovery/lan_ears.h"
 #include "gateway/discovery/lan_places.h"
+#include "tests/support/keys_numbered.h"
 
 static struct addr ip(const char *text, uint16_t port)
 {
     struct addr a;
     assert_int_equal(addr_parse_ip(&a, text, port), 0);
     return a;
-}
-
-static struct keys keys_of(uint8_t n)
-{
-    uint8_t seed[KEYS_SEED_LEN] = {n};
-    struct keys k;
-    keys_from_seed(&k, seed);
-    return k;
 }
 
 /* ---- ears ---- */
@@ -107,7 +100,7 @@ static void a_flood_from_afar_leaves_the_neighbours_their_share(void **state)
 static void both_ends_of_a_contact_have_the_same_two_keys(void **state)
 {
     (void)state;
-    struct keys a = keys_of(1), b = keys_of(2);
+    struct keys a = keys_numbered(1), b = keys_numbered(2);
     const uint8_t network[LAN_NETWORK_LEN] = {5};
     struct lan_contacts ca, cb;
 
@@ -127,7 +120,7 @@ static void both_ends_of_a_contact_have_the_same_two_keys(void **state)
 static void a_new_list_keeps_what_is_known_of_old_ones(void **state)
 {
     (void)state;
-    struct keys a = keys_of(1), b = keys_of(2), c = keys_of(3);
+    struct keys a = keys_numbered(1), b = keys_numbered(2), c = keys_numbered(3);
     const uint8_t network[LAN_NETWORK_LEN] = {0};
     const struct peer_id list[] = {c.id, b.id, a.id, b.id}; /* with ourselves, and one twice */
     struct lan_contacts cs;
@@ -147,7 +140,7 @@ static void a_new_list_keeps_what_is_known_of_old_ones(void **state)
 static void an_id_of_small_order_gets_no_tag(void **state)
 {
     (void)state;
-    struct keys a = keys_of(1);
+    struct keys a = keys_numbered(1);
     const uint8_t network[LAN_NETWORK_LEN] = {0};
     const struct peer_id evil = {{1}};
     struct lan_contacts cs;

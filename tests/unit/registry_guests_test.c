@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "gateway/identity/keys.h"
 #include "gateway/node/registry.h"
 #include "tests/support/fake_env.h"
+#include "tests/support/keys_numbered.h"
 
 struct home {
     struct fake_env env;
@@ -18,14 +18,6 @@ struct home {
     struct peer_id bob, carol;
     char why[160];
 };
-
-static struct peer_id peer(uint8_t number)
-{
-    struct keys keys;
-    uint8_t seed[KEYS_SEED_LEN] = {number};
-    keys_from_seed(&keys, seed);
-    return keys.id;
-}
 
 static void share(struct home *h, const char *name, uint16_t port, bool from_config)
 {
@@ -41,8 +33,8 @@ static int move_in(void **state)
     struct home *h = &home;
     memset(h, 0, sizeof(*h));
     fake_env_init(&h->env);
-    h->bob = peer(2);
-    h->carol = peer(3);
+    h->bob = keys_numbered(2).id;
+    h->carol = keys_numbered(3).id;
     assert_int_equal(registry_open(&h->r, &h->env.env, h->why, sizeof(h->why)), 0);
     share(h, "web", 80, false);
     share(h, "ssh", 22, false);

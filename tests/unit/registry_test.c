@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "gateway/identity/keys.h"
 #include "tests/support/fake_env.h"
+#include "tests/support/keys_numbered.h"
 
 #define NOW INT64_C(1767225600000000)
 
@@ -21,14 +21,6 @@ struct home {
     struct peer_id alice, bob, carol;
     char why[160];
 };
-
-static struct peer_id peer(uint8_t number)
-{
-    struct keys keys;
-    uint8_t seed[KEYS_SEED_LEN] = {number};
-    keys_from_seed(&keys, seed);
-    return keys.id;
-}
 
 static struct addr at(const char *text)
 {
@@ -43,9 +35,9 @@ static int move_in(void **state)
     struct home *h = &home;
     memset(h, 0, sizeof(*h));
     fake_env_init(&h->env);
-    h->alice = peer(1);
-    h->bob = peer(2);
-    h->carol = peer(3);
+    h->alice = keys_numbered(1).id;
+    h->bob = keys_numbered(2).id;
+    h->carol = keys_numbered(3).id;
     assert_int_equal(registry_open(&h->r, &h->env.env, h->why, sizeof(h->why)), 0);
     *state = h;
     return 0;
