@@ -194,12 +194,28 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return addr_same_ip(a, b) && addr_port(a) == addr_port(b);
 }
 
+struct addr_caller addr_caller(const struct addr *a)
+{
+    struct addr_caller caller = {.len = 0};
+    const struct addr plain = addr_unmapped(*a);
+    size_t len;
+    const uint8_t *ip = addr_ip(&plain, &len);
+
+    caller.len = (uint8_t)(len < sizeof(caller.ip) ? len : sizeof(caller.ip));
+    if (ip)
+        memcpy(caller.ip, ip, caller.len);
+    return caller;
+}
+
+bool addr_caller_equal(const struct addr_caller *a, const struct addr_caller *b)
+{
+    return a->len == b->len && memcmp(a->ip, b->ip, a->len) == 0;
+}
+
 bool addr_same_caller(const struct addr *a, const struct addr *b)
 {
-    const struct addr x = addr_unmapped(*a), y = addr_unmapped(*b);
-    if (addr_is_v6(&x) && addr_is_v6(&y))
-        return memcmp(&x.v6.sin6_addr, &y.v6.sin6_addr, 8) == 0;
-    return addr_same_ip(&x, &y);
+    const struct addr_caller x = addr_caller(a), y = addr_caller(b);
+    return addr_caller_equal(&x, &y);
 }
 
 struct addr addr_unmapped(struct addr a)

@@ -74,6 +74,14 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_same_ip(const struct addr *a, const struct addr *b);
 /** Are they most likely one customer's? IPv6 hands out addresses by /64. */
 bool addr_same_caller(const struct addr *a, const struct addr *b);
+/** What addr_same_caller() compares, for tables: `len` bytes of `ip`, and 0 of an address that is
+ *  none. */
+struct addr_caller {
+    uint8_t ip[8];
+    uint8_t len;
+};
+struct addr_caller addr_caller(const struct addr *a);
+bool addr_caller_equal(const struct addr_caller *a, const struct addr_caller *b);
 /** ::ffff:a.b.c.d becomes a.b.c.d; everything else is returned as it is. */
 struct addr addr_unmapped(struct addr a);
 

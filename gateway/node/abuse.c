@@ -93,31 +93,19 @@ static bool is_too_much(struct abuse *a, struct abuse_record *r, enum abuse_kind
     return true;
 }
 
-static struct abuse_place place_key(const struct addr *from)
-{
-    struct abuse_place key = {.len = 0};
-    const struct addr plain = addr_unmapped(*from);
-    size_t len;
-    const uint8_t *ip = addr_ip(&plain, &len);
-
-    key.len = len == 4 ? 4 : 8;
-    memcpy(key.ip, ip, key.len);
-    return key;
-}
-
 /* The place of an address, made if need be; NULL: no memory. */
 static struct abuse_place *place_of(struct abuse *a, const struct addr *from)
 {
-    const struct abuse_place key = place_key(from);
+    const struct abuse_place key = {.caller = addr_caller(from)};
 
     if (!a->place)
         a->place = calloc(ABUSE_PLACES, sizeof(*a->place));
     if (!a->place)
         return NULL;
-    uint64_t set = map_hash(a->secret, key.ip, key.len) % (ABUSE_PLACES / WAYS);
+    uint64_t set = map_hash(a->secret, key.caller.ip, key.caller.len) % (ABUSE_PLACES / WAYS);
     struct abuse_place *first = &a->place[set * WAYS], *oldest = first;
     for (struct abuse_place *p = first; p < first + WAYS; p++) {
-        if (p->len == key.len && memcmp(p->ip, key.ip, key.len) == 0)
+        if (addr_caller_equal(&p->caller, &key.caller))
             return p;
         if (p->last < oldest->last)
             oldest = p;

@@ -44,8 +44,7 @@ struct abuse_record {
 };
 
 struct abuse_place {
-    uint8_t ip[16];
-    uint8_t len; /* bytes of it that count; 0: free */
+    struct addr_caller caller; /* its len is 0: free */
     instant last;
     struct abuse_record record;
 };

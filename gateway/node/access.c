@@ -76,37 +76,20 @@ static bool lists_admit(struct access *a, const struct addr *from)
 
 /* ---- what is shut ---- */
 
-static struct access_shut entry_of(const struct addr *from, instant until)
-{
-    struct access_shut e = {.until = until};
-    const struct addr plain = addr_unmapped(*from);
-    size_t len;
-    const uint8_t *ip = addr_ip(&plain, &len);
-
-    e.len = len == 4 ? 4 : 8;
-    memcpy(e.ip, ip, e.len);
-    return e;
-}
-
 /* The places where an address may be. */
-static struct access_shut *places_of(struct access *a, const struct access_shut *e)
+static struct access_shut *places_of(struct access *a, const struct addr_caller *caller)
 {
-    uint64_t hash = map_hash(a->secret, e->ip, e->len);
+    uint64_t hash = map_hash(a->secret, caller->ip, caller->len);
     return &a->shut[hash % (ACCESS_SHUT_MAX / ACCESS_WAYS) * ACCESS_WAYS];
-}
-
-static bool is_same(const struct access_shut *x, const struct access_shut *y)
-{
-    return x->len == y->len && memcmp(x->ip, y->ip, x->len) == 0;
 }
 
 static bool is_shut(struct access *a, instant now, const struct addr *from)
 {
-    const struct access_shut e = entry_of(from, 0);
-    const struct access_shut *place = places_of(a, &e);
+    const struct addr_caller caller = addr_caller(from);
+    const struct access_shut *place = places_of(a, &caller);
 
     for (size_t i = 0; i < ACCESS_WAYS; i++)
-        if (is_same(&place[i], &e))
+        if (addr_caller_equal(&place[i].caller, &caller))
             return now < place[i].until;
     return false;
 }
@@ -117,11 +100,11 @@ bool access_shut(struct access *a, const struct addr *from, instant until)
         a->shut = calloc(ACCESS_SHUT_MAX, sizeof(*a->shut));
     if (!a->shut || addr_is_none(from) || access_is_named(a, from))
         return false;
-    const struct access_shut e = entry_of(from, until);
-    struct access_shut *place = places_of(a, &e), *oldest = place;
+    const struct access_shut e = {.caller = addr_caller(from), .until = until};
+    struct access_shut *place = places_of(a, &e.caller), *oldest = place;
 
     for (size_t i = 0; i < ACCESS_WAYS; i++) {
-        if (is_same(&place[i], &e)) {
+        if (addr_caller_equal(&place[i].caller, &e.caller)) {
             oldest = &place[i];
             break;
         }

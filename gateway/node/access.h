@@ -28,8 +28,7 @@ struct access_lists {
 };
 
 struct access_shut {
-    uint8_t ip[16];
-    uint8_t len; /* bytes of it that count: 4, or 8 of an IPv6 address; 0: free */
+    struct addr_caller caller; /* its len is 0: free */
     instant until;
 };
 

@@ -234,10 +234,8 @@ static bool may_enter(struct tcp_roads *r, const struct addr *from)
 /* Connections without end, each of them short, are a lot of handshakes. */
 static bool is_too_often(struct tcp_roads *r, const struct addr *from)
 {
-    size_t len;
-    const struct addr a = addr_unmapped(*from);
-    const uint8_t *ip = addr_ip(&a, &len);
-    size_t at = map_hash(r->secret, ip, len == 4 ? 4 : 8) % TCP_STREETS;
+    const struct addr_caller caller = addr_caller(from);
+    size_t at = map_hash(r->secret, caller.ip, caller.len) % TCP_STREETS;
 
     return !bucket_take(&r->calls[at], env_now(r->node->env), 1);
 }

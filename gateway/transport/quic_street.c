@@ -2,11 +2,8 @@
 
 uint8_t quic_street_of(const struct quic_endpoint *ep, const struct addr *from)
 {
-    size_t len = 0;
-    const uint8_t *ip = addr_ip(from, &len);
-    if (len > 8)
-        len = 8;
-    return (uint8_t)(map_hash(ep->ids.secret, ip, len) % QUIC_STREETS);
+    const struct addr_caller caller = addr_caller(from);
+    return (uint8_t)(map_hash(ep->ids.secret, caller.ip, caller.len) % QUIC_STREETS);
 }
 
 void quic_street_enter(struct quic_conn *conn)

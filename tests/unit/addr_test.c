@@ -259,6 +259,7 @@ static void takes_a_64_of_ipv6_for_one_caller(void **state)
     assert_true(one_caller("2001:db8::1", "2001:db8::ffff:1"));
     assert_false(one_caller("2001:db8::1", "2001:db8:0:1::1"));
     assert_false(one_caller("2001:db8::1", "192.0.2.1"));
+    assert_int_equal(addr_caller(&(struct addr){0}).len, 0);
 }
 
 static void prints_a_prefix_as_it_is_written(void **state)
