@@ -6,13 +6,13 @@
 #include "gateway/node/invite_parts.h"
 
 #define HOSTS_MAX    4      /* invites of ours, the newest, that are on the DHT at a time */
-#define LOOK_CLAIM   SEC(2) /* while somebody is on the telephone */
+#define LOOK_CLAIM   SEC(1) /* while somebody is on the telephone */
 #define LOOK_SOON    SEC(4)
 #define LOOK_LATER   SEC(12)
 #define CLAIM_FOR    SEC(30)
 #define SOON_FOR     SEC(120)
-#define LOOK_OFFER   MSEC(1500)
-#define LOOK_WELCOME SEC(1)
+#define LOOK_OFFER   MSEC(750)
+#define LOOK_WELCOME MSEC(400)
 #define AFTER_ERROR  SEC(3)
 #define OFFER_EVERY  4 /* looks: another guest's claim may have come after ours, into its place */
 

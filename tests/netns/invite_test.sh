@@ -4,24 +4,14 @@
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/tests/natlab/lab.sh"
 . "$ROOT/tests/netns/nat_pair.sh"
+. "$ROOT/tests/netns/invites.sh"
 
-page_of() { on "$1" curl -s --max-time 10 "$2"; }
-url() { cut -f 1 "$1" | head -n 1; }
 fingerprint() { grep -Eo '[a-z]+(-[a-z]+){3}$' "$1" | tail -n 1; }
-now_ms() { date +%s%3N; }
-has_web_server() { # HOST TEXT
-  mkdir -p "$T/www-$1"
-  echo "$2" >"$T/www-$1/page"
-  server "$1" "www-$1" "$PYTHON" -m http.server -b 127.0.0.1 -d "$T/www-$1" 7402
-  within 10 listening "$1" 7402 || die "no web server"
-}
 opens() { # HOST FILE CODE...: what it prints in FILE and FILE.err
   local host=$1 file=$2
   shift 2
   ov "$host" open "$@" >"$T/$file" 2>"$T/$file.err" || { cat "$T/$file.err"; return 1; }
 }
-# The same number, other words.
-wrong_words() { echo "${1%%-*}-$([ "$(echo "$1" | cut -d - -f 2)" = tiger ] && echo lemon || echo tiger)-oboe"; }
 line() { sed -n "$1p" "$2"; }
 
 # ---- on one network ----
