@@ -78,6 +78,7 @@ json_t *doctor_findings(const json_t *status)
 
     doctor_network(list, status);
     doctor_dht(list, status);
+    doctor_mail(list, status);
     doctor_relays(list, status);
     doctor_peers(list, status);
     return list;

@@ -4,8 +4,8 @@
  *
  * Pure: from the JSON of `status` to a list of {level, about, what, why, tried, advice}, where
  * level is "ok", "note" (something does not work that need not) or "problem", about is "udp",
- * "nat", "port", "stun", "icmp", "dht", "relay" or "peer", and why, tried (the last round of
- * punching) and advice are null where there is nothing to add. However many strangers there are,
+ * "nat", "port", "stun", "icmp", "dht", "mail", "relay" or "peer", and why, tried (the last round
+ * of punching) and advice are null where there is nothing to add. However many strangers there are,
  * the list stays short.
  */
 #pragma once
@@ -20,7 +20,7 @@ json_t *doctor_findings(const json_t *status);
 /** The worst level among them: "problem" makes the command fail. */
 const char *doctor_worst(const json_t *findings);
 
-/* For its parts: doctor_network.c, doctor_dht.c and doctor_peers.c. */
+/* For its parts: doctor_network.c, doctor_dht.c, doctor_mail.c and doctor_peers.c. */
 
 /** Adds a finding without why and advice. What is not printable becomes '?'. */
 void doctor_add(json_t *list, const char *level, const char *about, const char *format, ...)
@@ -34,5 +34,6 @@ bool doctor_knows(const json_t *object, const char *key);
 
 void doctor_network(json_t *list, const json_t *status);
 void doctor_dht(json_t *list, const json_t *status);
+void doctor_mail(json_t *list, const json_t *status);
 void doctor_relays(json_t *list, const json_t *status);
 void doctor_peers(json_t *list, const json_t *status);

@@ -253,6 +253,15 @@ static void print_dht(FILE *out, const json_t *dht)
     (void)fputc('\n', out);
 }
 
+static void print_mail(FILE *out, const json_t *mail)
+{
+    const char *state = field_text(mail, "state");
+
+    if (strcmp(state, "off") != 0 && *state != '-')
+        (void)fprintf(out, "mail   %s, %.0f sent, %.0f received\n", state,
+                      field_number(mail, "sent"), field_number(mail, "received"));
+}
+
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
@@ -271,6 +280,7 @@ static void print_head(FILE *out, const json_t *status)
     print_port_mapping(out, json_object_get(status, "nat"));
     print_turn(out, json_object_get(status, "turn"));
     print_dht(out, json_object_get(status, "dht"));
+    print_mail(out, json_object_get(status, "mail"));
 }
 
 /** " 43.4 ms; spare 192.0.2.10:4433 44.0 ms" behind the first one's address. */

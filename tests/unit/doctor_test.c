@@ -456,6 +456,18 @@ static void the_dht_and_our_record_there_are_judged(void **state)
     because("our record is kept by 27 nodes", "could not be stored again");
 }
 
+static void mail_is_judged_by_its_servers(void **state)
+{
+    (void)state;
+    examine("{\"mail\": {\"state\": \"off\", \"sent\": 0, \"received\": 0}}");
+    finds_nothing_about("mail");
+    examine("{\"mail\": {\"state\": \"on\", \"sent\": 3, \"received\": 2}}");
+    finds("ok", "contacts are met by mail: 3 sent, 2 received", NULL);
+    examine("{\"mail\": {\"state\": \"imap: the password is wrong\", \"sent\": 0}}");
+    finds("note", "contacts cannot be met by mail", "password_file");
+    because("contacts cannot be met by mail", "the password is wrong");
+}
+
 int main(void)
 {
 #define SENTENCE(f) cmocka_unit_test_teardown(f, forget)
@@ -478,6 +490,7 @@ int main(void)
         SENTENCE(a_port_mapping_that_does_not_help_is_explained),
         SENTENCE(many_peers_and_hostile_words_do_not_grow_the_report),
         SENTENCE(the_dht_and_our_record_there_are_judged),
+        SENTENCE(mail_is_judged_by_its_servers),
         SENTENCE(calls_by_icmp_are_told_of_when_they_are_switched_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
