@@ -249,7 +249,8 @@ static void on_put(const struct caller *c)
     }
     int code = dht_item_read(&item, m, m->salt, &target);
     if (code == 0)
-        code = dht_store_put(&c->d->store, c->now, &item, &target, m->has_cas ? &m->cas : NULL);
+        code = dht_store_put(&c->d->store, c->now, c->from, &item, &target,
+                             m->has_cas ? &m->cas : NULL);
     if (code != 0) {
         refuse(c, code);
         return;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define ITEM_LIFE SEC(2 * 3600) /* BEP 44: gone two hours after the last put */
-#define PEER_LIFE SEC(45 * 60)  /* programs announce anew every 15 to 30 minutes */
 #define SWEEP     SEC(60)
 
 struct item {
@@ -13,26 +12,17 @@ struct item {
     struct dht_id target;
     instant put_at;
     int64_t seq;
+    struct dht_source from;
     bool mutable;
     uint16_t len;
     uint8_t data[]; /* key and signature if it is mutable, then the value */
 };
 
-struct peer {
-    uint8_t ip[16];
-    uint16_t port;
-    bool v6;
-    uint32_t minute; /* when it announced itself last */
+enum {
+    SIGNED_LEN = KRPC_KEY_LEN + KRPC_SIG_LEN,
+    ITEM_COST = 64, /* in the table and the heap */
+    ITEM_MAX = sizeof(struct item) + SIGNED_LEN + KRPC_VALUE_MAX + ITEM_COST,
 };
-
-struct topic {
-    struct list used;
-    struct dht_id infohash;
-    unsigned count, room;
-    struct peer *peer;
-};
-
-enum { SIGNED_LEN = KRPC_KEY_LEN + KRPC_SIG_LEN, ITEM_COST = 64 /* in the table and the heap */ };
 
 void dht_store_init(struct dht_store *s, const struct dht_store_limits *limits,
                     const uint8_t secret[static MAP_SECRET_LEN])
@@ -40,9 +30,11 @@ void dht_store_init(struct dht_store *s, const struct dht_store_limits *limits,
     memset(s, 0, sizeof(*s));
     s->limits = *limits;
     map_init(&s->items, secret);
-    map_init(&s->topics, secret);
     list_init(&s->items_used);
-    list_init(&s->topics_used);
+    memcpy(s->secret, secret, sizeof(s->secret));
+    dht_quota_init(&s->items_of, limits->items);
+    dht_quota_init(&s->bytes_of, limits->items);
+    dht_topics_init(s, secret);
 }
 
 /* ---- items ---- */
@@ -56,6 +48,8 @@ static void drop_item(struct dht_store *s, struct item *it)
 {
     (void)map_remove(&s->items, &it->target, sizeof(it->target));
     list_remove(&it->used);
+    dht_quota_take(&s->items_of, &it->from, 1);
+    dht_quota_take(&s->bytes_of, &it->from, (uint32_t)cost_of(it));
     s->bytes -= cost_of(it);
     s->item_count--;
     free(it);
@@ -116,36 +110,99 @@ static struct item *make_item(const struct dht_item *from, const struct dht_id *
     return it;
 }
 
+/* May its source have it, in the place of `old` or of nothing? What is there may be kept up. */
+static bool is_within_quota(const struct dht_store *s, const struct item *it,
+                            const struct item *old)
+{
+    size_t cost = cost_of(it), had = old ? cost_of(old) : 0;
+
+    if (!old && !dht_quota_admits(&s->items_of, &it->from, 1, s->limits.items, 1))
+        return false;
+    return cost <= had || dht_quota_admits(&s->bytes_of, &it->from, (uint32_t)(cost - had),
+                                           s->limits.bytes, ITEM_MAX);
+}
+
+/* Of what came from the network that has most, what was used longest ago. */
+static struct item *whose_turn(struct dht_store *s)
+{
+    struct item *worst = list_entry(list_first(&s->items_used), struct item, used);
+    uint32_t most = dht_quota_of_network(&s->items_of, &worst->from);
+
+    list_each(node, &s->items_used)
+    {
+        struct item *it = list_entry(node, struct item, used);
+        uint32_t has = dht_quota_of_network(&s->items_of, &it->from);
+        if (has <= most)
+            continue;
+        worst = it;
+        most = has;
+    }
+    return worst;
+}
+
 static void make_room(struct dht_store *s, size_t cost)
 {
     while (s->item_count > 0 &&
            (s->item_count >= s->limits.items || s->bytes + cost > s->limits.bytes))
-        drop_item(s, list_entry(list_first(&s->items_used), struct item, used));
+        drop_item(s, whose_turn(s));
 }
 
-int dht_store_put(struct dht_store *s, instant now, const struct dht_item *item,
-                  const struct dht_id *target, const int64_t *cas)
+/* Counts it for its source. */
+static int count_item(struct dht_store *s, const struct item *it)
 {
-    struct item *old = find_item(s, now, target);
-    int code = old ? may_replace(old, item, cas) : 0;
+    if (dht_quota_add(&s->items_of, &it->from, 1) < 0)
+        return -ENOMEM;
+    if (dht_quota_add(&s->bytes_of, &it->from, (uint32_t)cost_of(it)) < 0) {
+        dht_quota_take(&s->items_of, &it->from, 1);
+        return -ENOMEM;
+    }
+    return 0;
+}
 
-    if (code != 0)
-        return code;
-    struct item *it = make_item(item, target, now);
-    if (!it)
+static int add_item(struct dht_store *s, struct item *it)
+{
+    if (count_item(s, it) < 0)
         return KRPC_SERVER;
-    old = map_find(&s->items, target, sizeof(*target)); /* or one that is too old */
-    if (old)
-        drop_item(s, old);
+    /* Its source has it now: a network that has most makes room for itself. */
     make_room(s, cost_of(it));
     if (map_insert(&s->items, &it->target, sizeof(it->target), it) < 0) {
-        free(it);
+        dht_quota_take(&s->items_of, &it->from, 1);
+        dht_quota_take(&s->bytes_of, &it->from, (uint32_t)cost_of(it));
         return KRPC_SERVER;
     }
     list_append(&s->items_used, &it->used);
     s->item_count++;
     s->bytes += cost_of(it);
     return 0;
+}
+
+int dht_store_put(struct dht_store *s, instant now, const struct addr *from,
+                  const struct dht_item *item, const struct dht_id *target, const int64_t *cas)
+{
+    struct item *old = map_find(&s->items, target, sizeof(*target));
+
+    if (old && is_old(old, now)) {
+        drop_item(s, old);
+        old = NULL;
+    }
+    int code = old ? may_replace(old, item, cas) : 0;
+    if (code != 0)
+        return code;
+    struct item *it = make_item(item, target, now);
+    if (!it)
+        return KRPC_SERVER;
+    /* Who puts what others put, too, neither takes from them nor gets rid of what is his. */
+    it->from = old ? old->from : dht_source_of(s->secret, from);
+    if (!is_within_quota(s, it, old)) {
+        free(it);
+        return KRPC_SERVER;
+    }
+    if (old)
+        drop_item(s, old);
+    code = add_item(s, it);
+    if (code != 0)
+        free(it);
+    return code;
 }
 
 bool dht_store_get(struct dht_store *s, instant now, const struct dht_id *target,
@@ -166,163 +223,7 @@ bool dht_store_get(struct dht_store *s, instant now, const struct dht_id *target
     return true;
 }
 
-/* ---- who has an infohash ---- */
-
-static uint32_t minute_of(instant now)
-{
-    return (uint32_t)(now / SEC(60));
-}
-
-static bool is_gone(const struct peer *p, instant now)
-{
-    return minute_of(now) - p->minute > PEER_LIFE / SEC(60);
-}
-
-static struct peer compact(const struct addr *a, instant now)
-{
-    size_t len;
-    const uint8_t *ip = addr_ip(a, &len);
-    struct peer p = {.port = addr_port(a), .v6 = addr_is_v6(a), .minute = minute_of(now)};
-
-    if (len > 0)
-        memcpy(p.ip, ip, len);
-    return p;
-}
-
-static void drop_topic(struct dht_store *s, struct topic *t)
-{
-    (void)map_remove(&s->topics, &t->infohash, sizeof(t->infohash));
-    list_remove(&t->used);
-    s->peer_count -= t->count;
-    s->topic_count--;
-    free(t->peer);
-    free(t);
-}
-
-static struct topic *make_topic(struct dht_store *s, const struct dht_id *infohash)
-{
-    while (s->topic_count > 0 && s->topic_count >= s->limits.topics)
-        drop_topic(s, list_entry(list_first(&s->topics_used), struct topic, used));
-    struct topic *t = calloc(1, sizeof(*t));
-    if (!t)
-        return NULL;
-    t->infohash = *infohash;
-    if (map_insert(&s->topics, &t->infohash, sizeof(t->infohash), t) < 0) {
-        free(t);
-        return NULL;
-    }
-    list_append(&s->topics_used, &t->used);
-    s->topic_count++;
-    return t;
-}
-
-static bool is_same(const struct peer *a, const struct peer *b)
-{
-    return a->v6 == b->v6 && a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
-/* Its own place, or that of whoever was silent longest. */
-static struct peer *place_of(struct topic *t, const struct peer *p)
-{
-    struct peer *oldest = NULL;
-
-    for (unsigned i = 0; i < t->count; i++) {
-        struct peer *q = &t->peer[i];
-        if (is_same(q, p))
-            return q;
-        if (!oldest || q->minute < oldest->minute)
-            oldest = q;
-    }
-    return oldest;
-}
-
-static int add_peer(struct dht_store *s, struct topic *t, const struct peer *p)
-{
-    struct peer *place = place_of(t, p);
-
-    if (place && (is_same(place, p) || t->count >= s->limits.peers_of_one)) {
-        *place = *p;
-        return 0;
-    }
-    if (t->count == t->room) {
-        unsigned room = t->room ? 2 * t->room : 4;
-        struct peer *more = realloc(t->peer, room * sizeof(*more));
-        if (!more)
-            return -ENOMEM;
-        t->peer = more;
-        t->room = room;
-    }
-    t->peer[t->count++] = *p;
-    s->peer_count++;
-    return 0;
-}
-
-int dht_store_announce(struct dht_store *s, instant now, const struct dht_id *infohash,
-                       const struct addr *peer)
-{
-    const struct peer p = compact(peer, now);
-    struct topic *t = map_find(&s->topics, infohash, sizeof(*infohash));
-
-    if (!t)
-        t = make_topic(s, infohash);
-    if (!t)
-        return -ENOMEM;
-    list_remove(&t->used);
-    list_append(&s->topics_used, &t->used);
-    int err = add_peer(s, t, &p);
-    if (t->count == 0)
-        drop_topic(s, t);
-    while (s->peer_count > s->limits.peers && s->topic_count > 1)
-        drop_topic(s, list_entry(list_first(&s->topics_used), struct topic, used));
-    return err;
-}
-
-size_t dht_store_peers(struct dht_store *s, instant now, const struct dht_id *infohash, bool v6,
-                       uint32_t chance, struct addr *out, size_t max)
-{
-    struct topic *t = map_find(&s->topics, infohash, sizeof(*infohash));
-    size_t n = 0;
-
-    if (!t)
-        return 0;
-    for (unsigned i = 0; i < t->count && n < max; i++) {
-        const struct peer *p = &t->peer[(chance + i) % t->count];
-        if (p->v6 == v6 && !is_gone(p, now))
-            out[n++] = v6 ? addr_v6(p->ip, p->port, 0) : addr_v4(p->ip, p->port);
-    }
-    return n;
-}
-
-size_t dht_store_sample(const struct dht_store *s, uint32_t chance, struct dht_id *out, size_t max)
-{
-    size_t n = 0, skip = s->topic_count > max ? chance % (s->topic_count - max + 1) : 0;
-
-    list_each(node, &s->topics_used)
-    {
-        if (skip > 0) {
-            skip--;
-            continue;
-        }
-        if (n == max)
-            break;
-        out[n++] = list_entry(node, struct topic, used)->infohash;
-    }
-    return n;
-}
-
 /* ---- age ---- */
-
-static void forget_peers(struct dht_store *s, struct topic *t, instant now)
-{
-    for (unsigned i = 0; i < t->count;) {
-        if (!is_gone(&t->peer[i], now)) {
-            i++;
-            continue;
-        }
-        t->peer[i] = t->peer[--t->count];
-        s->peer_count--;
-    }
-}
 
 instant dht_store_expire(struct dht_store *s, instant now)
 {
@@ -332,13 +233,7 @@ instant dht_store_expire(struct dht_store *s, instant now)
         if (is_old(it, now))
             drop_item(s, it);
     }
-    for (struct list *node = s->topics_used.next, *next; node != &s->topics_used; node = next) {
-        struct topic *t = list_entry(node, struct topic, used);
-        next = node->next;
-        forget_peers(s, t, now);
-        if (t->count == 0)
-            drop_topic(s, t);
-    }
+    dht_topics_expire(s, now);
     return s->item_count + s->topic_count > 0 ? now + SWEEP : INSTANT_NEVER;
 }
 
@@ -346,8 +241,8 @@ void dht_store_deinit(struct dht_store *s)
 {
     while (s->item_count > 0)
         drop_item(s, list_entry(list_first(&s->items_used), struct item, used));
-    while (s->topic_count > 0)
-        drop_topic(s, list_entry(list_first(&s->topics_used), struct topic, used));
+    dht_topics_deinit(s);
     map_deinit(&s->items);
-    map_deinit(&s->topics);
+    dht_quota_deinit(&s->items_of);
+    dht_quota_deinit(&s->bytes_of);
 }

@@ -1,6 +1,13 @@
 /**
  * What a server keeps for others: BEP 44 items for two hours, and who announced which infohash for
- * three quarters of an hour. Bounded in count and bytes; what was used longest ago gives way.
+ * three quarters of an hour. Bounded in count and bytes, and in what one source may have
+ * (dht_quota.h): an address has at most a sixteenth, a network (/24, /48) an eighth of the items,
+ * of their bytes, of the places of one infohash, and announces itself for at most so many
+ * infohashes. Whoever has that much is refused what is new, and may keep up what is there; of one
+ * infohash his own oldest places give way. An item counts for whoever put it first.
+ *
+ * When all is full, that gives way which was used longest ago of what came from the network that
+ * has most: who spreads over few networks pushes out himself first.
  */
 #pragma once
 
@@ -15,6 +22,7 @@
 #include "gateway/base/map.h"
 #include "gateway/discovery/dht_id.h"
 #include "gateway/discovery/dht_item.h"
+#include "gateway/discovery/dht_quota.h"
 
 struct dht_store_limits {
     unsigned items;
@@ -30,6 +38,8 @@ struct dht_store {
     struct list items_used, topics_used; /* the longest ago first */
     unsigned item_count, topic_count, peer_count;
     size_t bytes;
+    struct dht_quota items_of, bytes_of, places_of; /* sources */
+    uint64_t secret[2];
 };
 
 /** A kept item, borrowed until the store is called again. */
@@ -45,14 +55,17 @@ void dht_store_init(struct dht_store *s, const struct dht_store_limits *limits,
                     const uint8_t secret[static MAP_SECRET_LEN]);
 void dht_store_deinit(struct dht_store *s);
 
-/** Keeps an item that dht_item_read() took. `cas`: the seq that it must replace, or NULL. Returns
- *  0, or the KRPC error: 301, 302, 202 for want of memory; then nothing changed. */
-MUST_USE int dht_store_put(struct dht_store *s, instant now, const struct dht_item *item,
-                           const struct dht_id *target, const int64_t *cas);
+/** Keeps an item that dht_item_read() took, from `from`. `cas`: the seq that it must replace, or
+ *  NULL. Returns 0, or the KRPC error: 301, 302, 202 where its source has as much as it may, or for
+ *  want of memory; then nothing changed. */
+MUST_USE int dht_store_put(struct dht_store *s, instant now, const struct addr *from,
+                           const struct dht_item *item, const struct dht_id *target,
+                           const int64_t *cas);
 MUST_USE bool dht_store_get(struct dht_store *s, instant now, const struct dht_id *target,
                             struct dht_stored *out);
 
-/** Remembers a peer. Returns 0 or -ENOMEM. */
+/** Remembers a peer, who is where it announced itself from. Returns 0; -EDQUOT: its source has as
+ *  much as it may; or -ENOMEM. */
 MUST_USE int dht_store_announce(struct dht_store *s, instant now, const struct dht_id *infohash,
                                 const struct addr *peer);
 /** Writes up to `max` peers of one family, beginning at a place that `chance` picks. Returns how
@@ -64,3 +77,9 @@ size_t dht_store_sample(const struct dht_store *s, uint32_t chance, struct dht_i
 
 /** Forgets what is too old. Returns when to call it next. */
 instant dht_store_expire(struct dht_store *s, instant now);
+
+/* Between the files of this module: who has which infohash (dht_topics.c). */
+
+void dht_topics_init(struct dht_store *s, const uint8_t secret[static MAP_SECRET_LEN]);
+void dht_topics_deinit(struct dht_store *s);
+void dht_topics_expire(struct dht_store *s, instant now);

@@ -519,6 +519,31 @@ static void four_that_agree_on_our_address_give_us_an_id_that_fits(void **state)
     assert_int_equal(s.nodes, 4);
 }
 
+static void what_one_address_may_not_have_any_more_is_202(void **state)
+{
+    (void)state;
+    uint8_t token[KRPC_TOKEN_MAX];
+    unsigned kept = 0;
+    struct dht_status s;
+
+    for (int64_t n = 0; n < 100; n++) {
+        const uint8_t seed[32] = {(uint8_t)n, 8};
+        struct keys keys;
+        struct dht_item item = {.seq = 1};
+        keys_from_seed(&keys, seed);
+        assert_int_equal(dht_item_set_bytes(&item, "x", 1), 0);
+        dht_item_sign(&item, &keys);
+        const struct krpc m = put_of(&item, token);
+        assert_true(ask(&alice, &m));
+        if (w.m.kind == KRPC_ERROR)
+            assert_int_equal(w.m.code, KRPC_SERVER);
+        kept += w.m.kind == KRPC_REPLY;
+    }
+    dht_get_status(w.d, w.now, &s);
+    assert_int_equal(kept, 1000 / 16);
+    assert_int_equal(s.items, kept);
+}
+
 static void a_thousand_items_take_less_than_six_mebibytes(void **state)
 {
     (void)state;
@@ -536,6 +561,8 @@ static void a_thousand_items_take_less_than_six_mebibytes(void **state)
     text[996] = '\0';
     for (unsigned n = 0; n < 1100; n++) {
         uint8_t seed[32] = {(uint8_t)n, (uint8_t)(n >> 8), 9};
+        const uint8_t ip[4] = {45, (uint8_t)(n >> 8), (uint8_t)n, 1};
+        alice = addr_v4(ip, 1000); /* nobody fills it alone */
         struct keys keys;
         struct dht_item item = {.seq = 1};
         keys_from_seed(&keys, seed);
@@ -573,6 +600,7 @@ int main(void)
         TEST(an_adaptive_node_serves_once_two_strangers_came),
         TEST(nodes_are_saved_and_loaded),
         TEST(four_that_agree_on_our_address_give_us_an_id_that_fits),
+        TEST(what_one_address_may_not_have_any_more_is_202),
         TEST(a_thousand_items_take_less_than_six_mebibytes),
     };
     if (crypto_start() < 0)
