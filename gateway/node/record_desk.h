@@ -3,7 +3,7 @@
  * somebody wants to reach or to know about.
  *
  * Ours goes to the 20 or more nodes closest to our key once the DHT is entered, every hour, and
- * when what it says has changed. Its number (microseconds of the wall clock) never serves twice,
+ * when what it says has changed; sooner where fewer than that took it. Its number (microseconds of the wall clock) never serves twice,
  * also after a crash: the file RECORD_SEQ_FILE holds a number before it is used. Of others' records
  * the highest number seen is remembered, for peers in the registry on disk; older ones are not
  * believed.
@@ -97,6 +97,7 @@ struct record_desk {
     int64_t last_seq;
     bool changed; /* while a call was under way */
     unsigned failures;
+    unsigned thin; /* times in a row that too few nodes took it */
     struct record_status stored;
 };
 

@@ -14,7 +14,9 @@
 #define EVERY       SEC(3600)
 #define RETRY_FIRST SEC(15)
 #define RETRY_MAX   SEC(1800)
-#define ENOUGH      20 /* nodes that shall keep it */
+#define ENOUGH      20       /* nodes that shall keep it */
+#define THIN_FIRST  SEC(60)  /* after which it is stored again where fewer do; this doubles, */
+#define THIN_MAX    SEC(900) /* up to here, or to EVERY where all that answered do */
 #define DAY_US      (24 * 3600 * INT64_C(1000000))
 
 /* ---- numbers that never serve twice ---- */
@@ -146,6 +148,33 @@ static void put_at_relays(struct record_desk *d)
 
 /* ---- on the DHT ---- */
 
+/* Who is new, or whose table is still empty, finds few nodes; the network is there a moment later.
+ * Where all that there are keep it, there may be no more of them. */
+static instant next_time(struct record_desk *d, const struct dht_event *event)
+{
+    instant most = event->stored >= event->answered ? EVERY : THIN_MAX;
+    instant pause = THIN_FIRST << (d->thin < 7 ? d->thin : 7);
+
+    if (event->stored >= ENOUGH) {
+        d->thin = 0;
+        return EVERY;
+    }
+    d->thin++;
+    return pause < most ? pause : most;
+}
+
+static void note_stored(struct record_desk *d, unsigned nodes)
+{
+    if (d->stored.seq != d->item.seq || d->stored.nodes != nodes)
+        log_info(LOG_GATEWAY, "our record is kept by %u nodes of the DHT", nodes);
+    if (d->stored.seq != d->item.seq)
+        d->thin = 0;
+    d->failures = 0;
+    d->stored.seq = d->item.seq;
+    d->stored.when = env_now(d->node->env);
+    d->stored.nodes = nodes;
+}
+
 static void on_stored(struct record_desk *d, const struct dht_event *event)
 {
     if (d->changed) {
@@ -156,12 +185,8 @@ static void on_stored(struct record_desk *d, const struct dht_event *event)
     } else if (event->result < 0) {
         try_later(d);
     } else {
-        d->failures = 0;
-        d->stored.seq = d->item.seq;
-        d->stored.when = env_now(d->node->env);
-        d->stored.nodes = event->stored;
-        log_info(LOG_GATEWAY, "our record is kept by %u nodes of the DHT", event->stored);
-        look_again(d, event->stored >= ENOUGH ? EVERY : EVERY / 4);
+        note_stored(d, event->stored);
+        look_again(d, next_time(d, event));
     }
 }
 

@@ -174,6 +174,24 @@ static void what_has_not_changed_keeps_its_number(void **state)
     assert_int_equal(after.found.seq, before.found.seq);
 }
 
+static unsigned kept_by(struct sim_gateway *g)
+{
+    struct dht_status status;
+    dht_get_status(g->node->dht.dht, env_now(&g->host.env), &status);
+    return status.items;
+}
+
+static void a_node_that_comes_later_keeps_the_record_soon(void **state)
+{
+    struct sim_relay_story *s = *state;
+    sim_gateway_stop(&s->mallory);
+    sim_relay_story_wait(s, SEC(90));
+    sim_gateway_start(&s->mallory);
+    assert_int_equal(kept_by(&s->mallory), 0);
+    sim_relay_story_wait(s, SEC(360));      /* 2 and 4 minutes after the first time */
+    assert_true(kept_by(&s->mallory) >= 2); /* alice's and bob's */
+}
+
 static void a_number_never_serves_twice_also_when_the_clock_goes_back(void **state)
 {
     struct sim_relay_story *s = *state;
@@ -237,6 +255,7 @@ int main(void)
         STORY(addresses_are_published_when_a_person_wants_it),
         STORY(a_change_is_published_soon),
         STORY(what_has_not_changed_keeps_its_number),
+        STORY(a_node_that_comes_later_keeps_the_record_soon),
         STORY(a_number_never_serves_twice_also_when_the_clock_goes_back),
         STORY(the_highest_number_seen_is_kept_on_disk),
         STORY(who_has_published_nothing_is_not_found),
