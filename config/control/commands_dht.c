@@ -1,46 +1,18 @@
 /* dht: questions to the DHT by hand. */
+#include "config/control/commands_dht.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/control/commands.h"
 #include "config/control/lookup.h"
 #include "gateway/base/text.h"
 #include "gateway/crypto/digest.h"
-#include "gateway/node/node_dht.h"
 
 #define SIZE_WITHIN SEC(15) /* the first estimate takes some look-ups */
 #define SIZE_LOOK   MSEC(200)
 #define TOPIC       "overlay topic: " /* in front of a name that is no infohash */
-
-struct asking {
-    struct call *call;
-    const struct verb_of *verb;
-    struct dht_call dht;
-    struct dht_ready ready;
-    struct lookup lookup;
-    struct timer timer;
-    instant began;
-    bool by_key; /* get: `item` has the key */
-    struct dht_item item;
-    int64_t least; /* seq of a get */
-    bool has_cas;
-    int64_t cas;
-    struct dht_id target;
-    uint16_t port;
-    struct addr node;
-    char host[128]; /* of a ping, where it is no address */
-    json_t *peers;
-};
-
-/** What there is to do, by its word. */
-struct verb_of {
-    const char *name;
-    json_t *(*read)(struct asking *a, const json_t *request); /* a refusal, or NULL */
-    int (*begin)(struct asking *a); /* NULL: it is over when the DHT is ready */
-    json_t *(*sum)(struct asking *a, const struct dht_event *event);
-};
 
 static void asking_free(struct asking *a)
 {
@@ -50,7 +22,7 @@ static void asking_free(struct asking *a)
     dht_desk_cancel(node_dht(c->node), &a->dht);
     env_lookup_cancel(c->env, &a->lookup);
     timer_stop(c->env, &a->timer);
-    json_decref(a->peers);
+    json_decref(a->found);
     a->call->state = NULL;
     free(a);
 }
@@ -70,43 +42,9 @@ static void cancel(struct call *call)
 
 /* ---- what is said ---- */
 
-static json_t *id_text(const struct dht_id *id)
+json_t *dht_id_json(const struct dht_id *id)
 {
     return protocol_bytes(id->b, sizeof(id->b));
-}
-
-static bool printable(const struct krpc_bytes *bytes)
-{
-    for (size_t i = 0; i < bytes->len; i++)
-        if ((bytes->at[i] < ' ' && bytes->at[i] != '\n' && bytes->at[i] != '\t') ||
-            bytes->at[i] == 0x7f)
-            return false;
-    return true;
-}
-
-/** The value: as text where it is some, and byte by byte; what is no byte string as it is encoded.
- */
-static json_t *item_json(const struct dht_item *item)
-{
-    const struct dht_id target = dht_item_target(item);
-    struct krpc_bytes bytes = dht_item_bytes(item);
-    bool encoded = !bytes.at;
-    json_t *text = NULL;
-
-    if (encoded)
-        bytes = (struct krpc_bytes){item->value, item->value_len};
-    else if (printable(&bytes))
-        text = json_stringn((const char *)bytes.at, bytes.len); /* NULL: not UTF-8 */
-    json_t *out = json_pack("{s:o, s:b, s:o, s:o, s:b}", "target", id_text(&target), "mutable",
-                            item->mutable, "text", text ? text : json_null(), "hex",
-                            protocol_bytes(bytes.at, bytes.len), "bencoded", encoded);
-    if (!item->mutable)
-        return out;
-    (void)json_object_set_new(out, "key", protocol_bytes(item->key, sizeof(item->key)));
-    (void)json_object_set_new(out, "salt", protocol_bytes(item->salt, item->salt_len));
-    (void)json_object_set_new(out, "seq", json_integer(item->seq));
-    (void)json_object_set_new(out, "sig", protocol_bytes(item->sig, sizeof(item->sig)));
-    return out;
 }
 
 static json_t *milliseconds(instant span)
@@ -114,8 +52,7 @@ static json_t *milliseconds(instant span)
     return span == 0 ? json_null() : json_real((double)span / 1e6);
 }
 
-/** Adds how the look-up went. */
-static json_t *with_counts(json_t *out, const struct dht_event *e)
+json_t *dht_with_counts(json_t *out, const struct dht_event *e)
 {
     (void)json_object_set_new(out, "asked", json_integer(e->asked));
     (void)json_object_set_new(out, "answered", json_integer(e->answered));
@@ -124,7 +61,7 @@ static json_t *with_counts(json_t *out, const struct dht_event *e)
     return out;
 }
 
-static json_t *dht_error(struct asking *a, int err)
+json_t *dht_error(struct asking *a, int err)
 {
     if (err == -EOPNOTSUPP)
         return protocol_error(CLI_FAILED, "set mode in [dht] and restart the gateway",
@@ -137,133 +74,14 @@ static json_t *dht_error(struct asking *a, int err)
         return protocol_error(CLI_UNREACHABLE, NULL, "%s: no address is known", a->host);
     if (err == -ETIMEDOUT)
         return protocol_error(CLI_UNREACHABLE, NULL, "it does not answer");
+    if (err == -ENOENT && strcmp(a->verb->name, "sample") == 0)
+        return protocol_error(CLI_FAILED, "overlay dht sample TARGET asks elsewhere",
+                              "none of the nodes told of an infohash: they have none, or want to "
+                              "be asked less often");
     if (err == -ENOENT)
         return protocol_error(CLI_FAILED, NULL, "nobody on the DHT has %s",
                               strcmp(a->verb->name, "peers") == 0 ? "announced it" : "it");
     return protocol_error(CLI_FAILED, NULL, "the DHT: %s", strerror(-err));
-}
-
-/* ---- get ---- */
-
-static json_t *read_salt(struct asking *a, const json_t *request)
-{
-    int len = protocol_hex(request, "salt", a->item.salt, sizeof(a->item.salt));
-
-    if (len == -EMSGSIZE)
-        return protocol_error(CLI_USAGE, NULL, "a salt has at most %d bytes", KRPC_SALT_MAX);
-    a->item.salt_len = len > 0 ? (size_t)len : 0;
-    return NULL;
-}
-
-static json_t *read_get(struct asking *a, const json_t *request)
-{
-    const char *what = protocol_string(request, "what");
-    size_t len = what ? strlen(what) : 0;
-    struct peer_id id;
-
-    a->item.mutable = a->by_key = true;
-    a->least = protocol_number(request, "seq", 0);
-    if (!what)
-        return protocol_error(CLI_USAGE, NULL, "get what? A key, a peer, or a target");
-    if (text_hex_decode(a->target.b, sizeof(a->target.b), what, len) == 0) {
-        a->by_key = false;
-        if (json_object_get(request, "salt") || json_object_get(request, "seq"))
-            return protocol_error(CLI_USAGE, NULL, "an immutable value has no salt and no seq");
-        return NULL;
-    }
-    if (text_hex_decode(a->item.key, sizeof(a->item.key), what, len) < 0) {
-        if (registry_find_peer(a->call->context->registry, what, &id) < 0)
-            return protocol_error(CLI_UNKNOWN, "overlay help dht",
-                                  "'%s' is no peer, no key and no target of 40 digits", what);
-        memcpy(a->item.key, id.key, sizeof(a->item.key));
-    }
-    return read_salt(a, request);
-}
-
-static int begin_get(struct asking *a)
-{
-    const struct krpc_bytes salt = {a->item.salt, a->item.salt_len};
-    struct dht_desk *desk = node_dht(a->call->context->node);
-
-    if (!a->by_key)
-        return dht_desk_get_immutable(desk, &a->dht, &a->target);
-    return dht_desk_get(desk, &a->dht, a->item.key, salt, a->least);
-}
-
-static json_t *sum_get(struct asking *a, const struct dht_event *e)
-{
-    if (e->result < 0 || !e->item)
-        return dht_error(a, e->result < 0 ? e->result : -ENOENT);
-    json_t *out = with_counts(item_json(e->item), e);
-    (void)json_object_set_new(out, "copies", json_integer(e->copies));
-    return protocol_ok(out);
-}
-
-/* ---- put ---- */
-
-/** Signed by the caller, whose key is none of ours. */
-static json_t *read_signature(struct asking *a, const json_t *request)
-{
-    struct dht_item *it = &a->item;
-
-    if (protocol_hex(request, "key", it->key, sizeof(it->key)) != sizeof(it->key) ||
-        protocol_hex(request, "sig", it->sig, sizeof(it->sig)) != sizeof(it->sig) || it->seq == 0)
-        return protocol_error(CLI_USAGE, NULL, "key, signature and seq belong together");
-    return NULL;
-}
-
-static json_t *read_put(struct asking *a, const json_t *request)
-{
-    uint8_t value[PROTOCOL_HEX_MAX];
-    struct command_context *c = a->call->context;
-    int len = protocol_hex(request, "value", value, sizeof(value));
-
-    a->item.mutable = !protocol_bool(request, "immutable");
-    if (len < 0 || dht_item_set_bytes(&a->item, value, (size_t)len) < 0)
-        return protocol_error(CLI_USAGE, NULL, "a value has at most 996 bytes");
-    if (!a->item.mutable)
-        return NULL;
-    json_t *refusal = read_salt(a, request);
-    a->item.seq = protocol_number(request, "seq", 0);
-    a->has_cas = json_object_get(request, "cas") != NULL;
-    a->cas = protocol_number(request, "cas", 0);
-    if (refusal)
-        return refusal;
-    if (json_object_get(request, "key"))
-        return read_signature(a, request);
-    if (a->item.salt_len == 0)
-        return protocol_error(CLI_USAGE, "overlay dht put VALUE --salt NAME",
-                              "without a salt that is the place of this gateway's own record");
-    if (!json_object_get(request, "seq"))
-        a->item.seq = env_wall_us(c->env);
-    node_sign_item(c->node, &a->item);
-    return NULL;
-}
-
-static int begin_put(struct asking *a)
-{
-    return dht_desk_put(node_dht(a->call->context->node), &a->dht, &a->item,
-                        a->has_cas ? &a->cas : NULL);
-}
-
-static json_t *sum_put(struct asking *a, const struct dht_event *e)
-{
-    if (e->result == -ESTALE)
-        return protocol_error(CLI_FAILED, "overlay dht put .. --seq N",
-                              "nothing was stored: there is a value with seq %lld",
-                              e->item ? (long long)e->item->seq : 0LL);
-    if (e->result == -EEXIST)
-        return protocol_error(CLI_FAILED, "overlay dht get shows the seq that is there",
-                              "nothing was stored: the value there has another seq than %lld",
-                              (long long)a->cas);
-    if (e->result == -EPERM)
-        return protocol_error(CLI_FAILED, NULL, "nothing was stored: the nodes refuse it (%d)",
-                              e->refused);
-    if (e->result < 0)
-        return dht_error(a, e->result);
-    json_t *out = with_counts(item_json(&a->item), e);
-    (void)json_object_set_new(out, "stored", json_integer(e->stored));
-    return protocol_ok(out);
 }
 
 /* ---- announce, peers ---- */
@@ -282,7 +100,7 @@ static json_t *read_topic(struct asking *a, const json_t *request)
         const struct digest_part parts[] = {{TOPIC, strlen(TOPIC)}, {what, strlen(what)}};
         digest(DIGEST_SHA1, a->target.b, parts, 2);
     }
-    a->peers = json_array();
+    a->found = json_array();
     return NULL;
 }
 
@@ -302,10 +120,37 @@ static json_t *sum_topic(struct asking *a, const struct dht_event *e)
 
     if (e->result < 0)
         return dht_error(a, e->result);
-    json_t *out = json_pack("{s:o, s:O}", "infohash", id_text(&a->target), "peers", a->peers);
+    json_t *out = json_pack("{s:o, s:O}", "infohash", dht_id_json(&a->target), "peers", a->found);
     if (announced)
         (void)json_object_set_new(out, "stored", json_integer(e->stored));
-    return protocol_ok(with_counts(out, e));
+    return protocol_ok(dht_with_counts(out, e));
+}
+
+/* ---- sample ---- */
+
+/* Without a target anywhere: the infohashes of one part of the DHT say as much as those of another.
+ */
+static json_t *read_sample(struct asking *a, const json_t *request)
+{
+    if (protocol_string(request, "what"))
+        return read_topic(a, request);
+    env_random(a->call->context->env, a->target.b, sizeof(a->target.b));
+    a->found = json_array();
+    return NULL;
+}
+
+static int begin_sample(struct asking *a)
+{
+    return dht_desk_sample(node_dht(a->call->context->node), &a->dht, &a->target);
+}
+
+static json_t *sum_sample(struct asking *a, const struct dht_event *e)
+{
+    if (e->result < 0)
+        return dht_error(a, e->result);
+    json_t *out = json_pack("{s:o, s:O, s:I}", "target", dht_id_json(&a->target), "infohashes",
+                            a->found, "sampled", (json_int_t)e->sampled);
+    return protocol_ok(dht_with_counts(out, e));
 }
 
 /* ---- ping ---- */
@@ -356,7 +201,7 @@ static json_t *sum_ping(struct asking *a, const struct dht_event *e)
     if (e->result < 0)
         return dht_error(a, e->result);
     return protocol_ok(json_pack(
-        "{s:o, s:o, s:o, s:o}", "node", addr_json(&e->node), "id", id_text(&e->id), "version",
+        "{s:o, s:o, s:o, s:o}", "node", addr_json(&e->node), "id", dht_id_json(&e->id), "version",
         protocol_bytes(e->version, sizeof(e->version)), "rtt_ms", milliseconds(e->took)));
 }
 
@@ -396,10 +241,11 @@ static int begin_size(struct asking *a)
 /* ---- all of them ---- */
 
 static const struct verb_of VERBS[] = {
-    {"get", read_get, begin_get, sum_get},
-    {"put", read_put, begin_put, sum_put},
+    {"get", dht_read_get, dht_begin_get, dht_sum_get},
+    {"put", dht_read_put, dht_begin_put, dht_sum_put},
     {"announce", read_topic, begin_announce, sum_topic},
     {"peers", read_topic, begin_peers, sum_topic},
+    {"sample", read_sample, begin_sample, sum_sample},
     {"ping", read_ping, begin_ping, sum_ping},
     {"size", NULL, begin_size, NULL},
 };
@@ -407,9 +253,18 @@ static const struct verb_of VERBS[] = {
 static void emit_peers(struct asking *a, const struct dht_event *e)
 {
     for (size_t i = 0; i < e->peer_count; i++) {
-        (void)json_array_append_new(a->peers, addr_json(&e->peers[i]));
+        (void)json_array_append_new(a->found, addr_json(&e->peers[i]));
         a->call->emit(a->call, json_pack("{s:s, s:o}", "event", "dht_peer", "address",
                                          addr_json(&e->peers[i])));
+    }
+}
+
+static void emit_samples(struct asking *a, const struct dht_event *e)
+{
+    for (size_t i = 0; i < e->sample_count; i++) {
+        (void)json_array_append_new(a->found, dht_id_json(&e->samples[i]));
+        a->call->emit(a->call, json_pack("{s:s, s:o}", "event", "dht_sample", "infohash",
+                                         dht_id_json(&e->samples[i])));
     }
 }
 
@@ -418,10 +273,12 @@ static void on_event(struct dht_call *call, const struct dht_event *e)
     struct asking *a = container_of(call, struct asking, dht);
 
     if (e->kind == DHT_VALUE && e->item)
-        a->call->emit(a->call,
-                      json_pack("{s:s, s:o}", "event", "dht_value", "value", item_json(e->item)));
+        a->call->emit(a->call, json_pack("{s:s, s:o}", "event", "dht_value", "value",
+                                         dht_item_json(e->item)));
     else if (e->kind == DHT_PEERS)
         emit_peers(a, e);
+    else if (e->kind == DHT_SAMPLES)
+        emit_samples(a, e);
     else if (e->kind == DHT_DONE)
         finish(a, a->verb->sum(a, e));
 }

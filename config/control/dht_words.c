@@ -164,6 +164,8 @@ void dht_words_event(const struct front *f, const json_t *event)
         return;
     if (strcmp(field_text(event, "event"), "dht_value") == 0)
         print_value(f, json_object_get(event, "value"));
+    else if (strcmp(field_text(event, "event"), "dht_sample") == 0)
+        front_data(f, "%s\n", field_text(event, "infohash"));
     else
         front_data(f, "%s\n", field_text(event, "address"));
 }
@@ -199,6 +201,8 @@ void dht_words_result(const struct front *f, const json_t *result)
         say_copies(f, result, "stored", "took it");
     } else if (strcmp(verb, "peers") == 0) {
         say_counts(f, result);
+    } else if (strcmp(verb, "sample") == 0) {
+        say_copies(f, result, "sampled", "told of some");
     } else if (strcmp(verb, "ping") == 0) {
         front_data(f, "%s %s %.2f ms\n", field_text(result, "node"), field_text(result, "id"),
                    field_number(result, "rtt_ms"));

@@ -236,7 +236,7 @@ static const struct verb VERBS[] = {
      "for every connection has its own port. Needs no running gateway.\n"
      "Exit code 1 if a server failed or, without --no-check, if they disagree.",
      STUN_TEST_OPTIONS},
-    {"dht", VERB_DHT, "get|put|announce|peers|ping|size [WHAT]", "get put announce peers ping size", VALUE_TEXT, 1, 2, false,
+    {"dht", VERB_DHT, "get|put|announce|peers|sample|ping|size [WHAT]", "get put announce peers sample ping size", VALUE_TEXT, 1, 2, false,
      "Ask the BitTorrent DHT by hand",
      "get KEY or get TARGET prints a value as soon as one is found and verified, and newer ones that come after it: "
      "KEY is a peer, a peer id or 64 hexadecimal digits, TARGET the 40 digits of an immutable value.\n"
@@ -245,6 +245,8 @@ static const struct verb VERBS[] = {
      "or by that of --key-file; or not at all: --immutable. Prints the target.\n"
      "announce NAME says that this machine has something by that name; peers NAME prints the addresses of all who said so. "
      "NAME is an infohash of 40 digits, or anything else, which is hashed.\n"
+     "sample [NAME] asks nodes on the way to NAME, or to anywhere, for some of the infohashes that they keep, and prints "
+     "them (BEP 51). A node that wants to be left alone for a while is.\n"
      "ping HOST:PORT asks one node whether it is there. size estimates how many nodes there are.\n"
      "Starts a gateway in the background if none runs. Exit code 1 if nobody has it, 5 if no node answers.",
      DHT_OPTIONS},

@@ -95,6 +95,7 @@ void dht_free(struct dht *d)
     dht_store_deinit(&d->store);
     dht_limit_deinit(&d->limit);
     free(d->query);
+    free(d->pause);
     secret_wipe(d, sizeof(*d));
     free(d);
 }
@@ -210,6 +211,9 @@ static void tell_end(struct dht *d, struct dht_request *r, struct dht_event *out
     out->item = r->has_best ? &r->best : NULL;
     out->peers = r->peer;
     out->peer_count = r->peers;
+    out->samples = r->sample;
+    out->sample_count = r->samples;
+    out->sampled = r->sampled;
     out->result = r->result;
     for (unsigned i = 0; i < 2; i++) {
         out->asked += r->lookup[i] ? r->lookup[i]->asked : 0;
@@ -242,6 +246,13 @@ static bool tell(struct dht *d, struct dht_request *r, struct dht_event *out)
         out->peers = r->peer + r->peers_told;
         out->peer_count = r->peers - r->peers_told;
         r->peers_told = r->peers;
+        return true;
+    }
+    if (r->samples > r->samples_told) {
+        out->kind = DHT_SAMPLES;
+        out->samples = r->sample + r->samples_told;
+        out->sample_count = r->samples - r->samples_told;
+        r->samples_told = r->samples;
         return true;
     }
     if (!r->done)

@@ -84,6 +84,11 @@ MUST_USE struct dht_request *dht_announce(struct dht *d, instant now, const stru
                                           uint16_t port, void *arg);
 MUST_USE struct dht_request *dht_peers(struct dht *d, instant now, const struct dht_id *infohash,
                                        void *arg);
+/** Asks the nodes on the way to `target` for some of the infohashes that they have (BEP 51), and
+ *  tells of them. A node that wants to be left alone for a while (`interval`), or does not know the
+ *  question, is asked for nodes alone. */
+MUST_USE struct dht_request *dht_sample(struct dht *d, instant now, const struct dht_id *target,
+                                        void *arg);
 /** Asks one node whether it is there. */
 MUST_USE struct dht_request *dht_ping(struct dht *d, instant now, const struct addr *node,
                                       void *arg);

@@ -110,6 +110,11 @@ static void looked_up(struct dht *d, instant now, struct dht_request *r, const s
 
     if (!c || c->state != DHT_ASKED)
         return;
+    if (m && m->kind == KRPC_ERROR && r->what == DHT_SAMPLE_NODES &&
+        dht_sample_refused(d, now, from)) {
+        c->state = DHT_NEW;
+        return;
+    }
     if (!m || m->kind != KRPC_REPLY) {
         dht_lookup_failed(c);
         return;
@@ -125,6 +130,8 @@ static void looked_up(struct dht *d, instant now, struct dht_request *r, const s
         take_value(d, now, r, c, m);
     if (r->what == DHT_FIND_PEERS || r->what == DHT_ANNOUNCE)
         take_peers(r, now, m->values, from);
+    if (r->what == DHT_SAMPLE_NODES)
+        dht_sample_take(d, now, r, from, m);
     uint8_t path = c->path; /* who comes in may move it */
     take_nodes(r->lookup[0], m->nodes, false, path, from);
     take_nodes(r->lookup[1], m->nodes6, true, path, from);

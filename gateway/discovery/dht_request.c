@@ -39,6 +39,7 @@ void dht_request_free(struct dht *d, struct dht_request *r)
     free(r->lookup[0]);
     free(r->lookup[1]);
     free(r->peer);
+    free(r->sample);
     free(r);
 }
 
@@ -145,6 +146,11 @@ struct dht_request *dht_peers(struct dht *d, instant now, const struct dht_id *i
     return start_lookup(d, new_request(d, now, DHT_FIND_PEERS, arg), infohash, BOTH);
 }
 
+struct dht_request *dht_sample(struct dht *d, instant now, const struct dht_id *target, void *arg)
+{
+    return start_lookup(d, new_request(d, now, DHT_SAMPLE_NODES, arg), target, BOTH);
+}
+
 struct dht_request *dht_ping(struct dht *d, instant now, const struct addr *node, void *arg)
 {
     struct dht_request *r = new_request(d, now, DHT_PING_NODE, arg);
@@ -179,6 +185,10 @@ static bool ask_candidate(struct dht *d, instant now, struct dht_request *r, str
         case DHT_FIND_PEERS:
         case DHT_ANNOUNCE:
             m.method = KRPC_GET_PEERS;
+            break;
+        case DHT_SAMPLE_NODES:
+            m.method =
+                dht_sample_may_ask(d, now, &c->addr) ? KRPC_SAMPLE_INFOHASHES : KRPC_FIND_NODE;
             break;
         }
         if (d->family[0].on && d->family[1].on)
@@ -227,6 +237,8 @@ static void end_looking(struct dht *d, instant now, struct dht_request *r)
         dht_request_done(r, now, r->has_best ? 0 : -ENOENT);
     else if (r->what == DHT_FIND_PEERS)
         dht_request_done(r, now, r->peers > 0 ? 0 : -ENOENT);
+    else if (r->what == DHT_SAMPLE_NODES)
+        dht_request_done(r, now, r->samples > 0 ? 0 : -ENOENT);
     else if (r->what == DHT_FIND_NODES)
         dht_request_done(r, now, 0);
     else if (r->what == DHT_PUT_ITEM && r->has_best && r->best.mutable &&

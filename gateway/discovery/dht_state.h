@@ -62,6 +62,7 @@ enum dht_asked_for {
     DHT_PUT_ITEM,
     DHT_FIND_PEERS,
     DHT_ANNOUNCE,
+    DHT_SAMPLE_NODES,
     DHT_PING_NODE,
 };
 
@@ -89,6 +90,10 @@ struct dht_request {
 
     struct addr *peer;
     size_t peers, peers_told;
+
+    struct dht_id *sample;
+    size_t samples, samples_told;
+    unsigned sampled;
 
     unsigned stored;
     int refused;
@@ -125,7 +130,9 @@ struct dht {
     unsigned queries, query_room;
     instant next_silence; /* when a query may have been without answer for too long */
     instant next_expiry;
-    double usual_ms; /* four of five answers take no longer */
+    double usual_ms;         /* four of five answers take no longer */
+    struct dht_pause *pause; /* who is not to be asked for samples; NULL: nobody */
+    unsigned pauses;
     struct dht_counters count;
     struct addr reply_to;
     size_t reply_len; /* 0: none waits */
@@ -183,6 +190,16 @@ void dht_request_done(struct dht_request *r, instant now, int result);
 /** A node answered (`m`), refused (`m` is an error) or kept silent (NULL). */
 void dht_request_answer(struct dht *d, instant now, const struct dht_query *q,
                         const struct krpc *m);
+
+/* ---- dht_sample.c ---- */
+
+/** May this node be asked for samples, or does it want to be left alone for a while? */
+bool dht_sample_may_ask(const struct dht *d, instant now, const struct addr *node);
+/** It answered. */
+void dht_sample_take(struct dht *d, instant now, struct dht_request *r, const struct addr *from,
+                     const struct krpc *m);
+/** It refused. True if it did not know the question: then it may still be asked for nodes. */
+bool dht_sample_refused(struct dht *d, instant now, const struct addr *from);
 
 /* ---- dht_upkeep.c ---- */
 

@@ -16,9 +16,10 @@
 struct dht_request;
 
 enum dht_bounds {
-    DHT_REQUESTS_MAX = 64, /* at a time, our own upkeep among them */
-    DHT_PEERS_MAX = 256,   /* peers that one request tells of */
-    DHT_SAVE_MAX = 8192,   /* bytes that dht_save() writes at most */
+    DHT_REQUESTS_MAX = 64,  /* at a time, our own upkeep among them */
+    DHT_PEERS_MAX = 256,    /* peers that one request tells of */
+    DHT_SAMPLES_MAX = 2048, /* infohashes, the same */
+    DHT_SAVE_MAX = 8192,    /* bytes that dht_save() writes at most */
     DHT_BOOTSTRAP_MAX = 32,
 };
 
@@ -49,9 +50,10 @@ struct dht_tx {
 };
 
 enum dht_event_kind {
-    DHT_VALUE, /* `item`: verified, newer than any told before */
-    DHT_PEERS, /* `peers`: none told before */
-    DHT_DONE,  /* the last one: the request is gone */
+    DHT_VALUE,   /* `item`: verified, newer than any told before */
+    DHT_PEERS,   /* `peers`: none told before */
+    DHT_SAMPLES, /* `samples`: none told before */
+    DHT_DONE,    /* the last one: the request is gone */
 };
 
 /** Pointers are valid until the next call of any function here. */
@@ -62,6 +64,8 @@ struct dht_event {
     const struct dht_item *item; /* VALUE; DONE: the newest that was found, or NULL */
     const struct addr *peers;
     size_t peer_count; /* DONE: of all that were told */
+    const struct dht_id *samples;
+    size_t sample_count; /* the same */
 
     /* DONE */
     int result;        /* 0, or see below */
@@ -70,6 +74,7 @@ struct dht_event {
     unsigned stored;   /* nodes that keep what we put or announced */
     int refused;       /* the last KRPC error that a put got, or 0 */
     unsigned copies;   /* nodes that had the newest item */
+    unsigned sampled;  /* nodes that gave samples */
     instant took;
     instant first;      /* until the first verified value or peer; 0: none */
     struct addr node;   /* ping: who answered, */

@@ -377,6 +377,13 @@ int dht_desk_peers(struct dht_desk *d, struct dht_call *call, const struct dht_i
     return begun(d, call, dht_peers(d->dht, now_of(d), infohash, call));
 }
 
+int dht_desk_sample(struct dht_desk *d, struct dht_call *call, const struct dht_id *target)
+{
+    if (!d->dht)
+        return -EOPNOTSUPP;
+    return begun(d, call, dht_sample(d->dht, now_of(d), target, call));
+}
+
 int dht_desk_ping(struct dht_desk *d, struct dht_call *call, const struct addr *node)
 {
     if (!d->dht)

@@ -17,7 +17,7 @@
 
 /** A request under way. Zeroed it is idle. */
 struct dht_call {
-    /** Values, peers and the end of it; after DHT_DONE it is idle. May ask anew. */
+    /** Values, peers, samples and the end of it; after DHT_DONE it is idle. May ask anew. */
     void (*event)(struct dht_call *call, const struct dht_event *event);
     struct dht_request *request;
 };
@@ -79,6 +79,8 @@ MUST_USE int dht_desk_announce(struct dht_desk *d, struct dht_call *call,
                                const struct dht_id *infohash, uint16_t port);
 MUST_USE int dht_desk_peers(struct dht_desk *d, struct dht_call *call,
                             const struct dht_id *infohash);
+MUST_USE int dht_desk_sample(struct dht_desk *d, struct dht_call *call,
+                             const struct dht_id *target);
 MUST_USE int dht_desk_ping(struct dht_desk *d, struct dht_call *call, const struct addr *node);
 /** No event comes after that. Does nothing to an idle call. */
 void dht_desk_cancel(struct dht_desk *d, struct dht_call *call);

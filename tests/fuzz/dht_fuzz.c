@@ -75,6 +75,7 @@ static void ask(struct dht_wire *w)
     (void)!dht_get_mutable(w->d, w->now, KEY, (struct krpc_bytes){0}, 0, NULL);
     (void)!dht_announce(w->d, w->now, &TARGET, 0, NULL);
     (void)!dht_put(w->d, w->now, &item, NULL, NULL);
+    (void)!dht_sample(w->d, w->now, &TARGET, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -67,6 +67,7 @@ check "we announce" ov w dht announce $INFOHASH --port 7001
 check "it finds us" eval "web peers 127.1.0.1 $INFOHASH | grep -qx 127.50.0.1:7001"
 check "it announces" web announce 127.1.0.1 ${INFOHASH//0/1} 7002
 check "we find it" eval "ov w dht peers ${INFOHASH//0/1} | grep -q ':7002$'"
+check "who does not know samples is asked for nodes" exits 1 'none of the nodes' -- ov w dht sample
 
 # ---- libtorrent ----
 
@@ -84,6 +85,11 @@ check "we announce" ov l dht announce $INFOHASH --port 7001
 check "it finds us" eval "lt peers $INFOHASH | grep -qx 127.50.0.1:7001"
 check "it announces" lt announce ${INFOHASH//0/1}
 check "we find it" within 20 eval "ov l dht peers ${INFOHASH//0/1} | grep -qx ${AT[5]}:6881"
+ov l dht sample >"$T/samples"
+check "its nodes tell which infohashes they have" \
+  eval "grep -qx ${INFOHASH//0/1} '$T/samples' && grep -qx $INFOHASH '$T/samples'"
+check "and are left alone for the hours that they want: we alone answer again" \
+  shows '"sampled":1,' ov l --json dht sample
 
 # ---- records ----
 

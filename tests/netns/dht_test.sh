@@ -81,6 +81,8 @@ ov a dht announce chess --port 4000
 ov c dht announce chess --port 4001
 check "who announced a name is found by it" prints $'45.33.12.3:4000\n45.33.12.4:4001' \
   eval 'ov b dht peers chess | sort'
+check "nodes tell which infohashes they keep" \
+  eval "ov b dht sample | grep -qx $(ov b --json dht peers chess | sed -n 's/.*"infohash":"\([0-9a-f]*\)".*/\1/p')"
 check "a node answers" shows '^45.33.12.1:6881 [0-9a-f]{40} ' ov b dht ping 45.33.12.1:6881
 check "where there is none it is exit 5" exits 5 -- ov b dht ping 45.33.12.1:6882
 finish

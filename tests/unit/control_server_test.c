@@ -990,6 +990,8 @@ static void without_a_dht_every_question_says_so(void **state)
         "{\"cmd\":\"dht\",\"do\":\"put\",\"value\":\"68\",\"salt\":\"00\"}",
         "{\"cmd\":\"dht\",\"do\":\"announce\",\"what\":\"chess\"}",
         "{\"cmd\":\"dht\",\"do\":\"peers\",\"what\":\"chess\"}",
+        "{\"cmd\":\"dht\",\"do\":\"sample\"}",
+        "{\"cmd\":\"dht\",\"do\":\"sample\",\"what\":\"chess\"}",
         "{\"cmd\":\"dht\",\"do\":\"ping\",\"what\":\"192.0.2.1:1\"}",
         "{\"cmd\":\"dht\",\"do\":\"size\"}",
     };

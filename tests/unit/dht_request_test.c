@@ -25,6 +25,11 @@ struct other {
     int put_error;               /* that it says to a put, or 0 */
     bool silent;
     unsigned puts;
+    unsigned samples; /* infohashes that it has, numbered from `first` on */
+    uint8_t first;
+    int64_t interval;
+    bool old;         /* it does not know the question for samples */
+    unsigned sampled; /* how often it was asked for these */
 };
 
 static struct dht_wire w;
@@ -32,6 +37,7 @@ static struct other other[NODES];
 static struct dht_event event;
 static struct dht_item value, last; /* of the first DHT_VALUE, of DHT_DONE */
 static unsigned values;
+static size_t told_samples;    /* by DHT_SAMPLES */
 static struct krpc_bytes lure; /* nodes that the first one names */
 static bool tell_last;         /* the first node names the last one, by IPv6 */
 static struct dht_item old, new, mallorys;
@@ -100,13 +106,29 @@ static void show(struct krpc *m, const struct dht_item *item)
     m->seq = item->seq;
 }
 
+/* Its own infohashes. */
+static void show_samples(struct other *o, struct krpc *m, uint8_t out[static 100 * DHT_ID_LEN])
+{
+    o->sampled++;
+    if (o->old) {
+        *m = (struct krpc){.kind = KRPC_ERROR, .t = w.m.t, .code = KRPC_NO_METHOD};
+        return;
+    }
+    for (unsigned i = 0; i < o->samples; i++)
+        memset(out + i * DHT_ID_LEN, (int)(o->first + i), DHT_ID_LEN);
+    m->has_samples = true;
+    m->samples = (struct krpc_bytes){out, o->samples * DHT_ID_LEN};
+    m->num = o->samples;
+    m->interval = o->interval;
+}
+
 /* What the node that the last packet went to says to it. */
 static void answer(void)
 {
     static const uint8_t TOKEN[20] = "twenty bytes of this";
     struct other *o = node_at(&w.tx.to);
     struct krpc m = {.kind = KRPC_REPLY, .t = w.m.t, .id = o->id.b};
-    uint8_t out[2048], six[KRPC_NODE6_LEN];
+    uint8_t out[2048], six[KRPC_NODE6_LEN], samples[100 * DHT_ID_LEN];
 
     if (o->silent)
         return;
@@ -128,6 +150,8 @@ static void answer(void)
         }
         if (w.m.method == KRPC_GET && o->item)
             show(&m, o->item);
+        if (w.m.method == KRPC_SAMPLE_INFOHASHES)
+            show_samples(o, &m, samples);
     }
     size_t len = krpc_write(&m, out, sizeof(out));
     dht_input(w.d, w.now, &o->addr, out, len);
@@ -145,6 +169,8 @@ static void finish(const struct dht_request *r)
                 continue;
             if (event.kind == DHT_VALUE && values++ == 0)
                 value = *event.item;
+            if (event.kind == DHT_SAMPLES)
+                told_samples += event.sample_count;
             if (event.kind != DHT_DONE)
                 continue;
             if (event.item)
@@ -382,6 +408,86 @@ static void there_are_64_requests_and_not_more(void **state)
     assert_non_null(dht_ping(w.d, w.now, &other[0].addr, NULL));
 }
 
+/* ---- samples ---- */
+
+static void sample(void)
+{
+    static const struct dht_id TARGET = {"a target of 20 bytes"};
+    struct dht_request *r = dht_sample(w.d, w.now, &TARGET, NULL);
+
+    for (unsigned i = 0; i < NODES; i++)
+        other[i].sampled = 0;
+    told_samples = 0;
+    finish(r);
+}
+
+static void samples_of_all_nodes_are_told_once(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < NODES; i++) {
+        other[i].samples = 10;
+        other[i].first = (uint8_t)(5 * i); /* half of them its neighbour has, too */
+    }
+    sample();
+    assert_int_equal(event.result, 0);
+    assert_int_equal(event.sample_count, 5 * NODES + 5);
+    assert_int_equal(told_samples, 5 * NODES + 5);
+    assert_int_equal(event.sampled, NODES);
+    for (size_t i = 0; i < event.sample_count; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_false(dht_id_equal(&event.samples[i], &event.samples[k]));
+}
+
+static void who_has_nothing_to_sample_is_no_failure(void **state)
+{
+    (void)state;
+    sample();
+    assert_int_equal(event.result, -ENOENT);
+    assert_int_equal(event.answered, NODES);
+}
+
+static void a_node_is_not_asked_again_before_its_interval_is_over(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < NODES; i++) {
+        other[i].samples = 1;
+        other[i].first = (uint8_t)i;
+        other[i].interval = i == 0 ? INT64_MAX : i == 1 ? 600 : 0;
+    }
+    sample();
+    assert_int_equal(event.sample_count, NODES);
+    w.now += SEC(599);
+    sample();
+    assert_int_equal(other[0].sampled, 0);
+    assert_int_equal(event.answered, NODES); /* they lead on to others all the same */
+    assert_int_equal(other[1].sampled, 0);
+    assert_int_equal(other[2].sampled, 1);
+    assert_int_equal(event.sample_count, NODES - 2);
+    w.now += SEC(10);
+    sample();
+    assert_int_equal(other[1].sampled, 1);
+    w.now += SEC(6 * 3600); /* BEP 51: longer than that nobody may ask for */
+    sample();
+    assert_int_equal(other[0].sampled, 1);
+}
+
+static void who_does_not_know_the_question_is_asked_for_nodes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < NODES; i++)
+        other[i].old = i != 3;
+    other[3].samples = 3;
+    sample();
+    assert_int_equal(event.result, 0);
+    assert_int_equal(event.sample_count, 3);
+    assert_int_equal(event.answered, NODES);
+    assert_int_equal(other[1].sampled, 1);
+    w.now += SEC(60);
+    sample();
+    assert_int_equal(other[1].sampled, 0);
+    assert_int_equal(event.answered, NODES);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -400,6 +506,10 @@ int main(void)
         TEST(a_ping_tells_id_or_silence),
         TEST(a_cancelled_request_tells_nothing_more),
         TEST(there_are_64_requests_and_not_more),
+        TEST(samples_of_all_nodes_are_told_once),
+        TEST(who_has_nothing_to_sample_is_no_failure),
+        TEST(a_node_is_not_asked_again_before_its_interval_is_over),
+        TEST(who_does_not_know_the_question_is_asked_for_nodes),
     };
     if (crypto_start() < 0)
         return 1;
