@@ -38,19 +38,28 @@ static bool is_open(const struct invite_entry *e)
     return e->ended == INSTANT_NEVER;
 }
 
-static void tell_relays(struct invite_desk *d)
+static size_t add_handles(const struct invite_desk *d, bool open, uint8_t out[][INVITE_HANDLE_LEN],
+                          size_t count)
 {
-    uint8_t handles[RELAY_MESSAGE_INVITES][INVITE_HANDLE_LEN];
-    size_t count = 0;
     instant now = env_now(d->node->env);
 
     list_each(node, &d->entries)
     {
         const struct invite_entry *e = list_entry(node, struct invite_entry, link);
         for (size_t i = 0; i < INVITE_BY_ALL && count < RELAY_MESSAGE_INVITES; i++)
-            if (is_open(e) || now < e->ended + KEPT)
-                memcpy(handles[count++], e->by[i].secret.handle, INVITE_HANDLE_LEN);
+            if (is_open(e) == open && (open || now < e->ended + KEPT))
+                memcpy(out[count++], e->by[i].secret.handle, INVITE_HANDLE_LEN);
     }
+    return count;
+}
+
+/* Those that have ended take what room the open ones leave. */
+static void tell_relays(struct invite_desk *d)
+{
+    uint8_t handles[RELAY_MESSAGE_INVITES][INVITE_HANDLE_LEN];
+    size_t count = add_handles(d, true, handles, 0);
+
+    count = add_handles(d, false, handles, count);
     relay_desk_set_invites(d->options.relay, handles[0], count);
 }
 

@@ -149,6 +149,18 @@ static void it_ends_when_it_is_revoked_or_its_service_goes(void **state)
     assert_int_equal(s->ended, 2);
 }
 
+static void many_that_have_just_ended_are_not_in_the_way_of_a_new_one(void **state)
+{
+    struct sim_invite_story *s = *state;
+
+    for (unsigned i = 0; i < NODE_INVITES_MAX; i++) {
+        struct node_invite old = sim_invite_made(s, 1);
+        assert_int_equal(node_invite_end(s->alice.node, old.number), 0);
+    }
+    struct node_invite invite = sim_invite_made(s, 1);
+    assert_int_equal(sim_invite_opens_code(s, &s->bob, invite.code), 0);
+}
+
 static void a_revoked_guest_is_cut_off_at_once(void **state)
 {
     struct sim_invite_story *s = *state;
@@ -276,6 +288,7 @@ int main(void)
         SIM_INVITE_LAN(after_two_wrong_tries_the_right_one_is_taken),
         SIM_INVITE_RELAY(it_ends_after_its_time),
         SIM_INVITE_RELAY(it_ends_when_it_is_revoked_or_its_service_goes),
+        SIM_INVITE_RELAY(many_that_have_just_ended_are_not_in_the_way_of_a_new_one),
         SIM_INVITE_RELAY(a_revoked_guest_is_cut_off_at_once),
         SIM_INVITE_LAN(other_networks_do_not_meet),
         SIM_INVITE_LAN(who_is_blocked_is_not_let_in),
