@@ -25,7 +25,7 @@ static void note_places(struct invite_desk *d, const struct invite_road *road,
     }
     (void)registry_peer_relays(d->node->registry, &party->id, relay, relays);
     for (size_t i = h->addrs; i > 0; i--) /* the newest of these is tried first */
-        if (relay_site_may_name(d->node->env, &h->addr[i - 1]))
+        if (relay_site_may_name(d->node, &h->addr[i - 1]))
             registry_good_address(d->node->registry, &party->id, &h->addr[i - 1]);
     if (road->kind == INVITE_ROAD_UDP)
         registry_good_address(d->node->registry, &party->id, &road->addr);

@@ -118,7 +118,7 @@ static void ask_addresses(struct invite_desk *d, const struct hints *hints, cons
 {
     for (size_t i = 0; i < hints->addrs; i++) {
         const struct udp_tx tx = {.to = &hints->addr[i], .data = note, .len = len};
-        if (relay_site_may_name(d->node->env, &hints->addr[i]))
+        if (relay_site_may_name(d->node, &hints->addr[i]))
             hub_send(d->node->hub, &tx);
     }
 }

@@ -82,13 +82,18 @@ static bool is_neighbour(struct env *env, const struct addr *a, bool *not_one)
 }
 
 /* What a peer has named must not make us knock at doors in this machine or somebody's network. */
-bool relay_site_may_name(struct env *env, const struct addr *named)
+bool relay_site_may_name(const struct desk *node, const struct addr *named)
 {
-    struct addr a = addr_unmapped(*named);
-    uint16_t port = addr_port(&a);
-    bool not_one = false, near = is_neighbour(env, &a, &not_one);
+    struct addr inside, a = addr_unmapped(*named);
 
-    if (not_one || (port < 1024 && port != TLS_PORT))
+    if (nat64_holds(&node->hub->nat64, &a)) {
+        if (!nat64_unwrap(&node->hub->nat64, &a, &inside))
+            return false;
+        a = inside;
+    }
+    uint16_t port = addr_port(&a);
+    bool not_one = false, near = is_neighbour(node->env, &a, &not_one);
+    if (not_one || !hub_admits(node->hub, &a) || (port < 1024 && port != TLS_PORT))
         return false;
     addr_set_port(&a, UINT16_MAX); /* what is left to judge is the IP address */
     return punch_may_probe(&a, NULL, 0, near);
@@ -138,7 +143,7 @@ static void on_looked_up(struct lookup *l, int err, const struct addr *list, int
     p->found_count = 0;
     for (int i = 0; i < count && p->found_count < RELAY_ADDRS_MAX; i++) {
         const struct path path = {.kind = PATH_UDP, .remote = list[i]};
-        if (!p->named && !relay_site_may_name(p->node->env, &list[i]))
+        if (!p->named && !relay_site_may_name(p->node, &list[i]))
             continue;
         p->found[p->found_count++] = list[i];
         if (m && may_dial(p, &list[i]))
@@ -199,8 +204,8 @@ size_t relay_site_tls(struct relay_site *p, struct addr *out, size_t max)
     for (size_t i = 0; i < (size_t)p->found_count && count < max; i++) {
         out[count] = p->found[i];
         addr_set_port(&out[count], p->tls_port);
-        count += p->named ||
-                 (relay_site_may_name(p->node->env, &out[count]) && may_dial(p, &out[count]));
+        count +=
+            p->named || (relay_site_may_name(p->node, &out[count]) && may_dial(p, &out[count]));
     }
     return count;
 }

@@ -70,8 +70,9 @@ void relay_site_free(struct relay_site *p);
 /** Looks its name up, unless that was done lately. What is found is dialled. */
 void relay_site_look_up(struct relay_site *p);
 /** May a peer name this address for us to send something there? Not one of this machine's own, nor
- * a private one of another network than ours. */
-bool relay_site_may_name(struct env *env, const struct addr *a);
+ * a private one of another network than ours, not one that we are told to keep out; where there is
+ * NAT64, the IPv4 address inside is judged. */
+bool relay_site_may_name(const struct desk *node, const struct addr *a);
 /** Where it may be dialled now: writes up to `max`, returns how many. */
 size_t relay_site_addresses(struct relay_site *p, struct addr *out, size_t max);
 /** Where it may take TLS, as far as that is known: writes up to `max`, returns how many. */

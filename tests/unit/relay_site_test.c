@@ -16,6 +16,7 @@ struct harness {
     struct fake_env fake;
     struct peer_id self, relay;
     struct desk desk;
+    struct hub hub;
     struct relay_doors doors;
     struct list places;
 };
@@ -35,7 +36,8 @@ static int build(void **state)
     h->self = (struct peer_id){{1}};
     memset(h->relay.key, 0x66, sizeof(h->relay.key)); /* the base point (RFC 8032 §5.1) */
     h->relay.key[0] = 0x58;
-    h->desk = (struct desk){.env = &h->fake.env, .self = &h->self, .find = find_none};
+    h->desk =
+        (struct desk){.env = &h->fake.env, .hub = &h->hub, .self = &h->self, .find = find_none};
     relay_doors_init(&h->doors, &h->fake.env);
     list_init(&h->places);
     fake_names_add(&h->fake.names, "right.example", "198.51.100.1");
@@ -122,6 +124,26 @@ static void what_a_person_says_counts_at_once_and_alone(void **state)
 
 #define SENTENCE(test) cmocka_unit_test_setup_teardown(test, build, end)
 
+static bool may_name(struct harness *h, const char *text)
+{
+    struct addr a;
+    assert_int_equal(addr_parse(&a, text), 0);
+    return relay_site_may_name(&h->desk, &a);
+}
+
+static void behind_a_nat64_prefix_the_address_inside_is_judged(void **state)
+{
+    struct harness *h = *state;
+
+    assert_true(may_name(h, "198.51.100.7:4433"));
+    assert_false(may_name(h, "10.0.0.7:4433"));
+    assert_true(may_name(h, "[2001:db8:64::a00:7]:4433"));
+    h->hub.nat64 = (struct nat64){.prefix = {0x20, 0x01, 0x0d, 0xb8, 0, 0x64}, .bits = 96};
+    assert_false(may_name(h, "[2001:db8:64::a00:7]:4433"));    /* 10.0.0.7 */
+    assert_true(may_name(h, "[2001:db8:64::c633:6407]:4433")); /* 198.51.100.7 */
+    assert_false(may_name(h, "[2001:db8:64::c633:6407]:25"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +151,7 @@ int main(void)
         SENTENCE(where_nobody_was_found_another_host_is_tried),
         SENTENCE(where_it_was_found_it_stays_until_it_is_not_there_any_more),
         SENTENCE(what_a_person_says_counts_at_once_and_alone),
+        SENTENCE(behind_a_nat64_prefix_the_address_inside_is_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
