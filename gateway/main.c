@@ -21,6 +21,7 @@
 #include "gateway/io/stamp.h"
 #include "gateway/io/tcp.h"
 #include "gateway/io/terminal.h"
+#include "gateway/setup_host.h"
 #include "gateway/stun_test.h"
 
 struct program {
@@ -317,6 +318,24 @@ static int browse(void *arg, const char *url)
     return process_browse(url);
 }
 
+static bool is_root(void *arg)
+{
+    (void)arg;
+    return geteuid() == 0;
+}
+
+static char *user_home(void *arg, const char *name)
+{
+    (void)arg;
+    return accounts_home(name);
+}
+
+static char *own_path(void *arg)
+{
+    (void)arg;
+    return realpath("/proc/self/exe", NULL);
+}
+
 static const char *local_time(void *arg, int64_t wall_us, char *out, size_t room)
 {
     char stamp[STAMP_MAX];
@@ -336,6 +355,7 @@ static int stun_ask(void *arg, struct cli_stun *list, size_t count,
 int main(int argc, char **argv)
 {
     struct program program = {.edit = -1};
+    const struct setup_host setup = setup_host_machine();
     const struct cli_host host = {
         .version = OVERLAY_VERSION,
         .arg = &program,
@@ -368,6 +388,10 @@ int main(int argc, char **argv)
         .hand_drop = hand_drop,
         .append = append,
         .browse = browse,
+        .setup = &setup,
+        .is_root = is_root,
+        .user_home = user_home,
+        .program = own_path,
     };
     terminal_open_missing();
     if (crypto_start() < 0) {

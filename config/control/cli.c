@@ -12,6 +12,7 @@
 #include "config/control/handoff.h"
 #include "config/control/offline.h"
 #include "config/control/request.h"
+#include "config/control/setup.h"
 #include "config/control/stun_test.h"
 #include "config/control/tell.h"
 #include "config/control/watch.h"
@@ -390,6 +391,10 @@ static int run_verb(struct front *f)
         return run_daemon(f);
     case VERB_STUN_TEST:
         return stun_test_run(f);
+    case VERB_SETUP:
+        return setup_verb(f);
+    case VERB_UNSETUP:
+        return unsetup_verb(f);
     case VERB_PIPE:
     case VERB_MAIL:
         if (args_value(&f->args, "config") && strcmp(args_value(&f->args, "config"), "-") == 0)

@@ -11,7 +11,8 @@
 
 #define HINT_OPTIONS "overlay config --print-default shows every option"
 
-#define CONFIG_FILE "overlay.conf"
+#define CONFIG_FILE  "overlay.conf"
+#define HOME_OF_USER ".local/state/overlay"
 
 /* ---- saying things ---- */
 
@@ -157,7 +158,7 @@ static char *choose_home(const struct front *f)
     if ((base = variable(f, "XDG_STATE_HOME")) && *base == '/')
         return asprintf(&path, "%s/overlay", base) < 0 ? NULL : path;
     if ((base = variable(f, "HOME")))
-        return asprintf(&path, "%s/.local/state/overlay", base) < 0 ? NULL : path;
+        return asprintf(&path, "%s/" HOME_OF_USER, base) < 0 ? NULL : path;
     return NULL;
 }
 
@@ -172,9 +173,10 @@ static char *choose_config(struct front *f)
     return strcmp(given, "-") == 0 ? strdup("-") : f->host->absolute(f->host->arg, given);
 }
 
-int front_find_home(struct front *f)
+/** Takes `home`. */
+static int settle_home(struct front *f, char *chosen)
 {
-    auto_free char *home = choose_home(f);
+    auto_free char *home = chosen;
 
     if (!home || !*home)
         return front_fail(f, CLI_FAILED, "overlay --home DIR ...",
@@ -182,6 +184,22 @@ int front_find_home(struct front *f)
     f->home = f->host->absolute(f->host->arg, home);
     f->config = choose_config(f);
     return f->home && f->config ? CLI_OK : front_fail(f, CLI_FAILED, NULL, "out of memory");
+}
+
+int front_find_home(struct front *f)
+{
+    return settle_home(f, choose_home(f));
+}
+
+int front_find_home_of(struct front *f, const char *user_home)
+{
+    char *path = NULL;
+
+    if (args_value(&f->args, "home") || variable(f, "OVERLAY_HOME"))
+        return front_find_home(f);
+    if (asprintf(&path, "%s/" HOME_OF_USER, user_home) < 0)
+        path = NULL;
+    return settle_home(f, path);
 }
 
 int front_open_home(struct front *f, bool create)

@@ -50,6 +50,8 @@ void front_json(const struct front *f, const json_t *value);
 
 /** Finds the home and the configuration file's place. An exit code. */
 MUST_USE int front_find_home(struct front *f);
+/** The same for the gateway of another user, who has that home directory. */
+MUST_USE int front_find_home_of(struct front *f, const char *user_home);
 /** Opens it; with `create` it is made if need be, but not for a bad configuration. Returns an exit
  * code, CLI_UNKNOWN standing for "there is none" where `create` is false. */
 MUST_USE int front_open_home(struct front *f, bool create);

@@ -10,6 +10,7 @@
 
 #include "config/settings/settings.h"
 #include "config/settings/stun_server.h"
+#include "config/setup/host.h"
 #include "gateway/base/addr.h"
 #include "gateway/base/env.h"
 
@@ -158,4 +159,13 @@ struct cli_host {
     int (*append)(void *arg, const char *path, const char *line);
     /** Shows a URL in the person's browser (xdg-open), not waiting for it. */
     int (*browse)(void *arg, const char *url);
+
+    /** Files and tools of the system, for setup and unsetup. */
+    const struct setup_host *setup;
+    /** May it change the machine? */
+    bool (*is_root)(void *arg);
+    /** The home directory of a user. The caller frees it; NULL: there is no such user. */
+    char *(*user_home)(void *arg, const char *name);
+    /** The path of this program. The caller frees it; NULL: not known. */
+    char *(*program)(void *arg);
 };

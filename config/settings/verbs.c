@@ -119,6 +119,11 @@ static const struct verb_option PUNCH_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option SETUP_OPTIONS[] = {
+    {"dry-run", 0, VALUE_NONE, NULL, false, "Only print the steps"},
+    {.name = NULL},
+};
+
 static const struct verb VERBS[] = {
     {"share", VERB_SHARE, "TARGET", NULL, VALUE_TEXT, 1, 1, false,
      "Share a local service with peers",
@@ -265,6 +270,21 @@ static const struct verb VERBS[] = {
      "SIGHUP makes it read the configuration again, SIGTERM and SIGINT end it in good order.", NO_OPTIONS},
     {"stop", VERB_STOP, "", NULL, VALUE_NONE, 0, 0, false,
      "End the running gateway", "Returns when it has gone. Peers are told.", NO_OPTIONS},
+    {"setup", VERB_SETUP, "", NULL, VALUE_NONE, 0, 0, false,
+     "Make names like web.alice.overlay work in every program",
+     "Run it with sudo, once; the gateway itself stays without privileges. Every peer gets an address of its own "
+     "on this machine, out of [setup] pool, with its own port numbers; and whatever answers look-ups here is told "
+     "to ask the gateway for names in the suffix, and for no others: systemd-resolved, the dnsmasq of "
+     "NetworkManager or of the system, or else the module libnss_overlay in nsswitch.conf. resolv.conf is never changed. "
+     "Where systemd runs, the gateway becomes a service of the user who called sudo, with the same home, and "
+     "everything is made again at each start.\n"
+     "Prints each step before it is done. If one fails, or is interrupted, those before it are undone. "
+     "Run it again when `status` or `doctor` says that other programs hold ports, or after a change to [setup] or "
+     "[dns]. `overlay unsetup` takes all of it back.", SETUP_OPTIONS},
+    {"unsetup", VERB_UNSETUP, "", NULL, VALUE_NONE, 0, 0, false,
+     "Take back what setup has done",
+     "Removes what the journal of setup and a search of the machine find, also where setup was killed half-way, "
+     "and prints it. What others have written into the same files meanwhile stays.", SETUP_OPTIONS},
     {"config", VERB_CONFIG, "check|reload|--print-default", "check reload", VALUE_NONE, 0, 1, false,
      "Check, reload or print the configuration",
      "`reload` makes a running gateway read the file again; a bad file changes nothing.", CONFIG_OPTIONS},

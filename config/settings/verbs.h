@@ -14,6 +14,8 @@
 enum verb_id {
     VERB_DAEMON,
     VERB_STOP,
+    VERB_SETUP,
+    VERB_UNSETUP,
     VERB_SHARE,
     VERB_OPEN,
     VERB_LS,

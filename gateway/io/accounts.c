@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 uint32_t accounts_own_uid(void)
@@ -28,6 +29,12 @@ int accounts_uid(const char *name, uint32_t *uid)
         return -ENOENT;
     *uid = entry->pw_uid;
     return 0;
+}
+
+char *accounts_home(const char *name)
+{
+    const struct passwd *entry = getpwnam(name);
+    return entry ? strdup(entry->pw_dir) : NULL;
 }
 
 const char *accounts_port_name(uint16_t port, bool udp)

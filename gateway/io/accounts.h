@@ -17,5 +17,7 @@ uint32_t accounts_own_uid(void);
 bool accounts_own_name(char *out, size_t len);
 /** The uid of a user name. 0 or -ENOENT. */
 MUST_USE int accounts_uid(const char *name, uint32_t *uid);
+/** The home directory of a user name. The caller frees it; NULL: there is no such user. */
+char *accounts_home(const char *name);
 /** The name of a well-known port, as in "ssh", or NULL. Borrowed until the next call. */
 const char *accounts_port_name(uint16_t port, bool udp);

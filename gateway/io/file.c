@@ -187,7 +187,18 @@ static int write_whole(int fd, const uint8_t *data, size_t len)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_save_at(int folder, const char *name, const uint8_t *data, size_t len)
+static int keep_owner(int fd, const struct stat *like)
+{
+    if (!like)
+        return 0;
+    if (fchown(fd, like->st_uid, like->st_gid) < 0 || fchmod(fd, like->st_mode & 07777) < 0)
+        return -errno;
+    return 0;
+}
+
+/* With the mode and owner of `like`; NULL: 0600 and ours. */
+static int save_like(int folder, const char *name, const uint8_t *data, size_t len,
+                     const struct stat *like)
 {
     struct new_file f;
     if (strlen(name) > ENV_HOME_NAME_MAX)
@@ -197,7 +208,9 @@ int file_save_at(int folder, const char *name, const uint8_t *data, size_t len)
     int err = open_new(&f, folder, name);
     if (err < 0)
         return err;
-    err = write_whole(f.fd, data, len);
+    err = keep_owner(f.fd, like);
+    if (err == 0)
+        err = write_whole(f.fd, data, len);
     if (err == 0 && renameat(folder, f.name, folder, name) < 0)
         err = -errno;
     if (err < 0)
@@ -205,6 +218,42 @@ int file_save_at(int folder, const char *name, const uint8_t *data, size_t len)
     (void)close(f.fd);
     if (err == 0 && fsync(folder) < 0) /* the rename is not safe before */
         err = -errno;
+    return err;
+}
+
+int file_save_at(int folder, const char *name, const uint8_t *data, size_t len)
+{
+    return save_like(folder, name, data, len, NULL);
+}
+
+/* The folder of an absolute path, which is cut in two. */
+static int open_folder_of(char *path, const char **name)
+{
+    char *slash = strrchr(path, '/');
+
+    *slash = '\0';
+    *name = slash + 1;
+    int fd = open(*path ? path : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int file_replace(const char *path, const uint8_t *data, size_t len, unsigned mode)
+{
+    struct stat like = {.st_mode = (mode_t)mode, .st_uid = geteuid(), .st_gid = getegid()};
+    const char *name = NULL;
+    auto_free char *real = realpath(path, NULL);
+
+    if (!real && errno == ENOENT)
+        real = strdup(path);
+    if (!real)
+        return -errno;
+    if (stat(real, &like) < 0 && errno != ENOENT)
+        return -errno;
+    int folder = open_folder_of(real, &name);
+    if (folder < 0)
+        return folder;
+    int err = save_like(folder, name, data, len, &like);
+    (void)close(folder);
     return err;
 }
 

@@ -31,6 +31,12 @@ MUST_USE int file_load_fd(int fd, uint8_t **data, size_t *len);
  */
 MUST_USE int file_save_at(int folder, const char *name, const uint8_t *data, size_t len);
 
+/**
+ * The same for an absolute path outside of the home: the mode and the owner of the old file stay,
+ * and where it is a symbolic link what that leads to is replaced. A new file gets `mode`.
+ */
+MUST_USE int file_replace(const char *path, const uint8_t *data, size_t len, unsigned mode);
+
 /** Makes a path absolute by the working directory. The caller frees it; NULL: no memory, or the
  *  working directory is gone. */
 char *file_absolute(const char *path);

@@ -372,6 +372,38 @@ static void lets_one_edit_at_a_time(void **state)
     home_edit_end(edit);
 }
 
+static void expect_replaced(const char *path, const char *text, unsigned mode)
+{
+    uint8_t *data = NULL;
+    size_t len;
+    struct stat st;
+
+    assert_int_equal(file_load(path, &data, &len), 0);
+    assert_string_equal((char *)data, text);
+    free(data);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, mode);
+}
+
+static void a_file_of_the_system_keeps_its_mode_and_its_links(void **state)
+{
+    struct place *p = *state;
+    char real[96], link[96];
+    struct stat st;
+
+    (void)snprintf(real, sizeof(real), "%s/real.conf", p->path);
+    (void)snprintf(link, sizeof(link), "%s/link.conf", p->path);
+    assert_int_equal(file_replace(real, (const uint8_t *)"new", 3, 0644), 0);
+    expect_replaced(real, "new", 0644);
+    assert_int_equal(chmod(real, 0640), 0);
+    assert_int_equal(symlink("real.conf", link), 0);
+    assert_int_equal(file_replace(link, (const uint8_t *)"other", 5, 0644), 0);
+    expect_replaced(real, "other", 0640);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(file_replace("/does/not/exist", (const uint8_t *)"", 0, 0644), -ENOENT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build, end)
@@ -392,6 +424,7 @@ int main(void)
         TEST(lets_one_gateway_run_and_names_it),
         TEST(frees_the_lock_of_a_killed_gateway),
         TEST(lets_one_edit_at_a_time),
+        TEST(a_file_of_the_system_keeps_its_mode_and_its_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
               "forward = yes\nupstream = 9.9.9.9:53, [2620:fe::fe]:53\n"
               "[proxy]\nlisten =\n"
               "[local]\nusers = alice, bob\n"
+              "[setup]\npool = 198.18.0.0/16\nredirect_port = 7791\n"
               "[lan]\nmode = off\n"
               "[dht]\nmode = server\nlisten = 192.0.2.1:6881\n"
               "bootstrap = router.example.org:6881, [2001:db8::1]:1\n"
@@ -104,6 +105,9 @@ static void every_option_of_the_single_sections_is_read(void **state)
     assert_int_equal(s.proxy_listen.count, 0);
     assert_int_equal(s.local_users.count, 2);
     assert_string_equal(s.local_users.at[1], "bob");
+    assert_int_equal(s.setup_pool.count, 1);
+    assert_int_equal(s.setup_pool.at[0].bits, 16);
+    assert_int_equal(s.setup_redirect_port, 7791);
     assert_int_equal(s.lan_mode, SETTINGS_LAN_OFF);
     assert_int_equal(s.relay_serve, SETTINGS_RELAY_FRIENDS);
     assert_int_equal(s.dht_mode, SETTINGS_DHT_SERVER);
