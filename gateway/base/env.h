@@ -47,6 +47,10 @@ struct env_ops {
                               const struct listen_handler *handler, void *arg);
     int (*sock_listen_unix)(struct env *env, struct sock_listener **out, const char *path,
                             const struct listen_handler *handler, void *arg);
+    int (*sock_listen_lo)(struct env *env, struct sock_listener **out, const struct addr *local,
+                          bool passed, const struct listen_handler *handler, void *arg);
+    int (*sock_listen_everyone)(struct env *env, struct sock_listener **out, const char *path,
+                                const struct listen_handler *handler, void *arg);
     struct addr (*listener_local)(const struct sock_listener *l);
     void (*listener_close)(struct sock_listener *l);
     int (*sock_connect)(struct env *env, struct sock **out, const struct addr *remote,
@@ -64,6 +68,7 @@ struct env_ops {
     void (*sock_close)(struct sock *s);
     void (*sock_reset)(struct sock *s);
     struct addr (*sock_local)(const struct sock *s);
+    struct addr (*sock_dialled)(const struct sock *s);
     void (*sock_keep_short)(struct sock *s, size_t unsent);
     int (*udp_give)(struct sock *to, struct udp_socket *s, const void *text, size_t len);
     int (*sock_give)(struct sock *to, struct sock *s, const void *text, size_t len);
@@ -86,6 +91,7 @@ struct env_ops {
     void (*http_cancel)(struct env *env, struct http_job *job);
 
     int (*interfaces)(struct env *env, struct interface *out, int max);
+    bool (*is_local)(struct env *env, const struct addr *at);
     int (*routers)(struct env *env, struct router *out, int max);
 
     int (*load)(struct env *env, const char *name, uint8_t **data, size_t *len);
@@ -228,6 +234,31 @@ MUST_USE static inline int sock_listen_unix(struct env *e, struct sock_listener 
     return e->ops->sock_listen_unix(e, out, path, handler, arg);
 }
 
+/**
+ * As sock_listen(), bound to the loopback device: nothing that comes from another machine gets in,
+ * whatever address it is for. With `passed` only by a socket that systemd has opened for us.
+ * -ENOENT: there is none; -EPERM: the kernel does not let us bind to the device (before Linux 5.7);
+ * -EOPNOTSUPP.
+ */
+MUST_USE static inline int sock_listen_lo(struct env *e, struct sock_listener **out,
+                                          const struct addr *local, bool passed,
+                                          const struct listen_handler *handler, void *arg)
+{
+    if (!e->ops->sock_listen_lo)
+        return -EOPNOTSUPP;
+    return e->ops->sock_listen_lo(e, out, local, passed, handler, arg);
+}
+
+/** As sock_listen_unix(), mode 0666: every user of this machine may connect. */
+MUST_USE static inline int sock_listen_everyone(struct env *e, struct sock_listener **out,
+                                                const char *path,
+                                                const struct listen_handler *handler, void *arg)
+{
+    if (!e->ops->sock_listen_everyone)
+        return -EOPNOTSUPP;
+    return e->ops->sock_listen_everyone(e, out, path, handler, arg);
+}
+
 /** Where it listens; none for a unix socket. */
 static inline struct addr listener_local(struct env *e, const struct sock_listener *l)
 {
@@ -319,6 +350,13 @@ static inline struct addr sock_local(struct env *e, const struct sock *s)
     return e->ops->sock_local(s);
 }
 
+/** Where the caller of an accepted TCP connection wanted to go, if the packet filter of this
+ * machine led it elsewhere; else our end of it. */
+static inline struct addr sock_dialled(struct env *e, const struct sock *s)
+{
+    return e->ops->sock_dialled ? e->ops->sock_dialled(s) : e->ops->sock_local(s);
+}
+
 /** Has the kernel take about `unsent` bytes beyond what is under way and no more (TCP): for who
  *  would rather drop than have much wait. */
 static inline void sock_keep_short(struct env *e, struct sock *s, size_t unsent)
@@ -391,6 +429,12 @@ static inline void http_cancel(struct env *e, struct http_job *job)
 {
     if (e->ops->http_cancel)
         e->ops->http_cancel(e, job);
+}
+
+/** Does this machine take what is sent to an address for itself? Sends nothing. */
+static inline bool env_is_local(struct env *e, const struct addr *at)
+{
+    return e->ops->is_local && e->ops->is_local(e, at);
 }
 
 /** Lists the addresses of the interfaces that are up. Returns how many, at most `max`, or an error.

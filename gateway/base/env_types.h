@@ -67,6 +67,7 @@ enum udp_flags {
     UDP_SHARED = 2,    /* SO_REUSEADDR: several sockets may receive this multicast port */
     UDP_BROADCAST = 4, /* may send to a broadcast address */
     UDP_BULK = 8,      /* large kernel buffers, UDP_GRO */
+    UDP_LOOPBACK = 16, /* bound to the loopback device: nothing from other machines comes in */
 };
 
 /* ---- ICMP ---- */

@@ -136,13 +136,16 @@ static void heard(struct links *l)
     io_loop_timer_set(l->loop, &l->quiet, due < last ? due : last);
 }
 
-/* Routers hear of thousands of routes; only the default ones say that the way out moved. */
-static bool is_default_route(const struct nlmsghdr *m)
+/* Routers hear of thousands of routes; only the default ones say that the way out moved, and only
+ * ranges that become our own that there may be a pool (gateway/io/anyip.h). */
+static bool is_news(const struct nlmsghdr *m)
 {
     struct rtmsg route;
     if (m->nlmsg_len < NLMSG_LENGTH(sizeof(route)))
         return false;
     memcpy(&route, NLMSG_DATA(m), sizeof(route));
+    if (route.rtm_type == RTN_LOCAL)
+        return route.rtm_family == AF_INET && route.rtm_dst_len < 32;
     return route.rtm_dst_len == 0 && route.rtm_table == RT_TABLE_MAIN;
 }
 
@@ -151,7 +154,7 @@ static void take(struct links *l, const struct nlmsghdr *m)
     switch (m->nlmsg_type) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
-        if (!is_default_route(m))
+        if (!is_news(m))
             return;
         l->route_moved = true;
         heard(l);

@@ -14,7 +14,8 @@ struct links;
 
 /**
  * Calls `on_change` from the loop, some 300 ms after the last of a burst of changes (at most 2 s
- * after the first), when the addresses or a default route are not what they were before.
+ * after the first), when the addresses, a default route or a range of addresses that is this
+ * machine's as a whole are not what they were before.
  */
 MUST_USE int links_watch(struct links **out, struct io_loop *loop, void (*on_change)(void *arg),
                          void *arg);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "gateway/base/log.h"
+#include "gateway/io/anyip.h"
 #include "gateway/io/tcp.h"
 #include "gateway/io/unixpath.h"
 
@@ -134,7 +135,7 @@ static int start(struct io_loop *loop, struct sock_listener **out, int fd,
 
 /* Where connections share the port, each socket there has to say so, SO_REUSEADDR not being enough
  * beside one that listens. */
-static int open_tcp(const struct addr *local, bool shared)
+static int open_tcp(const struct addr *local, bool shared, bool lo)
 {
     const int on = 1;
     int fd = socket(local->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -145,6 +146,8 @@ static int open_tcp(const struct addr *local, bool shared)
         err = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (err == 0 && addr_is_v6(local))
         err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (err == 0 && lo)
+        err = anyip_bind_lo(fd);
     if (err == 0)
         err = bind(fd, &local->sa, addr_len(local));
     if (err == 0)
@@ -180,24 +183,38 @@ int io_tcp_listen(struct io_loop *loop, struct sock_listener **out, const struct
                   int fd, const struct listen_handler *handler, void *arg)
 {
     if (fd < 0)
-        fd = open_tcp(local, false);
+        fd = open_tcp(local, false, false);
     return fd < 0 ? fd : serve_tcp(loop, out, fd, handler, arg);
 }
 
 int io_tcp_listen_shared(struct io_loop *loop, struct sock_listener **out, const struct addr *local,
                          const struct listen_handler *handler, void *arg)
 {
-    int fd = open_tcp(local, true);
+    int fd = open_tcp(local, true, false);
     return fd < 0 ? fd : serve_tcp(loop, out, fd, handler, arg);
 }
 
-static int open_unix(const char *path, char **kept)
+int io_tcp_listen_lo(struct io_loop *loop, struct sock_listener **out, const struct addr *local,
+                     int fd, const struct listen_handler *handler, void *arg)
+{
+    if (fd < 0)
+        fd = open_tcp(local, false, true);
+    if (fd < 0)
+        return fd;
+    if (!anyip_is_on_lo(fd)) {
+        (void)close(fd);
+        return -EPERM;
+    }
+    return serve_tcp(loop, out, fd, handler, arg);
+}
+
+static int open_unix(const char *path, mode_t mode, char **kept)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     *kept = strdup(path);
-    int err = *kept ? unixpath_listen(fd, path, BACKLOG) : -ENOMEM;
+    int err = *kept ? unixpath_listen(fd, path, mode, BACKLOG) : -ENOMEM;
     if (err < 0) {
         free(*kept);
         (void)close(fd);
@@ -207,11 +224,11 @@ static int open_unix(const char *path, char **kept)
 }
 
 int io_unix_listen(struct io_loop *loop, struct sock_listener **out, const char *path, int fd,
-                   const struct listen_handler *handler, void *arg)
+                   bool everyone, const struct listen_handler *handler, void *arg)
 {
     char *made = NULL;
     if (fd < 0)
-        fd = open_unix(path, &made);
+        fd = open_unix(path, everyone ? 0666 : 0600, &made);
     if (fd < 0)
         return fd;
     int err = start(loop, out, fd, handler, arg);

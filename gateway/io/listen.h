@@ -20,8 +20,14 @@ MUST_USE int io_tcp_listen(struct io_loop *l, struct sock_listener **out, const 
 MUST_USE int io_tcp_listen_shared(struct io_loop *l, struct sock_listener **out,
                                   const struct addr *local, const struct listen_handler *handler,
                                   void *arg);
-/** As sock_listen_unix(). A socket that came as `fd` is not removed from its folder at the end. */
+/** As sock_listen_lo(). `fd` as for io_tcp_listen(); one that is not bound to the loopback device
+ * is refused (-EPERM). */
+MUST_USE int io_tcp_listen_lo(struct io_loop *l, struct sock_listener **out,
+                              const struct addr *local, int fd,
+                              const struct listen_handler *handler, void *arg);
+/** As sock_listen_unix(), or with `everyone` sock_listen_everyone(). A socket that came as `fd` is
+ *  not removed from its folder at the end. */
 MUST_USE int io_unix_listen(struct io_loop *l, struct sock_listener **out, const char *path, int fd,
-                            const struct listen_handler *handler, void *arg);
+                            bool everyone, const struct listen_handler *handler, void *arg);
 struct addr io_listener_local(const struct sock_listener *l);
 void io_listener_close(struct sock_listener *l);

@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <sys/socket.h>
 
+#include "gateway/io/anyip.h"
 #include "gateway/io/give.h"
 #include "gateway/io/http.h"
 #include "gateway/io/icmp.h"
@@ -102,12 +103,30 @@ static int listen_shared(struct env *e, struct sock_listener **out, const struct
     return io_tcp_listen_shared(machine_of(e)->loop, out, local, handler, arg);
 }
 
+static int listen_lo(struct env *e, struct sock_listener **out, const struct addr *local,
+                     bool passed, const struct listen_handler *handler, void *arg)
+{
+    struct machine *m = machine_of(e);
+    int fd = inherit_take(&m->inherit, local, SOCK_STREAM);
+    if (fd < 0 && passed)
+        return -ENOENT;
+    return io_tcp_listen_lo(m->loop, out, local, fd, handler, arg);
+}
+
+static int listen_everyone(struct env *e, struct sock_listener **out, const char *path,
+                           const struct listen_handler *handler, void *arg)
+{
+    struct machine *m = machine_of(e);
+    int fd = inherit_take_unix(&m->inherit, path);
+    return io_unix_listen(m->loop, out, path, fd, true, handler, arg);
+}
+
 static int listen_unix(struct env *e, struct sock_listener **out, const char *path,
                        const struct listen_handler *handler, void *arg)
 {
     struct machine *m = machine_of(e);
     int fd = inherit_take_unix(&m->inherit, path);
-    return io_unix_listen(m->loop, out, path, fd, handler, arg);
+    return io_unix_listen(m->loop, out, path, fd, false, handler, arg);
 }
 
 static int connect_tcp(struct env *e, struct sock **out, const struct addr *remote,
@@ -203,6 +222,12 @@ static int list_interfaces(struct env *e, struct interface *out, int max)
     return links_list(out, max);
 }
 
+static bool is_local(struct env *e, const struct addr *at)
+{
+    (void)e;
+    return anyip_is_local(at);
+}
+
 static int list_routers(struct env *e, struct router *out, int max)
 {
     (void)e;
@@ -241,6 +266,8 @@ static const struct env_ops OPS = {
     .sock_listen = listen_tcp,
     .sock_listen_shared = listen_shared,
     .sock_listen_unix = listen_unix,
+    .sock_listen_lo = listen_lo,
+    .sock_listen_everyone = listen_everyone,
     .listener_local = io_listener_local,
     .listener_close = io_listener_close,
     .sock_connect = connect_tcp,
@@ -254,6 +281,7 @@ static const struct env_ops OPS = {
     .sock_close = io_sock_close,
     .sock_reset = io_sock_reset,
     .sock_local = io_sock_local,
+    .sock_dialled = io_sock_dialled,
     .sock_keep_short = io_sock_keep_short,
     .udp_give = io_udp_give,
     .sock_give = io_sock_give,
@@ -267,6 +295,7 @@ static const struct env_ops OPS = {
     .mail_fetch = fetch_mail,
     .mail_cancel = cancel_mail,
     .interfaces = list_interfaces,
+    .is_local = is_local,
     .routers = list_routers,
     .load = load,
     .save = save,

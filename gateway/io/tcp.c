@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "gateway/io/anyip.h"
 #include "gateway/io/unixpath.h"
 
 struct sock {
@@ -309,6 +310,12 @@ struct addr io_sock_local(const struct sock *s)
     if (getsockname(s->watch.fd, &local.sa, &len) < 0)
         return (struct addr){0};
     return addr_from_sockaddr(&local.sa);
+}
+
+struct addr io_sock_dialled(const struct sock *s)
+{
+    struct addr at = anyip_dialled(s->watch.fd);
+    return addr_is_none(&at) ? io_sock_local(s) : at;
 }
 
 void io_sock_keep_short(struct sock *s, size_t unsent)

@@ -37,6 +37,8 @@ MUST_USE int io_sock_release(struct sock *s);
 /** Borrowed. */
 int io_sock_descriptor(const struct sock *s);
 struct addr io_sock_local(const struct sock *s);
+/** As sock_dialled(). */
+struct addr io_sock_dialled(const struct sock *s);
 void io_sock_keep_short(struct sock *s, size_t unsent);
 
 /**

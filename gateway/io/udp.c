@@ -9,6 +9,8 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include "gateway/io/anyip.h"
+
 #define READS_A_TURN 16
 #define SINGLES      4         /* datagrams one by one, then many are read at once */
 #define BULK_BUFFER  (4 << 20) /* bytes; 3 ms of 10 Gbit/s */
@@ -81,8 +83,8 @@ static int open_bound(const struct addr *local, unsigned flags)
         (void)close(fd);
         return -EMFILE;
     }
-    int err = 0;
-    if (addr_is_v6(local))
+    int err = flags & UDP_LOOPBACK ? anyip_bind_lo(fd) : 0;
+    if (err == 0 && addr_is_v6(local))
         err = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (err == 0 && flags & UDP_SHARED)
         err = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -229,7 +231,6 @@ static int tell_many(struct udp_socket *s, uint8_t *data)
     struct slot slot[IO_MANY];
     struct mmsghdr msg[IO_MANY];
     bool good[IO_MANY];
-
     for (unsigned i = 0; i < IO_MANY; i++)
         msg[i] = (struct mmsghdr){describe_slot(&slot[i], data + (size_t)i * IO_SCRATCH), 0};
     int count = recvmmsg(s->watch.fd, msg, IO_MANY, 0, NULL);
@@ -257,7 +258,6 @@ static int tell_one(struct udp_socket *s)
     struct slot slot;
     struct msghdr msg = describe_slot(&slot, io_loop_scratch(s->loop));
     ssize_t len = recvmsg(s->watch.fd, &msg, 0);
-
     if (len < 0) /* an ICMP error ends nothing but this read */
         return errno == EAGAIN ? -EAGAIN : 0;
     if (!finish_slot(s, &slot, &msg, (size_t)len))

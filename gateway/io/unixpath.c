@@ -78,7 +78,7 @@ static bool is_stale(const struct unixpath *u)
     return stale;
 }
 
-int unixpath_listen(int fd, const char *path, int backlog)
+int unixpath_listen(int fd, const char *path, mode_t mode, int backlog)
 {
     struct unixpath u;
     int err = unixpath_init(&u, path);
@@ -86,7 +86,7 @@ int unixpath_listen(int fd, const char *path, int backlog)
         return err;
     /* Linux creates the file with the mode of the socket, so there is no moment in which others
      * could connect, whatever the umask. */
-    err = fchmod(fd, 0600);
+    err = fchmod(fd, mode);
     if (err == 0)
         err = bind(fd, (struct sockaddr *)&u.sun, u.len);
     if (err < 0 && errno == EADDRINUSE) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "gateway/base/attr.h"
@@ -24,7 +25,7 @@ void unixpath_deinit(struct unixpath *u);
 MUST_USE int unixpath_connect(int fd, const char *path);
 
 /**
- * Binds and listens, mode 0600, in place of a stale socket. Returns 0, -EADDRINUSE (somebody
+ * Binds and listens, with mode `mode`, in place of a stale socket. Returns 0, -EADDRINUSE (somebody
  * answers there, or it is no socket), or another errno.
  */
-MUST_USE int unixpath_listen(int fd, const char *path, int backlog);
+MUST_USE int unixpath_listen(int fd, const char *path, mode_t mode, int backlog);
