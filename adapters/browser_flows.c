@@ -219,7 +219,8 @@ int flows_open(struct flows **out, const struct addr *local, const struct flows_
     list_init(&f->used);
     env_random(f->env, secret, sizeof(secret));
     map_init(&f->by_sender, secret);
-    int err = udp_open(f->env, &f->socket, local, UDP_BULK, &socket_events, f);
+    unsigned flags = UDP_BULK | (options->loopback_only ? (unsigned)UDP_LOOPBACK : 0);
+    int err = udp_open(f->env, &f->socket, local, flags, &socket_events, f);
     if (err < 0) {
         map_deinit(&f->by_sender);
         free(f);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "adapters/local_users.h"
@@ -21,6 +22,7 @@ struct flows_options {
     const struct local_users *users; /* borrowed */
     struct peer_id peer;
     struct preamble what;
+    bool loopback_only;          /* bound to the loopback device: the address is none of its own */
     uint64_t *to_far, *from_far; /* byte counters, borrowed */
 };
 

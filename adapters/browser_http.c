@@ -281,6 +281,28 @@ static bool is_self(const struct http_conn *c, const struct http_target *t)
             (t->host.name[len] == 0 || strcmp(t->host.name + len, ".localhost") == 0));
 }
 
+/* Who dialled the address of one peer is served that peer and nobody else. */
+static bool is_allowed(const struct http_conn *c, const struct http_target *t)
+{
+    struct site site = proxy_site(c->base.proxy, &c->base.only);
+    return peer_id_is_zero(&c->base.only) || (!c->is_connect && site_has_name(&site, &t->host));
+}
+
+static enum http_step find_way(struct http_conn *c, const struct http_target *t)
+{
+    const struct proxy_options *o = &c->base.proxy->o;
+    char name[NAMES_HOST_MAX + 1];
+    const char *host = t->host.name;
+    bool bound = !peer_id_is_zero(&c->base.only);
+    if (bound && t->host.is_ip) {
+        (void)names_write(o->node, o->suffix, &c->base.only, NULL, name, sizeof(name));
+        host = name;
+    }
+    c->absolute = t->absolute;
+    c->state = HTTP_CONN_ROUTING;
+    return routed(c, route_begin(&c->route, c->base.proxy, host, bound ? 80 : t->port, on_route));
+}
+
 static enum http_step begin(struct http_conn *c, const struct http_head *head)
 {
     char text[160], via[REWRITE_VIA_MAX], id[9];
@@ -307,12 +329,11 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
                                             : "The request does not say for which host it is.");
     if (c->is_connect && !c->request.done)
         return http_conn_fail(c, 400, "CONNECT has no body.");
+    if (!is_allowed(c, &target))
+        return http_conn_fail(c, 421, "This address is one peer's, and the host is not its own.");
     if (is_self(c, &target))
         return serve_self(c, head);
-    c->absolute = target.absolute;
-    c->state = HTTP_CONN_ROUTING;
-    return routed(c,
-                  route_begin(&c->route, c->base.proxy, target.host.name, target.port, on_route));
+    return find_way(c, &target);
 }
 
 /* Takes the next head from `in`, as far as it is there. */
@@ -454,7 +475,8 @@ static void on_timer(struct timer *timer)
 
 static const struct sock_handler events = {NULL, on_ready};
 
-void browser_http_start(struct proxy *p, struct sock *sock, const uint8_t *data, size_t len)
+void browser_http_start(struct proxy *p, struct sock *sock, const struct peer_id *only,
+                        const uint8_t *data, size_t len)
 {
     struct http_conn *c = calloc(1, sizeof(*c));
     if (!c || !http_bytes_add(&c->in, data, len)) {
@@ -462,7 +484,7 @@ void browser_http_start(struct proxy *p, struct sock *sock, const uint8_t *data,
         free(c);
         return;
     }
-    c->base = (struct proxy_conn){.sock = sock, .abort = abort_conn};
+    c->base = (struct proxy_conn){.sock = sock, .only = *only, .abort = abort_conn};
     c->timer.fire = on_timer;
     c->turn.run = on_turn;
     c->writable = true;

@@ -13,5 +13,6 @@
 
 #include "adapters/proxy_state.h"
 
-/** Takes a socket whose first `len` bytes were read already. */
-void browser_http_start(struct proxy *p, struct sock *sock, const uint8_t *data, size_t len);
+/** Takes a socket whose first `len` bytes were read already. `only` is as in struct proxy_conn. */
+void browser_http_start(struct proxy *p, struct sock *sock, const struct peer_id *only,
+                        const uint8_t *data, size_t len);

@@ -18,6 +18,7 @@ struct ports {
     struct env *env;
     struct list open; /* struct port, in the order of opening */
     uint16_t proxy_port;
+    const struct pool *pool;
     struct timer retry;
     struct farewells farewells;
 };
@@ -155,7 +156,7 @@ static struct port *new_port(struct ports *ports, const struct port_assignment *
         .node = ports->o.node,
         .users = ports->o.users,
         .farewells = &ports->farewells,
-        .site = {ports->o.node, ports->o.suffix, kept->peer, owns_port, ports},
+        .site = {ports->o.node, ports->o.suffix, kept->peer, owns_port, ports, ports->pool},
         .what = {.kind = PREAMBLE_TCP, .port = kept->remote_port},
     };
     if (kept->remote_port == 0)
@@ -191,7 +192,9 @@ static void view(const struct port *p, struct ports_view *out)
         return;
     size_t len = names_write(p->target.node, p->ports->o.suffix, &p->kept.peer, p->kept.service,
                              name, sizeof(name));
-    if (len < sizeof(name))
+    if (len < sizeof(name) && pool_has_http(p->ports->pool))
+        snprintf(out->url, sizeof(out->url), "http://%s/", name);
+    else if (len < sizeof(name))
         snprintf(out->url, sizeof(out->url), "http://%s.localhost:%u/", name, p->ports->proxy_port);
 }
 
@@ -424,6 +427,11 @@ void ports_free(struct ports *ports)
 void ports_set_proxy_port(struct ports *ports, uint16_t port)
 {
     ports->proxy_port = port;
+}
+
+void ports_set_pool(struct ports *ports, const struct pool *pool)
+{
+    ports->pool = pool;
 }
 
 size_t ports_list(struct ports *ports, struct ports_view *out, size_t max)

@@ -16,6 +16,7 @@
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 #include "gateway/node/node.h"
+#include "gateway/node/pool.h"
 
 #define PORTS_URL_MAX 256
 
@@ -56,6 +57,9 @@ void ports_free(struct ports *p);
 void ports_restore(struct ports *p);
 /** Where the proxy listens, for the URLs; 0: there is none. */
 void ports_set_proxy_port(struct ports *p, uint16_t port);
+/** Addresses that peers have besides (borrowed): their URLs are shown instead once there are any.
+ */
+void ports_set_pool(struct ports *p, const struct pool *pool);
 
 /**
  * Opens a local port and remembers it. Opening an open one again changes nothing, other than

@@ -70,7 +70,8 @@ static void on_ready(void *arg)
     struct newcomer *n = arg;
     struct proxy *p = n->base.proxy;
     struct sock *sock = n->base.sock;
-    bool stranger = n->stranger;
+    struct peer_id only = n->base.only;
+    bool stranger = n->stranger, bound = !peer_id_is_zero(&only);
     uint8_t data[FIRST_READ];
     struct iovec area = {data, sizeof(data)};
     ssize_t got = sock_readv(p->env, sock, &area, 1);
@@ -81,19 +82,20 @@ static void on_ready(void *arg)
         sock_close(p->env, sock);
     else if (stranger)
         turn_away(p, sock, data[0]);
-    else if (data[0] == SOCKS5_VERSION)
-        browser_socks5_start(p, sock, data, (size_t)got);
+    else if (data[0] != SOCKS5_VERSION)
+        browser_http_start(p, sock, &only, data, (size_t)got);
+    else if (bound)
+        sock_reset(p->env, sock);
     else
-        browser_http_start(p, sock, data, (size_t)got);
+        browser_socks5_start(p, sock, data, (size_t)got);
 }
 
 static const struct sock_handler newcomer_events = {NULL, on_ready};
 
-static void on_accept(void *arg, struct sock *sock, const struct addr *from)
+void proxy_take(struct proxy *p, struct sock *sock, const struct addr *from, const struct addr *at,
+                const struct peer_id *only)
 {
-    struct proxy *p = arg;
-    struct addr local = sock_local(p->env, sock);
-    bool stranger = !local_users_allow_tcp(p->o.users, p->env, from, &local);
+    bool stranger = !local_users_allow_tcp(p->o.users, p->env, from, at);
     bool full = p->count >= PROXY_CONNS_MAX || (stranger && p->strangers >= STRANGERS_MAX);
     struct newcomer *n = full ? NULL : calloc(1, sizeof(*n));
     if (!n) {
@@ -101,12 +103,21 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
         return;
     }
     n->base = (struct proxy_conn){.sock = sock, .abort = abort_newcomer};
+    if (only)
+        n->base.only = *only;
     n->stranger = stranger;
     n->timer.fire = on_silence;
     p->strangers += stranger;
     proxy_add(p, &n->base);
     timer_set(p->env, &n->timer, env_now(p->env) + (stranger ? STRANGER_WAIT : FIRST_BYTE_WAIT));
     sock_attach(p->env, sock, &newcomer_events, n);
+}
+
+static void on_accept(void *arg, struct sock *sock, const struct addr *from)
+{
+    struct proxy *p = arg;
+    struct addr local = sock_local(p->env, sock);
+    proxy_take(p, sock, from, &local, NULL);
 }
 
 /* ---- listening ---- */

@@ -16,6 +16,7 @@
 #include "adapters/proxy_options.h"
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
+#include "gateway/identity/peer_id.h"
 
 struct proxy;
 
@@ -27,6 +28,12 @@ MUST_USE int proxy_new(struct proxy **out, const struct proxy_options *options, 
                        size_t why_len);
 /** Resets every connection. */
 void proxy_free(struct proxy *p);
+/**
+ * Takes a connection that was accepted elsewhere, whose caller dialled `at`. With `only` it speaks
+ * HTTP and is for that peer alone: other hosts are refused.
+ */
+void proxy_take(struct proxy *p, struct sock *sock, const struct addr *from, const struct addr *at,
+                const struct peer_id *only);
 /** Where it listens: at most `max`. Returns how many. */
 size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max);
 /** The port of all of them, for URLs. */

@@ -9,6 +9,7 @@
 #include "adapters/local_users.h"
 #include "gateway/base/addr.h"
 #include "gateway/node/node.h"
+#include "gateway/node/pool.h"
 
 #define PROXY_LISTEN_MAX 4
 #define PROXY_CONNS_MAX  4096 /* at a time; more are closed at once */
@@ -22,4 +23,5 @@ struct proxy_options {
     /** Does this local address lead to the peer (ports_belongs_to())? */
     bool (*owns_port)(void *arg, const struct addr *at, const struct peer_id *peer);
     void *owns_arg;
+    const struct pool *pool; /* as in struct site */
 };

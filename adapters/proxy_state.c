@@ -33,7 +33,7 @@ static const struct guarded_handler tunnel_events = {.on_end = on_tunnel_end};
 
 struct site proxy_site(const struct proxy *p, const struct peer_id *peer)
 {
-    return (struct site){p->o.node, p->o.suffix, *peer, p->o.owns_port, p->o.owns_arg};
+    return (struct site){p->o.node, p->o.suffix, *peer, p->o.owns_port, p->o.owns_arg, p->o.pool};
 }
 
 void proxy_tunnel(struct proxy *p, const struct tunnel_options *o)

@@ -27,6 +27,7 @@ struct proxy_conn {
     struct list link;
     struct proxy *proxy;
     struct sock *sock;
+    struct peer_id only; /* whom it may ask, having dialled that peer's address; zero: anybody */
     /** Ends it at once, with a reset. */
     void (*abort)(struct proxy_conn *c);
 };

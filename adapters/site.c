@@ -9,8 +9,9 @@
 bool site_has_name(const struct site *s, const struct http_host *host)
 {
     struct name_target target;
-    return !host->is_ip && names_resolve(s->node, s->suffix, host->name, &target) == 0 &&
-           peer_id_equal(&target.peer, &s->peer);
+    bool found = host->is_ip ? pool_peer(s->pool, &host->ip, &target.peer)
+                             : names_resolve(s->node, s->suffix, host->name, &target) == 0;
+    return found && peer_id_equal(&target.peer, &s->peer);
 }
 
 static int refuse(char why[static SITE_WHY_MAX], const char *what, struct http_text value)

@@ -22,6 +22,7 @@
 
 #include "gateway/base/attr.h"
 #include "gateway/node/node.h"
+#include "gateway/node/pool.h"
 #include "gateway/wire/http_head.h"
 #include "gateway/wire/http_host.h"
 
@@ -41,6 +42,7 @@ struct site {
     /** Does this local address lead to the peer? Loopback origins are told apart by it. */
     bool (*owns_port)(void *arg, const struct addr *at, const struct peer_id *peer);
     void *arg;
+    const struct pool *pool; /* addresses of peers on this machine, or NULL: they have none */
 };
 
 /**
@@ -50,7 +52,7 @@ struct site {
 MUST_USE int site_check(const struct site *s, const struct http_head *head,
                         char why[static SITE_WHY_MAX]);
 
-/** Is this host name, with any port, one of the peer's? */
+/** Is this host name, or address of the pool, with any port, the peer's? */
 bool site_has_name(const struct site *s, const struct http_host *host);
 /** Checks only whose page asks, as site_check() does. */
 MUST_USE int site_check_asker(const struct site *s, const struct http_head *head,

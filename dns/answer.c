@@ -6,6 +6,7 @@
 #include <ldns/ldns.h>
 
 #include "dns/records.h"
+#include "dns/reverse.h"
 
 #define OPT_LEN 11 /* bytes of an OPT without options */
 
@@ -25,6 +26,8 @@ struct job {
     struct precheck pre;
     const uint8_t *query;
     const uint8_t *name; /* of the question, on the wire */
+    const uint8_t *apex; /* of the zone it is in, on the wire */
+    size_t apex_len;
 
     /* What the name says: `_service._proto.host`, on the wire and as text. */
     const uint8_t *host; /* within `name` */
@@ -32,6 +35,8 @@ struct job {
     char host_text[ANSWER_HOST_MAX + 1];
     char service[64];
     bool udp;
+
+    struct reverse reverse; /* the name is one of an address */
 
     ldns_pkt *pkt;
     ldns_rdf *owner; /* borrowed from the question in `pkt` */
@@ -43,19 +48,26 @@ static uint8_t lower(uint8_t c)
     return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
+/* Writes a good name, of at most ANSWER_HOST_MAX characters. Returns its length on the wire. */
+static size_t put_name(uint8_t out[static DNS_NAME_MAX], const char *text)
+{
+    size_t at = 0;
+    while (*text) {
+        size_t label = strcspn(text, ".");
+        out[at++] = (uint8_t)label;
+        memcpy(out + at, text, label);
+        at += label;
+        text += label + (text[label] == '.');
+    }
+    out[at] = 0;
+    return at + 1;
+}
+
 void answer_zone_init(struct answer_zone *zone, const char *suffix,
                       const struct answer_source *source, void *arg)
 {
     *zone = (struct answer_zone){.source = source, .arg = arg};
-    size_t at = 0;
-    while (*suffix) {
-        size_t label = strcspn(suffix, ".");
-        zone->apex[at++] = (uint8_t)label;
-        memcpy(zone->apex + at, suffix, label);
-        at += label;
-        suffix += label + (suffix[label] == '.');
-    }
-    zone->apex_len = at + 1; /* the root's zero is there already */
+    zone->apex_len = put_name(zone->apex, suffix);
 }
 
 /* ---- answers without records ---- */
@@ -171,7 +183,7 @@ static void add(struct job *job, ldns_pkt_section section, ldns_rr *rr)
 static void add_of_apex(struct job *job, ldns_pkt_section section,
                         ldns_rr *(*make)(const ldns_rdf *apex))
 {
-    ldns_rdf *apex = record_name(job->zone->apex, job->zone->apex_len);
+    ldns_rdf *apex = record_name(job->apex, job->apex_len);
     add(job, section, apex ? make(apex) : NULL);
     ldns_rdf_deep_free(apex);
 }
@@ -275,6 +287,34 @@ static void answer_name(struct job *job, const uint8_t *apex)
         say_none(job, LDNS_RCODE_NOERROR); /* _tcp.NAME: there are names below it (RFC 8020) */
 }
 
+/* ---- addresses ---- */
+
+static void answer_pointer(struct job *job, const char *host)
+{
+    uint8_t wire[DNS_NAME_MAX];
+    ldns_rdf *target = record_name(wire, put_name(wire, host));
+    add(job, LDNS_SECTION_ANSWER, target ? record_ptr(job->owner, target) : NULL);
+    ldns_rdf_deep_free(target);
+}
+
+static void answer_address(struct job *job)
+{
+    const struct answer_zone *zone = job->zone;
+    unsigned octets = job->reverse.octets, type = job->pre.type;
+    char host[ANSWER_HOST_MAX + 1];
+
+    if (job->reverse.apex == job->name)
+        answer_apex(job);
+    else if (octets < 4)
+        say_none(job, LDNS_RCODE_NOERROR); /* there are names below it (RFC 8020) */
+    else if (octets > 4 || zone->source->find_name(zone->arg, job->reverse.ip, host) < 0)
+        say_none(job, LDNS_RCODE_NXDOMAIN);
+    else if (type == LDNS_RR_TYPE_PTR || type == LDNS_RR_TYPE_ANY)
+        answer_pointer(job, host);
+    else
+        say_none(job, LDNS_RCODE_NOERROR);
+}
+
 /* ---- the packet ---- */
 
 static int open_packet(struct job *job)
@@ -318,7 +358,10 @@ static size_t answer_inside(struct job *job, const uint8_t *apex, uint8_t *out, 
     size_t len = 0;
     uint16_t ra = job->zone->recursion ? DNS_RA : 0;
     if (open_packet(job) == 0) {
-        answer_name(job, apex);
+        if (apex)
+            answer_name(job, apex);
+        else
+            answer_address(job);
         len = job->failed ? 0 : write_packet(job, out, max);
     }
     ldns_pkt_free(job->pkt);
@@ -330,23 +373,39 @@ static size_t answer_inside(struct job *job, const uint8_t *apex, uint8_t *out, 
     return len;
 }
 
+/* Which of our zones the name is in, if any: `apex` says that it is the suffix's. */
+static void choose_apex(struct job *job, const uint8_t *apex)
+{
+    const struct answer_zone *zone = job->zone;
+    struct addr_prefix range;
+
+    if (apex) {
+        job->apex = zone->apex;
+        job->apex_len = zone->apex_len;
+    } else if (zone->source->named_range && zone->source->named_range(zone->arg, &range) &&
+               reverse_read(&job->reverse, &range, job->name, job->pre.name_len)) {
+        job->apex = job->reverse.apex;
+        job->apex_len = job->reverse.apex_len;
+    }
+}
+
 /* The code for a query that asks for no data of ours, or LDNS_RCODE_NOERROR. */
-static unsigned refusal(const struct job *job, const uint8_t *apex)
+static unsigned refusal(const struct job *job)
 {
     unsigned type = job->pre.type;
     if (type == TYPE_TKEY || type == TYPE_TSIG || type == TYPE_MAILB || type == TYPE_MAILA)
         return LDNS_RCODE_NOTIMPL;
-    if (!apex || job->pre.class != LDNS_RR_CLASS_IN || type == TYPE_AXFR || type == TYPE_IXFR)
+    if (!job->apex || job->pre.class != LDNS_RR_CLASS_IN || type == TYPE_AXFR || type == TYPE_IXFR)
         return LDNS_RCODE_REFUSED;
     return LDNS_RCODE_NOERROR;
 }
 
 /* Is it a plain question that another server could answer? */
-static bool is_foreign(const struct job *job, const uint8_t *apex)
+static bool is_foreign(const struct job *job)
 {
     unsigned type = job->pre.type;
     bool meta = type >= TYPE_TKEY && type <= TYPE_MAILA;
-    return !apex && job->pre.class == LDNS_RR_CLASS_IN && !meta;
+    return !job->apex && job->pre.class == LDNS_RR_CLASS_IN && !meta;
 }
 
 static unsigned code_of(enum precheck_verdict verdict)
@@ -381,10 +440,11 @@ enum answer_outcome answer_query(const struct answer_zone *zone, const uint8_t *
         return ANSWER_READY;
     }
     const uint8_t *apex = find_apex(zone, job.name, job.pre.name_len);
-    unsigned rcode = refusal(&job, apex);
+    choose_apex(&job, apex);
+    unsigned rcode = refusal(&job);
     if (rcode != LDNS_RCODE_NOERROR) {
         *out_len = answer_write_plain(&job.pre, query, ra, rcode, out, max);
-        return is_foreign(&job, apex) ? ANSWER_OUTSIDE : ANSWER_READY;
+        return is_foreign(&job) ? ANSWER_OUTSIDE : ANSWER_READY;
     }
     *out_len = answer_inside(&job, apex, out, max);
     return ANSWER_READY;

@@ -8,6 +8,7 @@
  *     NAME                 A, AAAA, TXT        a peer or a service, as the source says
  *     _ssh._tcp.NAME       SRV                 with the local port, if there is one
  *     the suffix itself    SOA, NS
+ *     7.23.19.198.in-addr.arpa     PTR    an address of a peer, if peers have any
  * Every other type of an existing name is "no data" with the SOA, never silence: browsers ask for
  * A, AAAA and HTTPS at the same time and wait for all three.
  */
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "dns/precheck.h"
+#include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 
 #define ANSWER_UDP_MAX 1232 /* bytes; more is likely to be fragmented (DNS flag day 2020) */
@@ -52,6 +54,10 @@ struct answer_source {
     /** `service` is without its underscore, for an existing host. 0 or -ENOENT: nothing there. */
     int (*find_port)(void *arg, const char *host, const char *service, bool udp,
                      struct answer_port *out);
+    /** The range of addresses that we name. NULL, or returns false: none. */
+    bool (*named_range)(void *arg, struct addr_prefix *out);
+    /** The name of an address of that range, with the suffix. 0 or -ENOENT: it is nobody's. */
+    int (*find_name)(void *arg, const uint8_t ip[static 4], char name[static ANSWER_HOST_MAX + 1]);
 };
 
 struct answer_zone {

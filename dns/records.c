@@ -44,6 +44,11 @@ ldns_rr *record_srv(const ldns_rdf *owner, uint16_t port, const ldns_rdf *target
     return dns_record_with(rr, ldns_rdf_clone(target));
 }
 
+ldns_rr *record_ptr(const ldns_rdf *owner, const ldns_rdf *target)
+{
+    return dns_record_with(record(owner, LDNS_RR_TYPE_PTR, RECORD_TTL), ldns_rdf_clone(target));
+}
+
 static ldns_rdf *character_string(const char *text)
 {
     uint8_t wire[1 + STRING_MAX];

@@ -25,6 +25,7 @@ ldns_rr *record_address(const ldns_rdf *owner, const uint8_t *ip, size_t ip_len)
 ldns_rr *record_srv(const ldns_rdf *owner, uint16_t port, const ldns_rdf *target);
 /** TXT with `count` strings of at most 255 bytes, which is also where longer ones are cut. */
 ldns_rr *record_txt(const ldns_rdf *owner, const char *const *strings, size_t count);
+ldns_rr *record_ptr(const ldns_rdf *owner, const ldns_rdf *target);
 /** The zone's SOA; its minimum is how long an absence may be remembered (RFC 2308). */
 ldns_rr *record_soa(const ldns_rdf *apex);
 ldns_rr *record_ns(const ldns_rdf *apex);

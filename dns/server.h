@@ -14,6 +14,7 @@
 #include "gateway/base/attr.h"
 #include "gateway/node/names.h"
 #include "gateway/node/node.h"
+#include "gateway/node/pool.h"
 
 #define DNS_LISTEN_MAX   4
 #define DNS_UPSTREAM_MAX 4
@@ -24,6 +25,7 @@ struct dns_server_options {
     char suffix[NAMES_SUFFIX_MAX + 1];  /* lower case, names_suffix_ok() */
     struct addr upstream[DNS_UPSTREAM_MAX]; /* forward to these; none: refuse */
     bool loopback_v6;                       /* services listen on ::1 too: AAAA says so */
+    struct pool *pool;                      /* addresses of peers, borrowed, or NULL */
 };
 
 struct dns_server;

@@ -17,6 +17,19 @@ static const struct port_assignment *open_port(const struct zone *z, const struc
     return port && port->open ? port : NULL;
 }
 
+/* Where a peer has an address of its own, it is there with all its ports. */
+static bool set_own_address(const struct zone *z, const struct peer_id *peer,
+                            struct answer_host *out)
+{
+    struct addr at;
+    size_t len;
+    if (!pool_is_active(z->pool) || !pool_address(z->pool, peer, &at))
+        return false;
+    *out = (struct answer_host){.has_v4 = true};
+    memcpy(out->v4, addr_ip(&at, &len), sizeof(out->v4));
+    return true;
+}
+
 /* A listener that a person put elsewhere (--at) is found there and nowhere else. */
 static void set_addresses(const struct zone *z, const struct port_assignment *port,
                           struct answer_host *out)
@@ -41,7 +54,8 @@ static int find_host(void *arg, const char *host, struct answer_host *out)
         return -ENOENT;
     if (target.kind != NAME_PEER)
         port = open_port(z, &target.peer, target.service);
-    set_addresses(z, port, out);
+    if (!set_own_address(z, &target.peer, out))
+        set_addresses(z, port, out);
     if (z->predial && target.by_alias)
         predial_peer(z->predial, &target.peer);
     return 0;
@@ -76,6 +90,28 @@ static const struct port_assignment *port_of(const struct zone *z, const struct 
     return port;
 }
 
+/* At the peer's own address the port is the peer's too. */
+static int find_own_port(const struct zone *z, const struct name_target *target,
+                         const char *service, bool udp, struct answer_port *out)
+{
+    struct peer_view view;
+    const char *wanted = target->kind == NAME_PEER ? service : target->service;
+    unsigned proto = udp ? SERVICE_UDP : SERVICE_TCP;
+    const struct remote_service *found = NULL;
+    if (!node_peer(z->node, &target->peer, &view) || !view.services_known)
+        return -ENOENT;
+    for (size_t i = 0; i < view.service_count; i++) {
+        const struct remote_service *s = &view.services[i];
+        bool is_web = strcmp(wanted, "http") == 0 && strcmp(s->name, "web") == 0;
+        if (s->proto & proto && (strcmp(s->name, wanted) == 0 || (is_web && !found)))
+            found = s;
+    }
+    if (!found)
+        return -ENOENT;
+    *out = (struct answer_port){.port = found->port};
+    return 0;
+}
+
 static int find_port(void *arg, const char *host, const char *service, bool udp,
                      struct answer_port *out)
 {
@@ -84,6 +120,8 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
     const char *label = "";
     if (names_resolve(z->node, z->suffix, host, &target) < 0)
         return -ENOENT;
+    if (pool_is_active(z->pool))
+        return find_own_port(z, &target, service, udp, out);
 
     const struct port_assignment *port = target.kind == NAME_PEER
                                              ? port_of(z, &target.peer, service, &label)
@@ -95,4 +133,25 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
     return 0;
 }
 
-const struct answer_source zone_source = {find_host, describe, find_port};
+static bool named_range(void *arg, struct addr_prefix *out)
+{
+    const struct zone *z = arg;
+    if (!pool_is_active(z->pool))
+        return false;
+    *out = *pool_range(z->pool);
+    return true;
+}
+
+static int find_name(void *arg, const uint8_t ip[static 4], char name[static ANSWER_HOST_MAX + 1])
+{
+    const struct zone *z = arg;
+    const struct addr at = addr_v4(ip, 0);
+    struct peer_id peer;
+    if (!pool_peer(z->pool, &at, &peer))
+        return -ENOENT;
+    return names_write(z->node, z->suffix, &peer, NULL, name, ANSWER_HOST_MAX + 1) > ANSWER_HOST_MAX
+               ? -ENOENT
+               : 0;
+}
+
+const struct answer_source zone_source = {find_host, describe, find_port, named_range, find_name};

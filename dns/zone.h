@@ -11,12 +11,14 @@
 #include "dns/answer.h"
 #include "dns/predial.h"
 #include "gateway/node/node.h"
+#include "gateway/node/pool.h"
 
 struct zone {
     struct node *node;
     const char *suffix;
     bool loopback_v6;        /* our listeners are on ::1 too: AAAA says so */
     struct predial *predial; /* or NULL */
+    struct pool *pool;       /* addresses of peers, once they have any, or NULL */
 };
 
 /** For answer_zone_init(), whose `arg` is a struct zone. */

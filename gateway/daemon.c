@@ -143,11 +143,13 @@ static int start_ports(struct daemon *d, char *why, size_t why_len)
     int err = ports_new(&d->ports, &options);
     if (err < 0)
         (void)snprintf(why, why_len, "local ports: %s", strerror(-err));
+    else
+        ports_set_pool(d->ports, d->pool);
     joins_init(&d->joins, d->env);
     return err;
 }
 
-static bool owns_port(void *arg, const struct addr *at, const struct peer_id *peer)
+bool daemon_owns_port(void *arg, const struct addr *at, const struct peer_id *peer)
 {
     struct daemon *d = arg;
     return ports_belongs_to(d->ports, at, peer);
@@ -161,8 +163,9 @@ static int start_proxy(struct daemon *d, char *why, size_t why_len)
         .users = &d->users,
         .suffix = d->suffix,
         .configured = settings_is_set(s, SET_proxy_listen),
-        .owns_port = owns_port,
+        .owns_port = daemon_owns_port,
         .owns_arg = d,
+        .pool = d->pool,
     };
     for (size_t i = 0; i < s->proxy_listen.count && i < PROXY_LISTEN_MAX; i++)
         options.listen[i] = s->proxy_listen.at[i];
@@ -175,7 +178,8 @@ static int start_proxy(struct daemon *d, char *why, size_t why_len)
 static int start_dns(struct daemon *d, char *why, size_t why_len)
 {
     const struct settings *s = d->options->settings;
-    struct dns_server_options options = {.listen_configured = settings_is_set(s, SET_dns_listen)};
+    struct dns_server_options options = {.listen_configured = settings_is_set(s, SET_dns_listen),
+                                         .pool = d->pool};
 
     (void)snprintf(options.suffix, sizeof(options.suffix), "%s", s->dns_suffix);
     for (size_t i = 0; i < s->dns_listen.count && i < DNS_LISTEN_MAX; i++)
@@ -238,6 +242,7 @@ static void on_network(void *arg)
 {
     struct daemon *d = arg;
     node_network_changed(d->node);
+    pool_doors_look(d->pool_doors);
 }
 
 static void on_wake(void *arg, instant slept)
@@ -282,8 +287,12 @@ void daemon_watch_expiry(struct daemon *d)
 
 static void on_node_changed(struct node_watch *watch, const struct peer_id *peer)
 {
-    if (!peer)
-        daemon_watch_expiry(container_of(watch, struct daemon, watch));
+    struct daemon *d = container_of(watch, struct daemon, watch);
+
+    if (peer)
+        pool_doors_peer(d->pool_doors, peer);
+    else
+        daemon_watch_expiry(d);
 }
 
 /* ---- all of it ---- */
@@ -291,8 +300,9 @@ static void on_node_changed(struct node_watch *watch, const struct peer_id *peer
 static int build(struct daemon *d, char *why, size_t why_len)
 {
     int (*const parts[])(struct daemon *, char *, size_t) = {
-        open_registry, set_name_servers, start_node, start_server_adapter,
-        start_ports,   start_proxy,      start_dns,  start_control,
+        open_registry,     set_name_servers, start_node,  start_server_adapter,
+        daemon_start_pool, start_ports,      start_proxy, daemon_open_pool,
+        start_dns,         start_control,
     };
     int err = daemon_fill_users(d, d->options->settings, why, why_len);
 
@@ -313,6 +323,7 @@ static void take_apart(struct daemon *d)
 {
     control_server_free(d->control);
     dns_server_free(d->dns);
+    pool_doors_free(d->pool_doors);
     proxy_free(d->proxy);
     if (d->joins.env)
         joins_deinit(&d->joins);
@@ -322,6 +333,7 @@ static void take_apart(struct daemon *d)
     timer_stop(d->env, &d->expire);
     node_unwatch(&d->watch);
     node_free(d->node);
+    pool_free(d->pool);
     registry_free(d->registry);
     keys_wipe(&d->keys);
     settings_deinit(&d->started);

@@ -9,6 +9,7 @@
 #include "adapters/browser_ports.h"
 #include "adapters/browser_proxy.h"
 #include "adapters/joins.h"
+#include "adapters/pool_doors.h"
 #include "adapters/server_adapter.h"
 #include "config/control/server.h"
 #include "config/settings/settings.h"
@@ -22,6 +23,7 @@
 #include "gateway/io/watchdog.h"
 #include "gateway/node/names.h"
 #include "gateway/node/node.h"
+#include "gateway/node/pool.h"
 #include "gateway/node/registry.h"
 
 struct daemon {
@@ -42,6 +44,8 @@ struct daemon {
     struct ports *ports;
     struct joins joins;
     struct proxy *proxy;
+    struct pool *pool;
+    struct pool_doors *pool_doors;
     struct dns_server *dns;
     struct control_server *control;
     struct control_services services;
@@ -68,5 +72,12 @@ MUST_USE int daemon_reload(struct daemon *d, char *why, size_t why_len);
 void daemon_watch_expiry(struct daemon *d);
 /** Fills in d->lookup and d->own: names of targets, and what no service may lead to. */
 void daemon_fill_doors(struct daemon *d);
+/** The addresses that peers have on this machine (daemon_pool.c): first what they are, then what
+ *  listens there. */
+MUST_USE int daemon_start_pool(struct daemon *d, char *why, size_t why_len);
+MUST_USE int daemon_open_pool(struct daemon *d, char *why, size_t why_len);
+/** Does this local address lead to the peer? `arg` is the daemon. */
+bool daemon_owns_port(void *arg, const struct addr *at, const struct peer_id *peer);
+void daemon_show_pool(void *arg, struct control_pool *out);
 /** Fills in d->services. */
 void daemon_fill_services(struct daemon *d);

@@ -128,6 +128,7 @@ static int apply(struct daemon *d, struct settings *fresh, char *why, size_t why
     if (node_set_access(d->node, &access) < 0)
         log_error(LOG_CONFIG, "no memory for the lists of addresses: the old ones stay");
     node_registry_changed(d->node);
+    pool_doors_look(d->pool_doors);
     return 0;
 }
 
@@ -206,6 +207,7 @@ void daemon_fill_services(struct daemon *d)
         .stop = stop,
         .is_own_door = is_own_door,
         .port_name = port_name,
+        .pool = daemon_show_pool,
         .dns_listens = dns_listens,
         .proxy_listens = proxy_bound,
     };

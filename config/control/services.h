@@ -37,6 +37,18 @@ struct control_open {
     const struct addr *at;    /* local address wanted, or NULL: the kept loopback port */
 };
 
+#define CONTROL_CONFLICTS_MAX 64
+
+/** Addresses that peers have on this machine (gateway/node/pool.h). */
+struct control_pool {
+    struct addr_prefix range;
+    bool active;     /* the range is local */
+    bool http;       /* port 80 is served */
+    bool redirected; /* the packet filter leads every port there to us */
+    uint16_t tcp[CONTROL_CONFLICTS_MAX], udp[CONTROL_CONFLICTS_MAX]; /* that others hold */
+    size_t tcp_count, udp_count;
+};
+
 struct control_services {
     struct log_ring *log; /* the last lines, for who follows them; NULL: none are kept */
     void *arg;            /* of every function below */
@@ -67,6 +79,9 @@ struct control_services {
     bool (*is_own_door)(void *arg, const struct service *s);
     /** The name of a well-known port (getservbyport), or NULL. Borrowed until the next call. */
     const char *(*port_name)(void *arg, uint16_t port, bool udp);
+
+    /** The addresses that peers have on this machine, for status; NULL: there can be none. */
+    void (*pool)(void *arg, struct control_pool *out);
 
     /** Where DNS server and proxy listen, for status. Return how many, at most `max`. */
     size_t (*dns_listens)(void *arg, struct addr *out, size_t max);

@@ -189,6 +189,29 @@ static json_t *mail_json(struct command_context *c)
                      (json_int_t)mail.dropped);
 }
 
+static json_t *numbers_json(const uint16_t *list, size_t count)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(array, json_integer(list[i]));
+    return array;
+}
+
+static json_t *setup_json(struct command_context *c)
+{
+    struct control_pool pool = {.active = false};
+    char range[ADDR_PREFIX_TEXT_MAX];
+
+    if (!c->services->pool)
+        return json_null();
+    c->services->pool(c->services->arg, &pool);
+    return json_pack("{s:b, s:s, s:b, s:b, s:o, s:o}", "active", pool.active, "pool",
+                     addr_prefix_print(&pool.range, range), "http", pool.http, "redirected",
+                     pool.redirected, "conflicts", numbers_json(pool.tcp, pool.tcp_count),
+                     "udp_conflicts", numbers_json(pool.udp, pool.udp_count));
+}
+
 static json_t *status_of(struct command_context *c)
 {
     struct addr udp[LISTEN_MAX], tcp[LISTEN_MAX];
@@ -207,6 +230,7 @@ static json_t *status_of(struct command_context *c)
                                         c->suffix));
     (void)json_object_set_new(
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
+    (void)json_object_set_new(status, "setup", setup_json(c));
     (void)json_object_set_new(status, "dht", status_dht(c));
     (void)json_object_set_new(status, "relay", status_relay(c));
     (void)json_object_set_new(status, "turn", status_turn(c));

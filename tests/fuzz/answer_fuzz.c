@@ -38,6 +38,21 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
     return 0;
 }
 
+static bool named_range(void *arg, struct addr_prefix *out)
+{
+    (void)arg;
+    return addr_prefix_parse(out, "198.19.0.0/16") == 0;
+}
+
+static int find_name(void *arg, const uint8_t ip[static 4], char name[static ANSWER_HOST_MAX + 1])
+{
+    (void)arg;
+    if (ip[3] & 1)
+        return -ENOENT;
+    memcpy(name, "alice.overlay", sizeof("alice.overlay"));
+    return 0;
+}
+
 static void check_answer(const uint8_t *data, size_t len, const uint8_t *out, size_t out_len)
 {
     struct precheck p;
@@ -54,7 +69,8 @@ static void check_answer(const uint8_t *data, size_t len, const uint8_t *out, si
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static const struct answer_source source = {find_host, describe, find_port};
+    static const struct answer_source source = {find_host, describe, find_port, named_range,
+                                                find_name};
     static uint8_t out[ANSWER_TCP_MAX];
     struct answer_zone zone;
     size_t out_len = 0;

@@ -150,6 +150,13 @@ bool node_peer(struct node *n, const struct peer_id *id, struct peer_view *out)
     return false;
 }
 
+size_t node_peers(struct node *n, struct peer_view *out, size_t max)
+{
+    for (size_t i = 0; i < n->peer_count && i < max; i++)
+        out[i] = n->peers[i];
+    return n->peer_count;
+}
+
 void node_connect(struct node *n, const struct peer_id *id, struct node_wait *w)
 {
     (void)id;

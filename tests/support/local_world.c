@@ -104,6 +104,28 @@ static int listen_at(struct env *e, struct sock_listener **out, const struct add
     return 0;
 }
 
+static int listen_lo(struct env *e, struct sock_listener **out, const struct addr *local,
+                     bool passed, const struct listen_handler *handler, void *arg)
+{
+    if (passed && !addr_equal(local, &world_of(e)->passed))
+        return -ENOENT;
+    return listen_at(e, out, local, handler, arg);
+}
+
+static int refuse_connect(struct env *e, struct sock **out, const struct addr *remote,
+                          const struct sock_handler *handler, void *arg)
+{
+    (void)out, (void)remote, (void)handler, (void)arg;
+    world_of(e)->connects++;
+    return -ECONNREFUSED;
+}
+
+static bool is_local(struct env *e, const struct addr *at)
+{
+    (void)at;
+    return world_of(e)->pool_local;
+}
+
 static struct addr listener_at(const struct sock_listener *l)
 {
     return l->local;
@@ -193,6 +215,11 @@ static struct addr sock_at(const struct sock *s)
     return s->local;
 }
 
+static struct addr sock_dialled_at(const struct sock *s)
+{
+    return addr_is_none(&s->dialled) ? s->local : s->dialled;
+}
+
 static int owner_of(struct env *e, const struct addr *client, const struct addr *server,
                     uint32_t *uid)
 {
@@ -280,6 +307,8 @@ static const struct env_ops ops = {
     .udp_local = udp_at,
     .udp_close = close_udp,
     .sock_listen = listen_at,
+    .sock_listen_lo = listen_lo,
+    .sock_connect = refuse_connect,
     .listener_local = listener_at,
     .listener_close = close_listener,
     .sock_attach = attach,
@@ -290,6 +319,8 @@ static const struct env_ops ops = {
     .sock_close = close_sock,
     .sock_reset = reset_sock,
     .sock_local = sock_at,
+    .sock_dialled = sock_dialled_at,
+    .is_local = is_local,
     .sock_keep_short = keep_short,
     .owner_of_tcp = owner_of,
     .owner_of_udp = owner_of,
@@ -398,6 +429,8 @@ struct sock *world_dial(struct world *w, const char *to, uint16_t from_port)
             continue;
         struct sock *s = world_sock(w);
         s->local = local;
+        s->dialled = w->dialled;
+        w->dialled = (struct addr){0};
         s->remote = addr_loopback(addr_is_v6(&local), from_port);
         l->handler->on_accept(l->arg, s, &s->remote);
         world_run(w);

@@ -16,7 +16,7 @@ struct sock {
     struct world *world;
     const struct sock_handler *handler;
     void *arg;
-    struct addr local, remote;
+    struct addr local, remote, dialled;
     bool used, edge;
     /* what the client did */
     uint8_t in[WORLD_BUFFER];
@@ -62,6 +62,10 @@ struct world {
     struct sock_listener listeners[WORLD_LISTENERS];
     struct udp_socket *udp[WORLD_UDP];
     uint16_t taken_tcp, taken_udp; /* somebody else has this port */
+    struct addr dialled;           /* what the next client wanted, being redirected; or none */
+    struct addr passed;            /* systemd has opened a socket there; or none */
+    bool pool_local;               /* what env_is_local() says */
+    unsigned connects;             /* of the program's own; all are refused */
     uint32_t uid;                  /* who owns every client, or UINT32_MAX: nobody found */
     int save_error;                /* what saving the registry says */
 };

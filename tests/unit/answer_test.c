@@ -60,7 +60,22 @@ static int find_port(void *arg, const char *host, const char *service, bool udp,
     return -ENOENT;
 }
 
-static const struct answer_source source = {find_host, describe, find_port};
+static bool named_range(void *arg, struct addr_prefix *found)
+{
+    (void)arg;
+    return addr_prefix_parse(found, "198.19.0.0/16") == 0;
+}
+
+static int find_name(void *arg, const uint8_t ip[static 4], char name[static ANSWER_HOST_MAX + 1])
+{
+    (void)arg;
+    if (memcmp(ip, "\306\023\027\007", 4) != 0)
+        return -ENOENT;
+    (void)strcpy(name, "alice.overlay");
+    return 0;
+}
+
+static const struct answer_source source = {find_host, describe, find_port, named_range, find_name};
 
 static struct answer_zone zone_of(const char *suffix)
 {
@@ -438,6 +453,45 @@ static void takes_any_65535_bytes(void **state)
     assert_int_equal(error_code(), LDNS_RCODE_FORMERR);
 }
 
+static void names_the_addresses_of_peers(void **state)
+{
+    (void)state;
+    static const char name[] = "\5alice\7overlay";
+    ldns_pkt *pkt = ask("7.23.19.198.in-addr.ARPA", 12);
+    ldns_rr *rr = only_answer(pkt, LDNS_RR_TYPE_PTR);
+    assert_int_equal(ldns_rdf_size(ldns_rr_rdf(rr, 0)), sizeof(name));
+    assert_memory_equal(ldns_rdf_data(ldns_rr_rdf(rr, 0)), name, sizeof(name));
+    assert_int_equal(ldns_rr_ttl(rr), 30);
+    ldns_pkt_free(pkt);
+
+    expect_none("7.23.19.198.in-addr.arpa", 1, LDNS_RCODE_NOERROR);
+    expect_none("23.19.198.in-addr.arpa", 12, LDNS_RCODE_NOERROR);
+    expect_none("19.198.in-addr.arpa", 12, LDNS_RCODE_NOERROR);
+    expect_none("8.23.19.198.in-addr.arpa", 12, LDNS_RCODE_NXDOMAIN);
+    expect_none("1.7.23.19.198.in-addr.arpa", 12, LDNS_RCODE_NXDOMAIN);
+    expect_none("07.23.19.198.in-addr.arpa", 12, LDNS_RCODE_NXDOMAIN);
+    expect_none("x.23.19.198.in-addr.arpa", 12, LDNS_RCODE_NXDOMAIN);
+    pkt = ask("19.198.in-addr.arpa", 6);
+    only_answer(pkt, LDNS_RR_TYPE_SOA);
+    ldns_pkt_free(pkt);
+}
+
+static void leaves_other_addresses_to_others(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "7.23.18.198.in-addr.arpa", "198.in-addr.arpa",   "in-addr.arpa", "arpa",
+        "7.23.19.198.ip6.arpa",     "x.198.in-addr.arpa", "19.198",       "7.23.19.198.in-addr",
+        "256.198.in-addr.arpa",
+    };
+    struct answer_zone zone = zone_of("overlay");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        wire_query(&w, names[i], 12);
+        assert_int_equal(ask_zone(&zone, false, ANSWER_UDP_MAX), ANSWER_OUTSIDE);
+        assert_int_equal(error_code(), LDNS_RCODE_REFUSED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +516,8 @@ int main(void)
         cmocka_unit_test(serves_any_suffix),
         cmocka_unit_test(offers_recursion_only_where_it_forwards),
         cmocka_unit_test(takes_any_65535_bytes),
+        cmocka_unit_test(names_the_addresses_of_peers),
+        cmocka_unit_test(leaves_other_addresses_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
