@@ -188,7 +188,9 @@ static enum step bring_back(struct pump *p, size_t *moved)
 static void end_receiving(struct pump *p)
 {
     p->got_all = true;
-    sock_finish(p->env, p->sock);
+    /* When the socket has ended too, finish() follows, and closing it says the same. */
+    if (!p->sent_all || p->muted)
+        sock_finish(p->env, p->sock);
 }
 
 static void take_turn(struct pump *p)

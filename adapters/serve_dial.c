@@ -48,6 +48,12 @@ static int note(struct serve_dial *d, int err)
     return d->error;
 }
 
+static int connect_to(struct serve_dial *d, const struct addr *a)
+{
+    return d->speaks ? sock_connect_speaking(d->env, &d->sock, a, &events, d)
+                     : sock_connect(d->env, &d->sock, a, &events, d);
+}
+
 /* Starts to connect to the next address that lets itself be tried. Returns 0, or the first error
  * when there is none. */
 static int try_next(struct serve_dial *d)
@@ -55,7 +61,7 @@ static int try_next(struct serve_dial *d)
     while (d->next < d->target.count) {
         const struct addr *a = &d->target.address[d->next++];
         bool own = d->own && d->own->is_address(d->own->arg, a);
-        int err = own ? -EPERM : sock_connect(d->env, &d->sock, a, &events, d);
+        int err = own ? -EPERM : connect_to(d, a);
         if (err == 0)
             return 0;
         d->sock = NULL;

@@ -37,6 +37,7 @@ struct serve_dial {
     struct env *env;
     const struct serve_resolver *resolver; /* or NULL */
     const struct serve_own *own;           /* or NULL */
+    bool speaks;                           /* there are bytes for the target already */
     /**
      * 0 and the connected socket, which has no handler any more and is the callee's; or an error:
      * -ECONNREFUSED, -ETIMEDOUT, -EMFILE, -EPERM (not to be dialled), -EINVAL (no target), or what

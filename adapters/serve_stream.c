@@ -76,9 +76,9 @@ static int introduce(struct stream *s, struct sock *sock, const struct addr *rem
 {
     uint8_t header[PROXY_HEADER_LEN];
     struct env *env = s->use.parts->env;
-    struct addr local = sock_local(env, sock);
     if (!s->proxy_protocol)
         return 0;
+    struct addr local = sock_local(env, sock);
     struct iovec area = {header, proxy_header_write(&s->use.peer, &local, remote, header)};
     return sock_writev(env, sock, &area, 1) == (ssize_t)area.iov_len ? 0 : -ECONNRESET;
 }
@@ -113,6 +113,14 @@ static void on_dialled(struct serve_dial *d, int err, struct sock *sock, const s
         join(s, sock);
 }
 
+/* What came with the preamble goes to the target as soon as there is a connection; with a header of
+ * ours in it, maybe not before there is more of it. */
+static bool speaks(const struct stream *s)
+{
+    struct iovec area;
+    return s->proxy_protocol || (!s->peer_header && s->pipe->ops->peek(s->pipe, &area, 1) > 0);
+}
+
 static void dial(struct stream *s, const struct service *service)
 {
     static const struct pipe_handler waiting = {on_change, on_change, on_reset};
@@ -129,6 +137,7 @@ static void dial(struct stream *s, const struct service *service)
     s->dial->env = parts->env;
     s->dial->resolver = parts->resolver;
     s->dial->own = parts->own;
+    s->dial->speaks = speaks(s);
     s->dial->done = on_dialled;
     s->dial->arg = s;
     serve_dial_start(s->dial, service);

@@ -55,6 +55,9 @@ struct env_ops {
     void (*listener_close)(struct sock_listener *l);
     int (*sock_connect)(struct env *env, struct sock **out, const struct addr *remote,
                         const struct sock_handler *handler, void *arg);
+    /* As sock_connect(); NULL where that does the same. */
+    int (*sock_connect_speaking)(struct env *env, struct sock **out, const struct addr *remote,
+                                 const struct sock_handler *handler, void *arg);
     int (*sock_connect_from)(struct env *env, struct sock **out, const struct addr *local,
                              const struct addr *remote, const struct sock_handler *handler,
                              void *arg);
@@ -278,6 +281,17 @@ MUST_USE static inline int sock_connect(struct env *e, struct sock **out, const 
     return e->ops->sock_connect(e, out, remote, handler, arg);
 }
 
+/** As sock_connect(), by a caller who has bytes to write as soon as the connection is made: over
+ * TCP the last packet of the handshake waits for them. */
+MUST_USE static inline int sock_connect_speaking(struct env *e, struct sock **out,
+                                                 const struct addr *remote,
+                                                 const struct sock_handler *handler, void *arg)
+{
+    return e->ops->sock_connect_speaking
+               ? e->ops->sock_connect_speaking(e, out, remote, handler, arg)
+               : e->ops->sock_connect(e, out, remote, handler, arg);
+}
+
 /** As sock_connect(), from a local address (port 0: any) that several such sockets may share, to
  *  different places: both ends may connect to one another at once (RFC 9293 §3.5). -EADDRINUSE,
  *  -EADDRNOTAVAIL: not from there. */
@@ -296,7 +310,8 @@ MUST_USE static inline int sock_connect_unix(struct env *e, struct sock **out, c
 }
 
 /** Hands a socket to another handler. An accepted socket has none until this is called; what
- *  was ready before is told to the new one. */
+ *  was ready before is told to the new one. Inside on_connect it need not be told that it may
+ *  write, which is what that says. */
 static inline void sock_attach(struct env *e, struct sock *s, const struct sock_handler *handler,
                                void *arg)
 {

@@ -132,14 +132,20 @@ static int listen_unix(struct env *e, struct sock_listener **out, const char *pa
 static int connect_tcp(struct env *e, struct sock **out, const struct addr *remote,
                        const struct sock_handler *handler, void *arg)
 {
-    return io_tcp_connect(machine_of(e)->loop, out, NULL, remote, handler, arg);
+    return io_tcp_connect(machine_of(e)->loop, out, NULL, remote, false, handler, arg);
+}
+
+static int connect_tcp_speaking(struct env *e, struct sock **out, const struct addr *remote,
+                                const struct sock_handler *handler, void *arg)
+{
+    return io_tcp_connect(machine_of(e)->loop, out, NULL, remote, true, handler, arg);
 }
 
 static int connect_tcp_from(struct env *e, struct sock **out, const struct addr *local,
                             const struct addr *remote, const struct sock_handler *handler,
                             void *arg)
 {
-    return io_tcp_connect(machine_of(e)->loop, out, local, remote, handler, arg);
+    return io_tcp_connect(machine_of(e)->loop, out, local, remote, false, handler, arg);
 }
 
 static int connect_unix(struct env *e, struct sock **out, const char *path,
@@ -271,6 +277,7 @@ static const struct env_ops OPS = {
     .listener_local = io_listener_local,
     .listener_close = io_listener_close,
     .sock_connect = connect_tcp,
+    .sock_connect_speaking = connect_tcp_speaking,
     .sock_connect_from = connect_tcp_from,
     .sock_connect_unix = connect_unix,
     .sock_attach = io_sock_attach,

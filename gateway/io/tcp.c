@@ -13,6 +13,8 @@
 #include "gateway/io/anyip.h"
 #include "gateway/io/unixpath.h"
 
+#define TO_READ (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+
 struct sock {
     struct io_watch watch;
     struct io_loop *loop;
@@ -20,6 +22,7 @@ struct sock {
     void *arg;
     bool connecting;
     bool watched;
+    bool quiet;         /* on_connect runs, and there is nothing to read */
     bool ended;         /* end of data or an error was seen: tell again after a short read */
     bool failed;        /* an error was seen */
     bool resets;        /* closing it would send a reset: see io_fd_reset_on_close() */
@@ -37,9 +40,9 @@ static int take_error(struct sock *s)
     return -err;
 }
 
-static int connect_result(struct sock *s)
+static int connect_result(struct sock *s, uint32_t events)
 {
-    int err = take_error(s);
+    int err = events & (EPOLLERR | EPOLLHUP) ? take_error(s) : 0;
     /* To a port of this machine where nobody listens, TCP can by chance connect to itself. */
     if (err == 0 && s->own_port != 0) {
         struct addr local = io_sock_local(s);
@@ -55,10 +58,14 @@ static bool finish_connecting(struct sock *s, uint32_t events)
     if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
         return false;
     const struct io_loop *l = s->loop;
-    int err = connect_result(s);
+    int err = connect_result(s, events);
     s->connecting = false;
+    s->quiet = !(events & TO_READ);
     s->handler->on_connect(s->arg, err);
-    return io_watch_survived(l) && err == 0 && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    if (!io_watch_survived(l))
+        return false;
+    s->quiet = false;
+    return err == 0 && events & TO_READ;
 }
 
 static void on_ready(struct io_watch *w, uint32_t events)
@@ -92,7 +99,7 @@ void io_sock_attach(struct sock *s, const struct sock_handler *handler, void *ar
     s->arg = arg;
     if (!s->watched)
         watch(s);
-    else if (!s->connecting)
+    else if (!s->connecting && !s->quiet)
         io_watch_again(s->loop, &s->watch);
 }
 
@@ -142,10 +149,21 @@ static int bind_shared(int fd, const struct addr *local)
     return 0;
 }
 
-int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *local,
-                   const struct addr *remote, const struct sock_handler *handler, void *arg)
+static void set_options(int fd, bool speaks)
 {
-    const int on = 1;
+    const int on = 1, off = 0;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+    io_fd_reset_on_close(fd);
+    if (speaks) /* Linux: the acknowledgement of the answer to a SYN is delayed then, as others are
+                 */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+}
+
+int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *local,
+                   const struct addr *remote, bool speaks, const struct sock_handler *handler,
+                   void *arg)
+{
     int err;
     int fd = socket(remote->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -154,9 +172,7 @@ int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *loca
         (void)close(fd);
         return -EMFILE;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-    io_fd_reset_on_close(fd);
+    set_options(fd, speaks);
     err = local ? bind_shared(fd, local) : 0;
     if (err == 0 && connect(fd, &remote->sa, addr_len(remote)) < 0 && errno != EINPROGRESS)
         err = -errno;

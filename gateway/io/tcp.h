@@ -11,10 +11,10 @@
 /** What to watch a connected socket for. */
 #define SOCK_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI)
 
-/** As sock_connect_from(), or with `local` NULL sock_connect(). */
+/** As sock_connect_from(), or with `local` NULL sock_connect() or sock_connect_speaking(). */
 MUST_USE int io_tcp_connect(struct io_loop *l, struct sock **out, const struct addr *local,
-                            const struct addr *remote, const struct sock_handler *handler,
-                            void *arg);
+                            const struct addr *remote, bool speaks,
+                            const struct sock_handler *handler, void *arg);
 /** As sock_connect_unix(). */
 MUST_USE int io_unix_connect(struct io_loop *l, struct sock **out, const char *path,
                              const struct sock_handler *handler, void *arg);

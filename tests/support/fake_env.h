@@ -100,6 +100,8 @@ struct sock *fake_last_connect(struct fake_env *f);
 /** Where it was to connect: the address (none for unix) or, for unix, the path. */
 struct addr fake_sock_remote(const struct sock *s);
 const char *fake_sock_path(const struct sock *s);
+/** Was it sock_connect_speaking()? */
+bool fake_sock_speaks(const struct sock *s);
 /** The connection is made (0) or fails. */
 void fake_sock_connected(struct sock *s, int err);
 

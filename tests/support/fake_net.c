@@ -32,6 +32,7 @@ struct sock {
     int error;    /* the far end failed */
     bool starved; /* our side saw -EAGAIN or a short write and waits for room */
     bool finished, closed, reset;
+    bool speaks; /* our side has bytes to send at once */
 };
 
 static void *made(size_t size)
@@ -156,6 +157,15 @@ static int connect_op(struct env *env, struct sock **out, const struct addr *rem
     (*out)->remote = *remote;
     (*out)->local = addr_loopback(addr_is_v6(remote), f->next_port++);
     return 0;
+}
+
+static int connect_speaking_op(struct env *env, struct sock **out, const struct addr *remote,
+                               const struct sock_handler *handler, void *arg)
+{
+    int err = connect_op(env, out, remote, handler, arg);
+    if (err == 0)
+        (*out)->speaks = true;
+    return err;
 }
 
 static int connect_from_op(struct env *env, struct sock **out, const struct addr *local,
@@ -317,6 +327,11 @@ void fake_sock_room(struct sock *s, size_t room)
     }
 }
 
+bool fake_sock_speaks(const struct sock *s)
+{
+    return s->speaks;
+}
+
 bool fake_sock_finished(const struct sock *s)
 {
     return s->finished;
@@ -366,6 +381,7 @@ void fake_net_ops(struct env_ops *ops)
     ops->listener_local = listener_local_op;
     ops->listener_close = listener_close_op;
     ops->sock_connect = connect_op;
+    ops->sock_connect_speaking = connect_speaking_op;
     ops->sock_connect_from = connect_from_op;
     ops->sock_connect_unix = connect_unix_op;
     ops->sock_attach = attach_op;

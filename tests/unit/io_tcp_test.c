@@ -24,7 +24,10 @@
 
 #define ROOM 65536
 
-enum act { ACT_NOTHING, ACT_CLOSE, ACT_RESET };
+/* Linux: where tcpi_segs_in lies in struct tcp_info, which is shorter in the C library. */
+#define SEGMENTS_IN 140
+
+enum act { ACT_NOTHING, ACT_CLOSE, ACT_RESET, ACT_ATTACH, ACT_SAY };
 
 struct end {
     struct env *env;
@@ -52,8 +55,23 @@ struct world {
     struct end client, server;
 };
 
+static const struct sock_handler HANDLER;
+
+/* What leaves the socket open. */
+static bool act_on(struct end *e, enum act what)
+{
+    struct iovec area = {(void *)(uintptr_t) "hello", 5};
+    if (what == ACT_ATTACH)
+        sock_attach(e->env, e->sock, &HANDLER, e);
+    else if (what == ACT_SAY)
+        assert_int_equal(sock_writev(e->env, e->sock, &area, 1), 5);
+    return what == ACT_ATTACH || what == ACT_SAY;
+}
+
 static void act(struct end *e, enum act what)
 {
+    if (act_on(e, what))
+        return;
     if (what == ACT_CLOSE)
         sock_close(e->env, e->sock);
     else if (what == ACT_RESET)
@@ -316,6 +334,63 @@ static void hands_what_was_ready_to_the_next_handler(void **state)
     assert_true(spin_until(w->loop, &w->server.bytes, 5));
 }
 
+/* One that takes a fresh connection over knows that it may write, and spares a read in vain. */
+static void whoever_takes_a_fresh_connection_is_told_when_there_are_bytes(void **state)
+{
+    struct world *w = *state;
+    w->client.on_connect = ACT_ATTACH;
+    connect_both(w, "127.0.0.1:0");
+    spin_for(w->loop, MSEC(2));
+    assert_int_equal(w->client.ready, 0);
+    say(&w->server, "hello");
+    assert_true(spin_until(w->loop, &w->client.bytes, 5));
+    assert_int_equal(w->client.ready, 1);
+}
+
+static int fd_of(const struct sock *s)
+{
+    const struct io_watch *watch = (const void *)s;
+    return watch->fd;
+}
+
+static uint32_t segments_in(const struct sock *s)
+{
+    uint8_t info[256] = {0};
+    uint32_t segments;
+    socklen_t len = sizeof(info);
+    assert_int_equal(getsockopt(fd_of(s), IPPROTO_TCP, TCP_INFO, info, &len), 0);
+    assert_true(len >= SEGMENTS_IN + sizeof(segments));
+    memcpy(&segments, info + SEGMENTS_IN, sizeof(segments));
+    return segments;
+}
+
+static uint32_t segments_of_a_hello(struct world *w, bool speaks)
+{
+    struct end *c = &w->client;
+    c->on_connect = ACT_SAY;
+    assert_int_equal(speaks ? sock_connect_speaking(w->env, &c->sock, &w->at, &HANDLER, c)
+                            : sock_connect(w->env, &c->sock, &w->at, &HANDLER, c),
+                     0);
+    assert_true(spin_until(w->loop, &w->server.bytes, 5));
+    uint32_t segments = segments_in(w->server.sock);
+    sock_close(w->env, c->sock);
+    sock_close(w->env, w->server.sock);
+    c->sock = w->server.sock = NULL;
+    w->server.bytes = 0;
+    return segments;
+}
+
+static void the_first_bytes_of_one_that_speaks_save_a_packet(void **state)
+{
+    struct world *w = *state;
+    listen_on(w, "127.0.0.1:0");
+    uint32_t silent = segments_of_a_hello(w, false), speaking = silent;
+    /* Where the machine is kept from running us for long, the kernel gives up waiting. */
+    for (unsigned tries = 0; tries < 5 && speaking == silent; tries++)
+        speaking = segments_of_a_hello(w, true);
+    assert_int_equal(speaking, silent - 1);
+}
+
 static void tells_room_for_writing_again(void **state)
 {
     static uint8_t block[1 << 16];
@@ -437,12 +512,6 @@ static void be_killed_with(int fd)
 }
 
 /* The watch is the first member, so its descriptor can be had without a function for tests. */
-static int fd_of(const struct sock *s)
-{
-    const struct io_watch *watch = (const void *)s;
-    return watch->fd;
-}
-
 static void a_killed_process_resets_what_it_had_accepted(void **state)
 {
     struct world *w = *state;
@@ -588,6 +657,8 @@ int main(void)
         TEST(tells_the_end_that_came_with_the_data),
         TEST(tells_data_once_until_there_is_more),
         TEST(hands_what_was_ready_to_the_next_handler),
+        TEST(whoever_takes_a_fresh_connection_is_told_when_there_are_bytes),
+        TEST(the_first_bytes_of_one_that_speaks_save_a_packet),
         TEST(tells_room_for_writing_again),
         TEST(reads_past_urgent_data_and_keeps_the_byte),
         TEST(tells_a_reset_from_an_end),

@@ -108,7 +108,9 @@ static void carries_bytes_both_ways_and_ends_after_both_ends_of_data(void **stat
     fake_pipe_say(&far, ", still");
     assert_string_equal(world_heard(sock), "and back, still");
     fake_pipe_end(&far);
-    assert_true(sock->finished && sock->closed && far.closed);
+    assert_true(sock->closed && far.closed);
+    assert_false(sock->finished); /* closing it has said so */
+    assert_false(sock->reset);
     assert_int_equal(ends, 1);
     assert_int_equal(moved_out, 15);
     assert_int_equal(moved_in, 15);

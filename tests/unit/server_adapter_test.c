@@ -322,6 +322,34 @@ static void proxy_protocol_comes_before_the_first_byte(void **state)
     assert_memory_equal(heard + 83, "GET", 3);
 }
 
+static bool dials_as_one_who_speaks(struct harness *h)
+{
+    struct sock *sock = joined(h);
+    fake_sock_fails(sock, -ECONNRESET);
+    fake_env_settle(&h->node.fake);
+    bool speaks = fake_sock_speaks(sock);
+    fake_pipe_init(&h->pipe);
+    h->node.answers = 0;
+    return speaks;
+}
+
+static void a_target_is_told_that_bytes_follow(void **state)
+{
+    struct harness *h = *state;
+    struct service *s = share(h, "127.0.0.1:3000");
+    assert_false(dials_as_one_who_speaks(h)); /* the target may be the one to speak first */
+    fake_pipe_say(&h->pipe, "GET");
+    assert_true(dials_as_one_who_speaks(h));
+
+    s->peer_header = true; /* which waits for a whole head */
+    fake_pipe_say(&h->pipe, "GET");
+    assert_false(dials_as_one_who_speaks(h));
+
+    s->peer_header = false;
+    s->proxy_protocol = true;
+    assert_true(dials_as_one_who_speaks(h));
+}
+
 static void a_removed_service_ends_its_streams_at_once(void **state)
 {
     struct harness *h = *state;
@@ -508,6 +536,7 @@ int main(void)
         TEST(a_name_that_leads_nowhere_good_is_refused),
         TEST(a_look_up_ends_with_its_time),
         TEST(proxy_protocol_comes_before_the_first_byte),
+        TEST(a_target_is_told_that_bytes_follow),
         TEST(a_removed_service_ends_its_streams_at_once),
         TEST(a_newly_denied_peer_is_cut_off_while_dialling_too),
         TEST(one_peer_cannot_have_all_connections),
