@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/node/kept_port.h"
 
 #define SAVE_EVERY     SEC(600)
 #define RETRY_FIRST    SEC(30) /* until the bootstrap hosts are looked up again */
@@ -227,14 +228,37 @@ static void on_retry(struct timer *timer)
 
 /* ---- life ---- */
 
+static int open_socket(struct dht_desk *d, struct dht_socket *s, const struct addr *at)
+{
+    return udp_open(d->node->env, &s->socket, at, 0, &UDP_HANDLER, d);
+}
+
+static int listen_at(struct dht_desk *d, struct kept_port *kept, const struct addr *wanted)
+{
+    struct dht_socket *s = &d->socket[d->sockets];
+    const struct addr wish = kept_port_wish(kept, wanted);
+    int err = open_socket(d, s, &wish);
+
+    if (err < 0 && !addr_equal(&wish, wanted))
+        err = open_socket(d, s, wanted);
+    if (err < 0)
+        return err;
+    s->local = udp_local(d->node->env, s->socket);
+    kept_port_took(kept, wanted, &s->local);
+    d->sockets++;
+    return 0;
+}
+
+/* Other nodes' tables and the filters of NATs know our port: it stays. */
 static int open_sockets(struct dht_desk *d, char *why, size_t why_len)
 {
     const struct addr *listen = d->node->options->dht_listen;
+    struct kept_port kept;
 
+    kept_port_begin(&kept, d->node->env, DHT_PORT_FILE, d->node->options->port_kept);
     for (size_t i = 0; i < NODE_DHT_LISTEN_MAX && !addr_is_none(&listen[i]); i++) {
-        struct dht_socket *s = &d->socket[d->sockets];
         char text[ADDR_TEXT_MAX];
-        int err = udp_open(d->node->env, &s->socket, &listen[i], 0, &UDP_HANDLER, d);
+        int err = listen_at(d, &kept, &listen[i]);
         if (addr_is_unspecified(&listen[i]) && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL))
             continue; /* a family that this machine does not have */
         if (err < 0) {
@@ -242,9 +266,8 @@ static int open_sockets(struct dht_desk *d, char *why, size_t why_len)
                            addr_print(&listen[i], text), strerror(-err));
             return err;
         }
-        s->local = udp_local(d->node->env, s->socket);
-        d->sockets++;
     }
+    kept_port_end(&kept);
     return 0;
 }
 

@@ -13,7 +13,8 @@
 #include "gateway/discovery/dht.h"
 #include "gateway/node/desk.h"
 
-#define DHT_FILE "dht.nodes" /* our id and the nodes of last time, as dht_save() writes them */
+#define DHT_FILE      "dht.nodes" /* our id and the nodes of last time, as dht_save() writes them */
+#define DHT_PORT_FILE "dht.port"  /* of the last run */
 
 /** A request under way. Zeroed it is idle. */
 struct dht_call {

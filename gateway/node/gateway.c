@@ -9,6 +9,7 @@
 #include "gateway/base/file_error.h"
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/node/kept_port.h"
 #include "gateway/node/linger.h"
 #include "gateway/node/measure.h"
 #include "gateway/wire/demux.h"
@@ -245,30 +246,6 @@ static int load_reset_key(const struct node *n, uint8_t key[static 32], char *wh
     return err;
 }
 
-static uint16_t load_port(struct env *env)
-{
-    uint8_t *data = NULL;
-    size_t len = 0;
-    uint16_t port = 0;
-
-    if (env_load(env, PORT_FILE, &data, &len) == 0 && len > 0 && data[len - 1] == '\n')
-        len--;
-    /* The port of the last run is a convenience: anything unreadable means any port. */
-    if (data && text_parse_u16(&port, (const char *)data, len) < 0)
-        port = 0;
-    free(data);
-    return port;
-}
-
-static void save_port(struct node *n, uint16_t port)
-{
-    char text[8];
-    int len = snprintf(text, sizeof(text), "%u\n", port);
-
-    if (env_save(n->env, PORT_FILE, (const uint8_t *)text, (size_t)len) < 0)
-        log_warn(LOG_GATEWAY, "the UDP port could not be saved: it may change at the next start");
-}
-
 int node_new(struct node **out, struct env *env, struct registry *registry, const struct keys *keys,
              const struct node_options *options)
 {
@@ -333,27 +310,27 @@ static bool may_be_missing(const struct addr *a, int err)
     return addr_is_unspecified(a) && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL);
 }
 
-/* Where any port will do, `port` is tried first. */
-static int listen_on(struct node *n, const struct addr *wanted, uint16_t port)
+static int listen_on(struct node *n, struct kept_port *kept, const struct addr *wanted)
 {
-    struct addr local = *wanted;
-    if (addr_port(wanted) == 0)
-        addr_set_port(&local, port);
-    int err = hub_listen(&n->hub, &local);
-    return err < 0 && !addr_equal(&local, wanted) ? hub_listen(&n->hub, wanted) : err;
+    const struct addr wish = kept_port_wish(kept, wanted);
+    int err = hub_listen(&n->hub, &wish);
+
+    if (err < 0 && !addr_equal(&wish, wanted))
+        err = hub_listen(&n->hub, wanted);
+    if (err == 0)
+        kept_port_took(kept, wanted, &n->hub.socket[n->hub.sockets - 1].local);
+    return err;
 }
 
 static int open_sockets(struct node *n, char *why, size_t why_len)
 {
-    const uint16_t kept = n->options.port_kept ? load_port(n->env) : 0;
-    uint16_t port = 0; /* of the first socket that may have any */
+    struct kept_port kept;
 
+    kept_port_begin(&kept, n->env, PORT_FILE, n->options.port_kept);
     for (size_t i = 0; i < HUB_SOCKETS_MAX && !addr_is_none(&n->options.listen[i]); i++) {
         const struct addr *wanted = &n->options.listen[i];
         char text[ADDR_TEXT_MAX];
-        int err = listen_on(n, wanted, port != 0 ? port : kept);
-        if (err == 0 && addr_port(wanted) == 0 && port == 0)
-            port = addr_port(&n->hub.socket[n->hub.sockets - 1].local);
+        int err = listen_on(n, &kept, wanted);
         if (err == 0 || may_be_missing(wanted, err))
             continue;
         (void)snprintf(why, why_len, "cannot listen on UDP %s: %s", addr_print(wanted, text),
@@ -364,8 +341,7 @@ static int open_sockets(struct node *n, char *why, size_t why_len)
         (void)snprintf(why, why_len, "no UDP address to listen on");
         return -EADDRNOTAVAIL;
     }
-    if (n->options.port_kept && port != 0 && port != kept)
-        save_port(n, port);
+    kept_port_end(&kept);
     return 0;
 }
 

@@ -70,9 +70,9 @@ struct node_bootstrap {
 
 struct node_options {
     struct addr listen[4]; /* UDP, one a family or interface; none from the end on */
-    bool port_kept;        /* port 0: use the port of the last run again if it is free */
-    char network[64];      /* different names never talk; empty: the common one */
-    const char *home;      /* where env_load() reads, for messages; borrowed, NULL: not named */
+    bool port_kept;   /* port 0: use the port of the last run again if it is free, the DHT too */
+    char network[64]; /* different names never talk; empty: the common one */
+    const char *home; /* where env_load() reads, for messages; borrowed, NULL: not named */
     char nickname[ALIAS_MAX + 1];
     char invite_name[ALIAS_MAX + 1]; /* what invites call us when there is no nickname; or "" */
     char version[32];

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/node/node_dht.h"
 #include "tests/support/fake_env.h"
 
 struct harness {
@@ -182,6 +183,31 @@ static void a_configured_port_that_is_taken_is_an_error(void **state)
     udp_close(&h->fake.env, other);
 }
 
+static uint16_t dht_port_of(struct harness *h, size_t i)
+{
+    struct node_dht_view view;
+
+    node_dht_view(h->node, &view);
+    assert_int_equal(view.listens, 2);
+    return addr_port(&view.listen[i]);
+}
+
+static void the_dht_has_its_port_of_the_last_run_again(void **state)
+{
+    struct harness *h = *state;
+
+    h->options.dht = NODE_DHT_SERVER;
+    h->options.dht_listen[0] = address("0.0.0.0:0");
+    h->options.dht_listen[1] = address("[::]:0");
+    assert_int_equal(start(h), 0);
+    uint16_t port = dht_port_of(h, 0);
+    assert_int_equal(dht_port_of(h, 1), port);
+    assert_int_not_equal(port_of(h, 0), port);
+    assert_int_equal(start(h), 0);
+    assert_int_equal(dht_port_of(h, 0), port);
+    assert_int_equal(dht_port_of(h, 1), port);
+}
+
 /* ---- requests ---- */
 
 struct insistent {
@@ -275,6 +301,7 @@ int main(void)
         SENTENCE(a_port_that_is_taken_in_one_family_is_kept_in_the_other),
         SENTENCE(anything_but_a_port_in_the_port_file_means_any_port),
         SENTENCE(a_configured_port_that_is_taken_is_an_error),
+        SENTENCE(the_dht_has_its_port_of_the_last_run_again),
         SENTENCE(who_asks_again_from_its_answer_waits_for_the_next_turn),
         SENTENCE(a_watch_may_take_the_next_one_back),
     };
