@@ -9,6 +9,7 @@
 # make sim            one scenario with one seed: SCENARIO=roam SEED=7, SIM_LOG=1 for its log
 # make sim-dht        a DHT of 10,000 nodes, simulated: NODES=10000 SEED=1
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
+# make bench-dht      our DHT node beside libtorrent's and bittorrent-dht's
 # make deps           install what is missing with apt               make clean, uninstall
 #
 # MODE=release|debug|asan|tsan|cover|fuzz picks flags and folder (build/MODE). A goal inside
@@ -182,6 +183,8 @@ $(BENCH_BIN) $(TOOLS_BIN): %: %.o $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
 
+$B/tests/bench/dht_load: $B/tests.a
+
 # Manual pages, completions and units, from the program's own tables.
 docs: $(if $(PROGRAM),build/docs/made)
 build/docs/made: $(PROGRAM) build/docs/bindir $(wildcard config/man/* config/packaging/*)
@@ -282,6 +285,11 @@ bench:
 	$(sub) MODE=release all bench-tools
 	$Q$(PYTHON) tests/bench/bench.py $(BENCH_ARGS)
 bench-tools: $(BENCH_BIN)
+# One DHT node, asked by 25,000 addresses, beside libtorrent and bittorrent-dht.
+bench-dht:
+	$Qtests/tools/deps.sh build test
+	$(sub) MODE=release all build/release/tests/bench/dht_load
+	$Q$(PYTHON) tests/bench/dht_bench.py $(BENCH_ARGS)
 
 # ---- reading the code ----
 
@@ -357,7 +365,7 @@ clean:
 FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
         run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour sim sim-dht demo bench \
-        bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
+        bench-dht bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist clean
 .SECONDARY:
 .DELETE_ON_ERROR:

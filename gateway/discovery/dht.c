@@ -23,7 +23,7 @@ static void fill_in(struct dht_options *o)
     if (o->per_address > DHT_LIMIT_WINDOW_MAX && o->per_address != UINT_MAX)
         o->per_address = DHT_LIMIT_WINDOW_MAX;
     o->per_prefix = or (o->per_prefix, 50);
-    o->callers_max = or (o->callers_max, 16384);
+    o->callers_max = or (o->callers_max, 65536);
     o->items_max = or (o->items_max, 1000);
     o->bytes_max = o->bytes_max > 0 ? o->bytes_max : 2u << 20;
     o->topics_max = or (o->topics_max, 1000);

@@ -12,11 +12,15 @@
 enum { WAYS = 8 }; /* places that an address can have */
 
 #define WINDOW_MS 1000
+#define WRAP_MS   65535 /* stamps are 1 to that: zero is never */
 
-/* When the last messages went, in milliseconds, + 1: zero is never. */
+/* 16 bytes, as a busy node has tens of thousands. When the last messages went, in milliseconds;
+ * that counts only if the last one went in this second or the one before, so that stamps cannot
+ * come round. */
 struct dht_limit_place {
-    uint64_t hash;
-    uint32_t sent[DHT_LIMIT_WINDOW_MAX];
+    uint32_t mark; /* of the address */
+    uint16_t second;
+    uint16_t sent[DHT_LIMIT_WINDOW_MAX];
 };
 
 /* A count of this second and what is left of the one before. */
@@ -51,58 +55,75 @@ void dht_limit_deinit(struct dht_limit *l)
     l->network = NULL;
 }
 
-/* Milliseconds since one went, or a whole window if none did. Wraps after 49 days; then an address
- * that we wrote to exactly that long ago waits once more. */
-static uint32_t age(uint32_t sent, uint32_t now_ms)
+static uint16_t stamp_of(instant now)
 {
-    uint32_t ms = now_ms + 1 - sent;
+    return (uint16_t)(now / MSEC(1) % WRAP_MS + 1);
+}
+
+/* Milliseconds since one went, or a whole window if none did. */
+static unsigned age(uint16_t sent, uint16_t stamp)
+{
+    unsigned ms = ((unsigned)stamp + WRAP_MS - sent) % WRAP_MS;
     return sent == 0 || ms > WINDOW_MS ? WINDOW_MS : ms;
 }
 
-static bool is_idle(const struct dht_limit_place *p, uint32_t now_ms)
+/* Its seconds come round after 18 hours; then an address that we wrote to exactly that long ago
+ * waits once more. */
+static bool is_old(const struct dht_limit_place *p, uint16_t second)
 {
+    return (uint16_t)(second - p->second) > 1;
+}
+
+static bool is_idle(const struct dht_limit_place *p, instant now)
+{
+    if (is_old(p, (uint16_t)(now / SEC(1))))
+        return true;
     for (unsigned i = 0; i < DHT_LIMIT_WINDOW_MAX; i++)
-        if (age(p->sent[i], now_ms) < WINDOW_MS)
+        if (age(p->sent[i], stamp_of(now)) < WINDOW_MS)
             return false;
     return true;
 }
 
 /* The place of an address: its own, or one that has nothing to count. */
-static struct dht_limit_place *place_of(struct dht_limit *l, uint64_t hash, uint32_t now_ms)
+static struct dht_limit_place *place_of(struct dht_limit *l, uint64_t hash, instant now)
 {
     struct dht_limit_place *set = &l->place[hash % l->sets * WAYS], *idle = NULL;
+    uint32_t mark = (uint32_t)(hash >> 32);
 
     for (unsigned i = 0; i < WAYS; i++) {
-        if (set[i].hash == hash)
+        if (set[i].mark == mark)
             return &set[i];
-        if (!idle && is_idle(&set[i], now_ms))
+        if (!idle && is_idle(&set[i], now))
             idle = &set[i];
     }
     if (idle)
-        *idle = (struct dht_limit_place){.hash = hash};
+        *idle = (struct dht_limit_place){.mark = mark};
     return idle;
 }
 
 bool dht_limit_send(struct dht_limit *l, instant now, const struct addr *to)
 {
     uint8_t key[20];
-    uint32_t now_ms = (uint32_t)(now / MSEC(1));
+    uint16_t second = (uint16_t)(now / SEC(1)), stamp = stamp_of(now);
     unsigned oldest = 0, busy = 0;
 
     if (l->per_address == UINT_MAX)
         return true;
     size_t len = dht_addr_key(to, false, key);
-    struct dht_limit_place *p = place_of(l, map_hash(l->secret, key, len), now_ms);
+    struct dht_limit_place *p = place_of(l, map_hash(l->secret, key, len), now);
     if (!p)
         return false;
+    if (is_old(p, second))
+        memset(p->sent, 0, sizeof(p->sent));
     for (unsigned i = 0; i < DHT_LIMIT_WINDOW_MAX; i++) {
-        busy += age(p->sent[i], now_ms) < WINDOW_MS;
-        if (age(p->sent[i], now_ms) > age(p->sent[oldest], now_ms))
+        busy += age(p->sent[i], stamp) < WINDOW_MS;
+        if (age(p->sent[i], stamp) > age(p->sent[oldest], stamp))
             oldest = i;
     }
     if (busy >= l->per_address)
         return false;
-    p->sent[oldest] = now_ms + 1 != 0 ? now_ms + 1 : 1;
+    p->sent[oldest] = stamp;
+    p->second = second;
     return true;
 }
 

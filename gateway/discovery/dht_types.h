@@ -35,7 +35,7 @@ struct dht_options {
     void *arg;
     unsigned per_address; /* messages a second to one address: 5; UINT_MAX: no limit */
     unsigned per_prefix;  /* queries a second answered to one /24 or /48: 50; UINT_MAX: no limit */
-    unsigned callers_max; /* addresses counted at a time, 32 bytes each: 16384 */
+    unsigned callers_max; /* addresses counted at a time, 18 bytes each: 65536 */
     unsigned items_max;   /* 1000 */
     size_t bytes_max;     /* of all items: 2 MiB */
     unsigned topics_max;  /* infohashes: 1000 */

@@ -2,6 +2,7 @@
 
   serve BOOT IP..               nodes at IP:6881 that know BOOT, which may be one of them
   serve-strict BOOT IP..        the same, and they take only ids that fit their address (BEP 42)
+  alone IP                      one node that knows nobody and tells us nothing, without limits
   ask IP WHAT..                 has the last of them, at IP, do something:
       put KEYFILE SALT TEXT     stores a mutable value; KEYFILE is an identity.key
       get HEXKEY SALT           prints a mutable value
@@ -138,6 +139,16 @@ def serve(boot, *ips, enforce=False):
 
 def serve_strict(boot, *ips):
     serve(boot, *ips, enforce=True)
+
+
+def alone(ip):
+    node = session(ip, None)
+    node.apply_settings({"alert_mask": 0, "dht_upload_rate_limit": 2**31 - 1,
+                         "dht_max_dht_items": 1000})
+    time.sleep(1)  # its socket is open then
+    print("READY", flush=True)
+    while True:
+        time.sleep(60)
 
 
 def ask(ip, *words):

@@ -58,6 +58,20 @@ static void in_no_second_go_more_than_five_to_one_address(void **state)
     assert_true(count > 60 * 4); /* and not many fewer */
 }
 
+/* A stamp has 16 bits of milliseconds, a place 16 bits of seconds. */
+static void what_was_sent_long_ago_is_never_new_again(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(may_send(SEC(1), 1));
+    assert_false(may_send(SEC(1) + MSEC(999), 1));
+    for (instant now = SEC(2); now < SEC(140); now += MSEC(1) * 65535 / 2)
+        assert_true(may_send(now, 1));
+    for (instant now = SEC(200); now < SEC(65800); now += MSEC(300))
+        assert_true(may_send(now, 2)); /* never rests, never too much */
+}
+
 static void ports_of_one_address_count_together_but_local_ones_do_not(void **state)
 {
     (void)state;
@@ -120,6 +134,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(in_no_second_go_more_than_five_to_one_address),
+        TEST(what_was_sent_long_ago_is_never_new_again),
         TEST(ports_of_one_address_count_together_but_local_ones_do_not),
         TEST(a_flood_of_addresses_makes_it_forget_nobody),
         TEST(a_network_is_answered_fifty_times_a_second),
