@@ -226,7 +226,10 @@ static bool is_close(const struct dht_lookup *l, instant now)
     return false;
 }
 
-static bool may_ask(const struct dht_lookup *l, instant now)
+/* May any be asked, only those that are nearest, or none? */
+enum room { ROOM_FOR_NONE, ROOM_FOR_NEAREST, ROOM_FOR_ANY };
+
+static enum room room_to_ask(const struct dht_lookup *l, instant now)
 {
     unsigned busy = 0, in_flight = 0;
 
@@ -234,8 +237,11 @@ static bool may_ask(const struct dht_lookup *l, instant now)
         in_flight += l->candidate[i].state == DHT_ASKED;
         busy += l->candidate[i].state == DHT_ASKED && !is_slow(&l->candidate[i], now);
     }
-    return in_flight < DHT_IN_FLIGHT_MAX &&
-           busy < (is_close(l, now) ? (unsigned)DHT_ALPHA_CLOSE : (unsigned)DHT_ALPHA);
+    if (in_flight >= DHT_IN_FLIGHT_MAX)
+        return ROOM_FOR_NONE;
+    if (busy < (is_close(l, now) ? (unsigned)DHT_ALPHA_CLOSE : (unsigned)DHT_ALPHA))
+        return ROOM_FOR_ANY;
+    return l->answered > 0 ? ROOM_FOR_NEAREST : ROOM_FOR_NONE;
 }
 
 /* Goes through those whose answers matter, from the closest on. */
@@ -256,13 +262,22 @@ static bool matters(struct walk *walk, const struct dht_lookup *l, size_t i, ins
 
 struct dht_candidate *dht_lookup_next(struct dht_lookup *l, instant now)
 {
-    if (!may_ask(l, now))
+    enum room room = room_to_ask(l, now);
+    struct walk walk = {WHILE_NOT_SLOW, 0, {0}};
+    unsigned passed = 0;
+
+    if (room == ROOM_FOR_NONE)
         return NULL;
-    struct walk walk = {WHILE_NOT_SLOW, reach(l, WHILE_NOT_SLOW, now), {0}};
-    for (size_t i = 0; i < l->count; i++)
-        if (matters(&walk, l, i, now) && l->candidate[i].state == DHT_NEW &&
-            now >= l->candidate[i].ready)
+    walk.reach = reach(l, WHILE_NOT_SLOW, now);
+    for (size_t i = 0; i < l->count; i++) {
+        if (room == ROOM_FOR_NEAREST && passed == DHT_NEAREST)
+            return NULL;
+        if (!matters(&walk, l, i, now))
+            continue;
+        passed++;
+        if (l->candidate[i].state == DHT_NEW && now >= l->candidate[i].ready)
             return &l->candidate[i];
+    }
     return NULL;
 }
 

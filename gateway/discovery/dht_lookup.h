@@ -2,9 +2,10 @@
  * One iterative look-up in one address family: whom to ask next, until the nodes closest to the
  * target have answered.
  *
- * Questions go to DHT_ALPHA candidates at a time. One that takes longer than its soft timeout
- * (drawn from the round-trip times that there are) keeps its chance to answer and frees its place,
- * so that the look-up widens where nodes are silent.
+ * Questions go to DHT_ALPHA candidates at a time; but once somebody answered, who is named among
+ * the DHT_NEAREST closest so far is asked at once: he may well have what is looked for. One that
+ * takes longer than its soft timeout (drawn from the round-trip times that there are) keeps its
+ * chance to answer and frees its place, so that the look-up widens where nodes are silent.
  *
  * "The closest" are at least DHT_CLOSEST whose ids fit their addresses (BEP 42), and as many more
  * as it takes to come as far from the target as the DHT_CLOSEST-th node is expected in a network of
@@ -38,6 +39,7 @@ enum {
     DHT_CANDIDATES_MAX = 128,
     DHT_ALPHA = 10,
     DHT_ALPHA_CLOSE = 20,   /* once one of the very closest has answered: the rest is known */
+    DHT_NEAREST = 6,        /* are asked at once, whoever else is: an answer leads straight on */
     DHT_IN_FLIGHT_MAX = 32, /* of those that are slow too */
     DHT_CLOSEST = 20,
     DHT_CLOSEST_MAX = 48,

@@ -7,6 +7,7 @@
 
 enum {
     FEW_NODES = 8,
+    SEEDS_MAX = 60, /* in a small network all name the same few: others we have to know ourselves */
     SPARE_KEEPERS = 4, /* to take the place of nodes that do not keep what we put */
     SPARE_KEEPERS_MAX = 24,
 };
@@ -55,8 +56,8 @@ void dht_request_done(struct dht_request *r, instant now, int result)
 /* Where a look-up begins: the closest that we know; if these are few, those to start from too. */
 static void add_seeds(struct dht_family *f, struct dht_lookup *l)
 {
-    struct dht_node node[DHT_CLOSEST];
-    size_t n = dht_routing_closest(&f->routing, &l->target, node, DHT_CLOSEST);
+    struct dht_node node[SEEDS_MAX];
+    size_t n = dht_routing_closest(&f->routing, &l->target, node, SEEDS_MAX);
 
     for (size_t i = 0; i < n; i++)
         dht_lookup_start(l, &node[i].id, &node[i].addr);

@@ -6,7 +6,11 @@
 #define GOOD_FOR    SEC(15 * 60)
 #define CHECK_AGAIN SEC(60)
 
-enum { BAD_AFTER = 3, SAME_NETWORK_MAX = 2 };
+enum {
+    BAD_AFTER = 3,
+    SAME_NETWORK_MAX = 2,
+    PARTS_MAX = 16, /* that the first bucket is divided into; the others into half as many */
+};
 
 void dht_routing_init(struct dht_routing *r, const struct dht_id *self)
 {
@@ -95,8 +99,55 @@ static bool is_crowded(const struct dht_bucket *b, const struct addr *addr)
     return same >= SAME_NETWORK_MAX;
 }
 
+/* ---- parts of a bucket ---- */
+
+/* The part of bucket `shared` that an id falls into: by the bits behind those that all there have.
+ */
+static unsigned part_of(unsigned shared, const struct dht_id *id)
+{
+    unsigned part = 0;
+
+    for (unsigned bit = shared + 1, n = shared == 0 ? 4 : 3; n > 0 && bit < DHT_ID_BITS; bit++, n--)
+        part = part << 1 | (id->b[bit / 8] >> (7 - bit % 8) & 1u);
+    return part;
+}
+
+static unsigned parts_of(unsigned shared)
+{
+    return shared == 0 ? PARTS_MAX : PARTS_MAX / 2;
+}
+
+static void count_parts(const struct dht_bucket *b, unsigned shared, unsigned out[static PARTS_MAX])
+{
+    memset(out, 0, PARTS_MAX * sizeof(*out));
+    for (unsigned k = 0; b && k < b->count; k++)
+        out[part_of(shared, &b->node[k].id)]++;
+}
+
+/* Of the part that has most nodes the one that answers slowest, unless it fits and the new one does
+ * not. NULL as well if that part has hardly more than that of the new one. */
+static struct dht_node *one_of_many(struct dht_bucket *b, unsigned shared,
+                                    const struct dht_node *fresh)
+{
+    unsigned count[PARTS_MAX], most = 0;
+    struct dht_node *out = NULL;
+
+    count_parts(b, shared, count);
+    for (unsigned i = 1; i < PARTS_MAX; i++)
+        most = count[i] > count[most] ? i : most;
+    if (count[most] < count[part_of(shared, &fresh->id)] + 2)
+        return NULL;
+    for (unsigned k = 0; k < b->count; k++) {
+        struct dht_node *n = &b->node[k];
+        if (part_of(shared, &n->id) == most && (fresh->fits || !n->fits) &&
+            (!out || n->rtt_ms > out->rtt_ms))
+            out = n;
+    }
+    return out;
+}
+
 /* Whose place a node may take in a full bucket, or NULL. */
-static struct dht_node *worse(struct dht_bucket *b, const struct dht_node *fresh)
+static struct dht_node *worse(struct dht_bucket *b, unsigned shared, const struct dht_node *fresh)
 {
     struct dht_node *out = NULL;
 
@@ -107,7 +158,7 @@ static struct dht_node *worse(struct dht_bucket *b, const struct dht_node *fresh
         if (fresh->fits && !n->fits && (!out || n->replied < out->replied))
             out = n;
     }
-    return out;
+    return out ? out : one_of_many(b, shared, fresh);
 }
 
 /* ---- change ---- */
@@ -142,7 +193,9 @@ static void insert(struct dht_routing *r, instant now, const struct dht_node *fr
 
     if (!b || is_taken(r, &fresh->addr) || is_crowded(b, &fresh->addr))
         return;
-    struct dht_node *place = b->count < b->size ? &b->node[b->count] : worse(b, fresh);
+    struct dht_node *place = b->count < b->size
+                                 ? &b->node[b->count]
+                                 : worse(b, dht_id_shared(&r->self, &fresh->id), fresh);
     if (!place) {
         keep_spare(b, fresh);
         return;
@@ -204,7 +257,7 @@ bool dht_routing_heard(struct dht_routing *r, instant now, const struct dht_id *
     }
     /* The usual case, a full bucket, first: this is done for every query. */
     const struct dht_node fresh = {.id = *id, .addr = *addr, .fits = dht_id_fits(id, addr)};
-    if (b && b->count == b->size && !worse(b, &fresh))
+    if (b && b->count == b->size && !worse(b, dht_id_shared(&r->self, id), &fresh))
         return false;
     return !is_taken(r, addr) && !(b && is_crowded(b, addr));
 }
@@ -323,15 +376,48 @@ bool dht_routing_next_check(struct dht_routing *r, instant now, struct addr *out
     return false;
 }
 
-bool dht_routing_is_thin(const struct dht_routing *r)
+/* `bits` bits as in `front`, the others as in `chance`. */
+static struct dht_id id_within(const uint8_t chance[static DHT_ID_LEN], const struct dht_id *front,
+                               unsigned bits)
 {
-    unsigned room = 0, count = 0;
+    struct dht_id out = dht_id_from(chance);
 
-    for (unsigned i = 0; size_of(i) > DHT_BUCKET_SIZE; i++) {
-        room += size_of(i);
-        count += r->bucket[i] ? r->bucket[i]->count : 0;
+    for (unsigned bit = 0; bit < bits; bit++) {
+        uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+        out.b[bit / 8] = (uint8_t)((out.b[bit / 8] & ~mask) | (front->b[bit / 8] & mask));
     }
-    return 2 * count < room;
+    return out;
+}
+
+/* What bucket `shared` of ours is for, and of it a part. */
+static struct dht_id front_of(const struct dht_id *self, unsigned shared, unsigned part)
+{
+    struct dht_id out = *self;
+
+    out.b[shared / 8] ^= (uint8_t)(0x80 >> shared % 8);
+    for (unsigned bit = shared + 1, left = parts_of(shared) >> 1; left > 0; bit++, left >>= 1) {
+        uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+        out.b[bit / 8] = (uint8_t)((out.b[bit / 8] & ~mask) | (part & left ? mask : 0));
+    }
+    return out;
+}
+
+bool dht_routing_next_gap(const struct dht_routing *r, const uint8_t chance[static DHT_ID_LEN],
+                          struct dht_id *out)
+{
+    for (unsigned i = 0; size_of(i) > DHT_BUCKET_SIZE; i++) {
+        unsigned count[PARTS_MAX], parts = parts_of(i);
+        count_parts(r->bucket[i], i, count);
+        for (unsigned k = 0; k < parts; k++) {
+            unsigned part = (chance[0] + k) % parts;
+            if (2 * count[part] * parts >= size_of(i))
+                continue;
+            const struct dht_id front = front_of(&r->self, i, part);
+            *out = id_within(chance, &front, i + 1 + (parts == PARTS_MAX ? 4 : 3));
+            return true;
+        }
+    }
+    return false;
 }
 
 bool dht_routing_next_refresh(struct dht_routing *r, instant now,
@@ -342,14 +428,9 @@ bool dht_routing_next_refresh(struct dht_routing *r, instant now,
         if (!b || now < b->changed + GOOD_FOR)
             continue;
         b->changed = now;
-        /* Shares i bits with us, and not the next. */
-        *out = dht_id_from(chance);
-        for (unsigned bit = 0; bit <= i; bit++) {
-            uint8_t mask = (uint8_t)(0x80 >> bit % 8);
-            uint8_t ours = r->self.b[bit / 8] & mask;
-            uint8_t want = bit < i ? ours : (uint8_t)(ours ^ mask);
-            out->b[bit / 8] = (uint8_t)((out->b[bit / 8] & ~mask) | want);
-        }
+        struct dht_id front = r->self;
+        front.b[i / 8] ^= (uint8_t)(0x80 >> i % 8); /* shares i bits with us, and not the next */
+        *out = id_within(chance, &front, i + 1);
         return true;
     }
     return false;

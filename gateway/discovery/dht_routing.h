@@ -7,7 +7,9 @@
  * Only nodes that answered us get in. A node is good if it answered in the last 15 minutes, or ever
  * and asked us something since; bad after three questions without an answer; questionable between.
  * In a full bucket a bad node gives way; one whose id does not fit its address (BEP 42) gives way
- * to one whose does; good ones stay, for who was there long will be there long.
+ * to one whose does; the slowest of a part of its range that many are of to one of a part that few
+ * are of. So the nodes spread over the range, and wherever a target lies one of them is near it
+ * (libtorrent does that too). The others stay, for who was there long will be there long.
  *
  * One address is one node, and one network (/24, /48) has at most two in a bucket: a stranger with
  * many ids does not become many neighbours. Local addresses are exempt.
@@ -76,8 +78,10 @@ size_t dht_routing_closest(const struct dht_routing *r, const struct dht_id *tar
 
 /** A node to ask whether it is there: questionable, and not asked lately. It counts as asked. */
 MUST_USE bool dht_routing_next_check(struct dht_routing *r, instant now, struct addr *out);
-/** Do the first buckets have room for more than half of what they hold? */
-bool dht_routing_is_thin(const struct dht_routing *r);
+/** A target to look up, because of some part of the first buckets' range we know too few; `chance`
+ *  makes it random. */
+MUST_USE bool dht_routing_next_gap(const struct dht_routing *r,
+                                   const uint8_t chance[static DHT_ID_LEN], struct dht_id *out);
 /** A target to look up, because a bucket saw nothing for 15 minutes; `chance` makes it random.
  *  The bucket counts as fresh. */
 MUST_USE bool dht_routing_next_refresh(struct dht_routing *r, instant now,

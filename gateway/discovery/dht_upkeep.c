@@ -8,7 +8,7 @@
 
 #define CHECK_EVERY   MSEC(500)
 #define CHECK_PAUSE   SEC(10) /* when all are known to be there */
-#define LEARN_EVERY   SEC(2)  /* look-ups until the size of the network is known */
+#define LEARN_EVERY   SEC(2)  /* look-ups until the table is full and the network's size known */
 #define UPKEEP_EVERY  SEC(15) /* is there a bucket to refresh? */
 #define BOOTSTRAP_MIN SEC(2)
 #define BOOTSTRAP_MAX SEC(300)
@@ -22,7 +22,7 @@
 enum {
     FEW_NODES = 8,
     SAMPLES_WANTED = 8,
-    FILLS_MAX = 20, /* look-ups to fill the large buckets: a small network has no more nodes */
+    FILLS_MAX = 32, /* look-ups to fill the large buckets: a small network has no more nodes */
 };
 
 /* ---- neighbours ---- */
@@ -59,8 +59,8 @@ static bool check_somebody(struct dht *d, instant now, struct dht_family *f, str
     return dht_ask(d, now, &m, &to, DHT_TO_CHECK, NULL, tx);
 }
 
-/* Our own neighbourhood until there is one, then what was not seen for long; between, anything,
- * until we know how large the network is. Returns whether there was a reason. */
+/* Our own neighbourhood until there is one, then what was not seen for long; between, where we know
+ * few, or anything until we know how large the network is. Returns whether there was a reason. */
 static bool next_target(struct dht *d, instant now, struct dht_family *f, struct dht_id *out)
 {
     uint8_t chance[DHT_ID_LEN];
@@ -82,13 +82,14 @@ static bool next_target(struct dht *d, instant now, struct dht_family *f, struct
     }
     if (dht_routing_next_refresh(&f->routing, now, chance, out))
         return true;
-    if (f->size.count >= SAMPLES_WANTED && !(dht_routing_is_thin(&f->routing) && f->fills > 0))
+    bool fill = f->fills > 0 && dht_routing_next_gap(&f->routing, chance, out);
+    if (!fill && f->size.count >= SAMPLES_WANTED)
         return false;
-    if (f->size.count >= SAMPLES_WANTED)
+    if (fill)
         f->fills--;
     else
-        f->next_upkeep = now + LEARN_EVERY;
-    *out = dht_id_from(chance);
+        *out = dht_id_from(chance);
+    f->next_upkeep = now + LEARN_EVERY;
     return true;
 }
 

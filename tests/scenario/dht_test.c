@@ -111,7 +111,7 @@ static void what_one_puts_at_twenty_nodes_all_find(void **state)
         const struct dht_id target = dht_item_target(&item);
         const struct dht_event e = put(own[i % OWN], &item);
         assert_int_equal(e.result, 0);
-        assert_true(e.stored >= 15);
+        assert_true(e.stored >= 20);
         assert_true(dht_world_copies(world, &target, 1000) >= 15);
         placed += dht_world_placed(world, &target, 1000, 20);
         for (unsigned k = 1; k < 4; k++) {

@@ -78,8 +78,11 @@ static void a_full_bucket_keeps_those_that_were_there_first(void **state)
 
 static void the_first_buckets_hold_more(void **state)
 {
+    static const uint8_t chance[DHT_ID_LEN];
+    struct dht_id target;
     (void)state;
-    assert_true(dht_routing_is_thin(&r));
+
+    assert_true(dht_routing_next_gap(&r, chance, &target));
     for (unsigned n = 0; n < 3000; n++) {
         struct dht_id id;
         const struct addr a = address(n);
@@ -90,7 +93,72 @@ static void the_first_buckets_hold_more(void **state)
     assert_int_equal(r.bucket[1]->count, 64);
     assert_int_equal(r.bucket[2]->count, 32);
     assert_int_equal(r.bucket[3]->count, DHT_BUCKET_SIZE);
-    assert_false(dht_routing_is_thin(&r));
+    assert_false(dht_routing_next_gap(&r, chance, &target));
+}
+
+/* Parts of the first bucket: by the four bits behind the first. Local ones fit any id. */
+static void reply_in_part(unsigned n, unsigned part, instant rtt)
+{
+    struct dht_id id;
+    const uint8_t ip[4] = {10, 0, (uint8_t)(n >> 8), (uint8_t)n};
+    const struct addr a = addr_v4(ip, 1000);
+
+    random_fill(&seed, id.b, sizeof(id.b));
+    id.b[0] = (uint8_t)(0x80 | part << 3 | (id.b[0] & 7));
+    id.b[19] = (uint8_t)n;
+    dht_routing_replied(&r, SEC(1), &id, &a, rtt);
+}
+
+static unsigned count_in_part(unsigned part)
+{
+    const struct dht_bucket *b = r.bucket[0];
+    unsigned count = 0;
+
+    for (unsigned k = 0; k < b->count; k++)
+        count += (b->node[k].id.b[0] >> 3 & 15) == part;
+    return count;
+}
+
+static void nodes_spread_over_a_bucket(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+
+    while (n < 200) /* all of two neighbourhoods at first */
+        reply_in_part(n, n % 2, MSEC(100 + n)), n++;
+    assert_int_equal(count_in_part(0) + count_in_part(1), 128);
+    for (; n < 600; n++)
+        reply_in_part(n, n % 16, MSEC(50));
+    assert_int_equal(r.bucket[0]->count, 128);
+    for (unsigned part = 0; part < 16; part++)
+        assert_int_equal(count_in_part(part), 8);
+    for (unsigned k = 0; k < 128; k++) /* the slowest went */
+        assert_true(r.bucket[0]->node[k].rtt_ms < 120);
+    for (; n < 800; n++) /* and nobody comes in for nothing any more */
+        reply_in_part(n, n % 16, MSEC(1));
+    for (unsigned k = 0; k < 128; k++)
+        assert_true(r.bucket[0]->node[k].rtt_ms != 1);
+}
+
+static void a_target_lies_where_few_nodes_are_known(void **state)
+{
+    static const uint8_t CHANCE[DHT_ID_LEN] = {5, 1, 2, 3};
+    struct dht_id target;
+    unsigned n = 0;
+    (void)state;
+
+    assert_true(dht_routing_next_gap(&r, CHANCE, &target));
+    assert_int_equal(target.b[0] >> 3, 16 + 5); /* where chance has it */
+    assert_int_equal(target.b[2], 2);
+    for (unsigned part = 0; part < 16; part++)
+        for (unsigned i = 0; i < 4 && part != 9; i++)
+            reply_in_part(n++, part, 0);
+    assert_true(dht_routing_next_gap(&r, CHANCE, &target));
+    assert_int_equal(target.b[0] >> 3, 16 + 9);
+    for (unsigned i = 0; i < 4; i++)
+        reply_in_part(n++, 9, 0);
+    assert_true(dht_routing_next_gap(&r, CHANCE, &target));
+    assert_int_equal(dht_id_shared(&self, &target), 1); /* the next bucket */
 }
 
 static void who_fails_three_times_gives_way_to_one_that_waits(void **state)
@@ -268,6 +336,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_full_bucket_keeps_those_that_were_there_first),
         TEST(the_first_buckets_hold_more),
+        TEST(nodes_spread_over_a_bucket),
+        TEST(a_target_lies_where_few_nodes_are_known),
         TEST(who_fails_three_times_gives_way_to_one_that_waits),
         TEST(one_that_fits_its_address_takes_the_place_of_one_that_does_not),
         TEST(one_address_is_one_node_and_one_network_two_of_a_bucket),
