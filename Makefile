@@ -10,6 +10,7 @@
 # make sim-dht        a DHT of 10,000 nodes, simulated: NODES=10000 SEED=1
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
 # make bench-dht      our DHT node beside libtorrent's and bittorrent-dht's
+# make deb            Debian packages in build/deb                   make check-deb  them in fresh roots
 # make deps           install what is missing with apt               make clean, uninstall
 #
 # MODE=release|debug|asan|tsan|cover|fuzz picks flags and folder (build/MODE). A goal inside
@@ -187,7 +188,7 @@ $B/tests/bench/dht_load: $B/tests.a
 
 # Manual pages, completions and units, from the program's own tables.
 docs: $(if $(PROGRAM),build/docs/made)
-build/docs/made: $(PROGRAM) build/docs/bindir $(wildcard config/man/* config/packaging/*)
+build/docs/made: $(PROGRAM) build/docs/bindir $(wildcard config/man/* config/packaging/*.*)
 	$(call say,DOCS,build/docs)
 	$Qbindir='$(bindir)' config/man/generate.sh '$(PROGRAM)' build/docs
 	@touch $@
@@ -359,6 +360,15 @@ dist:
 	@mkdir -p build
 	$Qgit archive --format=tar --prefix=overlay-$(VERSION)/ HEAD | gzip -9n > build/overlay-$(VERSION).tar.gz
 
+deps-deb:
+	$Qtests/tools/deps.sh build deb
+deb:
+	$Qtests/tools/deps.sh -n build deb || { echo 'make deps-deb installs it'; exit 1; }
+	$(call say,DEB,build/deb)
+	+$Qconfig/packaging/deb.sh $(VERSION)
+check-deb:
+	$Qtests/tools/check-deb.sh $(SUITES)
+
 clean:
 	$Q$(RM) -r build
 
@@ -366,7 +376,7 @@ FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
         run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour sim sim-dht demo bench \
         bench-dht bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
-        layers.dot headers install uninstall dist clean
+        layers.dot headers install uninstall dist deps-deb deb check-deb clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $B build/lint -name '*.d' 2>/dev/null)

@@ -2,7 +2,8 @@
 # Installs what is missing, with apt, and names it. Nothing missing: says nothing, needs no root and
 # no network.
 #
-# usage: deps.sh [-n] GROUP...     GROUP = build | demo | test | lint | bench     -n: only tell
+# usage: deps.sh [-n] GROUP...     GROUP = build | demo | test | lint | bench | deb     -n: only tell
+#        deps.sh backports         only lets apt find ngtcp2
 #
 # A thing is looked for by what we use of it (a command, a library for pkg-config, a header), so one
 # that was installed in another way counts too. ngtcp2 must be 1.11 or newer: where the release's own
@@ -82,6 +83,11 @@ things() {
             command unbound unbound
             command turnserver coturn"
       ;;
+    deb)
+      echo "command dpkg-buildpackage dpkg-dev
+            command dh debhelper
+            command dh_apparmor dh-apparmor"
+      ;;
     *) echo "deps.sh: no group '$1'" >&2; exit 2 ;;
   esac
 }
@@ -131,13 +137,8 @@ ngtcp2_in_release() {
   [ -n "$candidate" ] && dpkg --compare-versions "$candidate" ge "$NGTCP2"
 }
 
-# The address that apt has for the release, from its own configuration.
-mirror() {
-  # shellcheck disable=SC2016  # apt expands these
-  apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI) $(ORIGIN)' \
-    'Created-By: Packages' | awk -v name="$VERSION_CODENAME" \
-    '$1 == name && $2 == "main" && $4 == "Debian" { print $3; exit }'
-}
+# shellcheck source=tests/tools/mirror.sh
+. "$(dirname "$0")/mirror.sh"
 
 has_backports() {
   # shellcheck disable=SC2016
@@ -204,6 +205,12 @@ if [ "${1:-}" = -n ]; then
   only_tell=yes
   shift
 fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if [ "${1:-}" = backports ]; then
+  ngtcp2_in_release || add_backports
+  exit
+fi
 packages=$(missing "$@" | paste -sd ' ')
 [ -n "$packages" ] || exit 0
 echo "deps: missing: $packages"
@@ -216,8 +223,6 @@ new_services=
 for pair in coturn:coturn.service miniupnpd-nftables:miniupnpd.service dovecot-imapd:dovecot.service exim4-daemon-light:exim4.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
   case " $packages " in *" ${pair%%:*} "*) new_services="$new_services ${pair##*:}" ;; esac
 done
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086  # one word a package
 install_packages $packages
 still=$(missing "$@" | paste -sd ' ')
