@@ -12,7 +12,7 @@ set -eu
 
 NGTCP2=1.11
 
-# WHAT NEED... : command NAME, library NAME, header FILE or file PATH, then the Debian package.
+# command NAME, library NAME, header FILE or module NAME (Debian's Python), then the Debian package.
 things() {
   case $1 in
     build)
@@ -60,7 +60,7 @@ things() {
             command exim4 exim4-daemon-light
             command node nodejs
             command npm npm
-            path /usr/lib/python3/dist-packages/libtorrent.egg-info python3-libtorrent
+            module libtorrent python3-libtorrent
             command chromium chromium"
       ;;
     lint)
@@ -85,6 +85,7 @@ things() {
       ;;
     deb)
       echo "command dpkg-buildpackage dpkg-dev
+            command g++ build-essential
             command dh debhelper
             command dh_apparmor dh-apparmor"
       ;;
@@ -101,6 +102,8 @@ is_there() {
     library)
       command -v pkg-config >/dev/null && pkg-config --exists "${2/>=/ >= }"
       ;;
+    module) /usr/bin/python3 -c "import $2" 2>/dev/null ;;
+    *) echo "deps.sh: no kind '$1'" >&2; exit 2 ;;
   esac
 }
 
