@@ -205,6 +205,20 @@ instant dht_deadline(const struct dht *d)
 
 /* ---- events ---- */
 
+/* Those that give no token keep nothing. */
+static void list_near(struct dht_lookup *l, struct dht_near *near)
+{
+    struct dht_candidate *closest[DHT_CLOSEST_MAX];
+    size_t count = dht_lookup_closest(l, closest);
+    unsigned found = 0;
+
+    for (size_t i = 0; i < count && found < DHT_NEAR; i++)
+        if (closest[i]->token_len > 0) {
+            near->node[near->count++] = closest[i]->addr;
+            found++;
+        }
+}
+
 static void tell_end(struct dht *d, struct dht_request *r, struct dht_event *out)
 {
     out->kind = DHT_DONE;
@@ -218,10 +232,13 @@ static void tell_end(struct dht *d, struct dht_request *r, struct dht_event *out
     for (unsigned i = 0; i < 2; i++) {
         out->asked += r->lookup[i] ? r->lookup[i]->asked : 0;
         out->answered += r->lookup[i] ? r->lookup[i]->answered : 0;
+        if (r->lookup[i])
+            list_near(r->lookup[i], &r->near);
     }
     out->stored = r->stored;
     out->refused = r->refused;
     out->copies = r->copies;
+    out->near = &r->near;
     out->took = r->ended - r->started;
     out->first = r->first > 0 ? r->first - r->started : 0;
     out->node = r->node;
@@ -295,6 +312,20 @@ void dht_get_status(const struct dht *d, instant now, struct dht_status *out)
         .peers = d->store.peer_count,
         .count = d->count,
     };
+}
+
+size_t dht_some_nodes(struct dht *d, instant now, struct addr *out, size_t max)
+{
+    struct dht_node node[2 * DHT_CLOSEST];
+    struct dht_id target;
+    size_t count = 0;
+
+    dht_random(d, target.b, sizeof(target.b));
+    size_t known = dht_routing_closest(&d->family[0].routing, &target, node, 2 * DHT_CLOSEST);
+    for (size_t i = 0; i < known && count < max; i++)
+        if (dht_node_is_good(&node[i], now))
+            out[count++] = node[i].addr;
+    return count;
 }
 
 uint64_t dht_network_size(const struct dht *d)

@@ -71,6 +71,12 @@ instant dht_deadline(const struct dht *d);
 MUST_USE struct dht_request *dht_get_mutable(struct dht *d, instant now,
                                              const uint8_t key[static KRPC_KEY_LEN],
                                              struct krpc_bytes salt, int64_t min_seq, void *arg);
+/** The same, of a few nodes that were close a while ago (DHT_DONE of an earlier one names them) and
+ *  of nobody else: for who looks again and again. */
+MUST_USE struct dht_request *dht_peek(struct dht *d, instant now,
+                                      const uint8_t key[static KRPC_KEY_LEN],
+                                      struct krpc_bytes salt, int64_t min_seq,
+                                      const struct dht_near *near, void *arg);
 MUST_USE struct dht_request *dht_get_immutable(struct dht *d, instant now,
                                                const struct dht_id *target, void *arg);
 /** Stores an item, mutable (signed by anybody: see dht_item_sign()) or not, at the 20 or more nodes
@@ -101,5 +107,7 @@ MUST_USE bool dht_next_event(struct dht *d, struct dht_event *out);
 /* ---- what it knows ---- */
 
 void dht_get_status(const struct dht *d, instant now, struct dht_status *out);
+/** Some IPv4 nodes that answered lately, by chance. Writes up to `max`, returns how many. */
+size_t dht_some_nodes(struct dht *d, instant now, struct addr *out, size_t max);
 /** About how many nodes the network has; 0: not known yet. */
 uint64_t dht_network_size(const struct dht *d);

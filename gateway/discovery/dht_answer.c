@@ -132,6 +132,8 @@ static void looked_up(struct dht *d, instant now, struct dht_request *r, const s
         take_peers(r, now, m->values, from);
     if (r->what == DHT_SAMPLE_NODES)
         dht_sample_take(d, now, r, from, m);
+    if (r->peeks)
+        return;
     uint8_t path = c->path; /* who comes in may move it */
     take_nodes(r->lookup[0], m->nodes, false, path, from);
     take_nodes(r->lookup[1], m->nodes6, true, path, from);

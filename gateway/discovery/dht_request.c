@@ -81,6 +81,8 @@ static struct dht_request *start_lookup(struct dht *d, struct dht_request *r,
             return NULL;
         }
         dht_lookup_init(r->lookup[i], target, i == 1, &d->family[i].size);
+        if (r->peeks)
+            continue;
         if (r->what == DHT_PUT_ITEM || r->what == DHT_ANNOUNCE)
             r->lookup[i]->more = SPARE_KEEPERS;
         add_seeds(&d->family[i], r->lookup[i]);
@@ -96,21 +98,47 @@ struct dht_request *dht_start_find(struct dht *d, instant now, const struct dht_
     return start_lookup(d, new_request(d, now, DHT_FIND_NODES, NULL), target, 1u << family);
 }
 
-struct dht_request *dht_get_mutable(struct dht *d, instant now,
-                                    const uint8_t key[static KRPC_KEY_LEN], struct krpc_bytes salt,
-                                    int64_t min_seq, void *arg)
+static struct dht_request *start_get(struct dht *d, struct dht_request *r,
+                                     const uint8_t key[static KRPC_KEY_LEN], struct krpc_bytes salt,
+                                     int64_t min_seq)
 {
-    if (salt.len > KRPC_SALT_MAX)
-        return NULL;
     const struct dht_id target = dht_item_target_of(key, salt.at, salt.len);
-    struct dht_request *r = start_lookup(d, new_request(d, now, DHT_GET_ITEM, arg), &target, BOTH);
-    if (!r)
+
+    if (!start_lookup(d, r, &target, BOTH))
         return NULL;
     r->item.mutable = true;
     r->min_seq = min_seq;
     r->item.salt_len = salt.len;
     if (salt.len > 0)
         memcpy(r->item.salt, salt.at, salt.len);
+    return r;
+}
+
+struct dht_request *dht_get_mutable(struct dht *d, instant now,
+                                    const uint8_t key[static KRPC_KEY_LEN], struct krpc_bytes salt,
+                                    int64_t min_seq, void *arg)
+{
+    if (salt.len > KRPC_SALT_MAX)
+        return NULL;
+    return start_get(d, new_request(d, now, DHT_GET_ITEM, arg), key, salt, min_seq);
+}
+
+struct dht_request *dht_peek(struct dht *d, instant now, const uint8_t key[static KRPC_KEY_LEN],
+                             struct krpc_bytes salt, int64_t min_seq, const struct dht_near *near,
+                             void *arg)
+{
+    struct dht_request *r =
+        salt.len > KRPC_SALT_MAX ? NULL : new_request(d, now, DHT_GET_ITEM, arg);
+
+    if (!r)
+        return NULL;
+    r->peeks = r->counted = true;
+    r = start_get(d, r, key, salt, min_seq);
+    for (unsigned i = 0; r && i < near->count; i++) {
+        struct dht_lookup *l = r->lookup[addr_is_v6(&near->node[i])];
+        if (l)
+            dht_lookup_start(l, NULL, &near->node[i]);
+    }
     return r;
 }
 

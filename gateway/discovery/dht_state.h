@@ -73,6 +73,7 @@ struct dht_request {
     struct dht_id target;
     struct dht_lookup *lookup[2]; /* NULL: not that family */
     bool storing, done;
+    bool peeks;   /* asks those that it was given alone */
     bool counted; /* its look-ups told of the network's size */
     int result;
     instant started, first, ended;
@@ -87,6 +88,7 @@ struct dht_request {
     struct dht_item best;
     bool has_best, news;
     unsigned copies;
+    struct dht_near near; /* once it is over */
 
     struct addr *peer;
     size_t peers, peers_told;

@@ -21,6 +21,7 @@ enum dht_bounds {
     DHT_SAMPLES_MAX = 2048, /* infohashes, the same */
     DHT_SAVE_MAX = 8192,    /* bytes that dht_save() writes at most */
     DHT_BOOTSTRAP_MAX = 32,
+    DHT_NEAR = 6, /* nodes of a family that an item is asked of again */
 };
 
 enum dht_mode { DHT_CLIENT, DHT_SERVER, DHT_ADAPTIVE };
@@ -49,6 +50,12 @@ struct dht_tx {
     size_t len;
 };
 
+/** The nodes closest to a target that keep items, as a look-up found them. */
+struct dht_near {
+    struct addr node[2 * DHT_NEAR];
+    unsigned count;
+};
+
 enum dht_event_kind {
     DHT_VALUE,   /* `item`: verified, newer than any told before */
     DHT_PEERS,   /* `peers`: none told before */
@@ -75,6 +82,7 @@ struct dht_event {
     int refused;       /* the last KRPC error that a put got, or 0 */
     unsigned copies;   /* nodes that had the newest item */
     unsigned sampled;  /* nodes that gave samples */
+    const struct dht_near *near;
     instant took;
     instant first;      /* until the first verified value or peer; 0: none */
     struct addr node;   /* ping: who answered, */

@@ -72,6 +72,9 @@ void dht_desk_not_waiting(struct dht_ready *w);
 MUST_USE int dht_desk_get(struct dht_desk *d, struct dht_call *call,
                           const uint8_t key[static KRPC_KEY_LEN], struct krpc_bytes salt,
                           int64_t min_seq);
+MUST_USE int dht_desk_peek(struct dht_desk *d, struct dht_call *call,
+                           const uint8_t key[static KRPC_KEY_LEN], struct krpc_bytes salt,
+                           int64_t min_seq, const struct dht_near *near);
 MUST_USE int dht_desk_get_immutable(struct dht_desk *d, struct dht_call *call,
                                     const struct dht_id *target);
 MUST_USE int dht_desk_put(struct dht_desk *d, struct dht_call *call, const struct dht_item *item,

@@ -38,6 +38,7 @@ static struct dht_event event;
 static struct dht_item value, last; /* of the first DHT_VALUE, of DHT_DONE */
 static unsigned values;
 static size_t told_samples;    /* by DHT_SAMPLES */
+static struct dht_near near;   /* of DHT_DONE */
 static struct krpc_bytes lure; /* nodes that the first one names */
 static bool tell_last;         /* the first node names the last one, by IPv6 */
 static struct dht_item old, new, mallorys;
@@ -175,6 +176,7 @@ static void finish(const struct dht_request *r)
                 continue;
             if (event.item)
                 last = *event.item;
+            near = *event.near;
             return;
         }
         instant due = dht_deadline(w.d);
@@ -359,6 +361,63 @@ static void where_nobody_answers_it_says_so(void **state)
     assert_true(event.asked > 0);
 }
 
+static void who_looks_again_asks_those_that_were_close_and_nobody_else(void **state)
+{
+    (void)state;
+    const struct krpc_bytes no_salt = {0};
+
+    other[1].silent = true;
+    other[3].item = &old;
+    get_it();
+    assert_int_equal(near.count, NODES - 1);
+    near.count = 2;
+    const struct dht_near few = near;
+    struct other *told = node_at(&few.node[1]);
+    other[3].item = NULL;
+    told->item = &new;
+    w.now += SEC(5);
+    finish(dht_peek(w.d, w.now, new.key, no_salt, 0, &few, NULL));
+    assert_int_equal(event.result, 0);
+    assert_int_equal(event.asked, 2);
+    assert_int_equal(near.count, 2);
+    assert_int_equal(last.seq, 11);
+    w.now += SEC(5);
+    finish(dht_peek(w.d, w.now, new.key, no_salt, 12, &few, NULL));
+    assert_int_equal(event.result, -ENOENT); /* that it had been read before */
+    told->silent = node_at(&few.node[0])->silent = true;
+    w.now += SEC(5);
+    finish(dht_peek(w.d, w.now, new.key, no_salt, 0, &few, NULL));
+    assert_int_equal(event.result, -EHOSTUNREACH);
+    assert_int_equal(near.count, 0);
+}
+
+static void who_peeks_is_led_nowhere(void **state)
+{
+    (void)state;
+    uint8_t entry[KRPC_NODE6_LEN];
+    const struct dht_near first = {.node = {other[0].addr}, .count = 1};
+
+    lure = (struct krpc_bytes){entry, krpc_put_node(entry, other[2].id.b, &other[2].addr)};
+    finish(dht_peek(w.d, w.now, new.key, (struct krpc_bytes){0}, 0, &first, NULL));
+    assert_int_equal(event.asked, 1);
+    assert_int_equal(event.result, -ENOENT);
+}
+
+static void some_nodes_are_those_that_answered(void **state)
+{
+    (void)state;
+    struct addr some[2 * NODES];
+
+    assert_int_equal(dht_some_nodes(w.d, w.now, some, 2 * NODES), 0);
+    other[1].silent = true;
+    get_it();
+    size_t count = dht_some_nodes(w.d, w.now, some, 2 * NODES);
+    assert_int_equal(count, NODES - 1);
+    for (size_t i = 0; i < count; i++)
+        assert_ptr_not_equal(node_at(&some[i]), &other[1]);
+    assert_int_equal(dht_some_nodes(w.d, w.now, some, 2), 2);
+}
+
 static void a_ping_tells_id_or_silence(void **state)
 {
     (void)state;
@@ -503,6 +562,9 @@ int main(void)
         TEST(nodes_of_the_other_family_are_asked_too),
         TEST(a_stranger_does_not_send_us_into_our_own_network),
         TEST(where_nobody_answers_it_says_so),
+        TEST(who_looks_again_asks_those_that_were_close_and_nobody_else),
+        TEST(who_peeks_is_led_nowhere),
+        TEST(some_nodes_are_those_that_answered),
         TEST(a_ping_tells_id_or_silence),
         TEST(a_cancelled_request_tells_nothing_more),
         TEST(there_are_64_requests_and_not_more),
