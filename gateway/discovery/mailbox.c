@@ -6,12 +6,21 @@
 
 #include "gateway/crypto/secret.h"
 
-#define HOUR          SEC(3600)
-#define DOUBLINGS_MAX 6 /* a minute becomes an hour */
+#define HOUR SEC(3600)
+
+const struct mailbox_pace MAILBOX_BY_MAIL = {
+    .label = "mail-message-1  ",
+    .patience = MAILBOX_PATIENCE,
+    .every = MAILBOX_CONTACT_EVERY,
+    .answers = MAILBOX_CONTACT_EVERY,
+    .per_hour = MAILBOX_PER_HOUR,
+    .doublings = 6, /* a minute becomes an hour */
+    .meet_after_ms = MAILBOX_MEET_AFTER_MS,
+};
 
 static struct pair_key_use use_of(const struct mailbox *m)
 {
-    return (struct pair_key_use){.label = "mail-message-1  ", .network = m->options.network};
+    return (struct pair_key_use){.label = m->options.pace->label, .network = m->options.network};
 }
 
 /* ---- contacts ---- */
@@ -28,6 +37,8 @@ void mailbox_init(struct mailbox *m, const struct mailbox_options *options, inst
     *m = (struct mailbox){.options = *options, .fetch = options->fetches ? now : INSTANT_NEVER};
     if (m->options.poll == 0)
         m->options.poll = MAILBOX_POLL_SLOW;
+    if (!m->options.pace)
+        m->options.pace = &MAILBOX_BY_MAIL;
     const struct pair_key_use use = use_of(m);
     pair_key_of_id(&options->keys->id, &use, m->outer);
 }
@@ -94,7 +105,7 @@ bool mailbox_want(struct mailbox *m, instant now, const struct peer_id *id)
     if (!c || !c->has_address || !m->options.sends)
         return false;
     if (c->want == INSTANT_NEVER)
-        c->want = now + MAILBOX_PATIENCE;
+        c->want = now + m->options.pace->patience;
     c->until = now + SEC(MAILBOX_LASTS_S);
     mailbox_await(m, now);
     return true;
@@ -114,12 +125,13 @@ void mailbox_reached(struct mailbox *m, const struct peer_id *id)
 /* When it may get a mail; INSTANT_NEVER: there is none for it. */
 static instant ready(const struct mailbox *m, const struct mailbox_contact *c)
 {
-    instant due = c->owed ? 0 : c->want, pause = MAILBOX_CONTACT_EVERY;
+    const struct mailbox_pace *pace = m->options.pace;
+    instant due = c->owed ? 0 : c->want, pause = c->owed ? pace->answers : pace->every;
 
     if (due == INSTANT_NEVER || !c->has_address || !m->options.sends)
         return INSTANT_NEVER;
     if (!c->owed && c->unheard > 0)
-        pause <<= c->unheard - 1 < DOUBLINGS_MAX ? c->unheard - 1 : DOUBLINGS_MAX;
+        pause <<= c->unheard - 1 < pace->doublings ? c->unheard - 1 : pace->doublings;
     if (c->sent > 0 && c->sent + pause > due)
         due = c->sent + pause;
     instant hour = m->mail[m->mail_at];
@@ -152,7 +164,7 @@ static void take_down(struct mailbox *m, instant now, struct mailbox_contact *c,
     c->owed = false;
     c->want = INSTANT_NEVER;
     c->sent = m->mail[m->mail_at] = now;
-    m->mail_at = (m->mail_at + 1) % MAILBOX_PER_HOUR;
+    m->mail_at = (m->mail_at + 1) % m->options.pace->per_hour;
     m->sending = true;
     m->draft = *out;
     mailbox_await(m, now);
@@ -207,31 +219,62 @@ void mailbox_fetched(struct mailbox *m, instant now)
 
 /* ---- writing ---- */
 
-int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
-                  struct mailbox_message *message, void (*fill)(void *arg, void *out, size_t len),
-                  void *arg, char out[static MAILBOX_TEXT_MAX])
+static void fill_in(const struct mailbox *m, struct mailbox_message *message,
+                    const struct mailbox_draft *draft, uint64_t wall_ms)
 {
-    struct mailbox_contact *c = find(m, &draft->to);
-    const struct pair_key_use use = use_of(m);
-    uint8_t outer[PAIR_KEY_LEN];
+    const unsigned after_ms =
+        draft->by_hand ? MAILBOX_HAND_AFTER_MS : m->options.pace->meet_after_ms;
 
-    if (!c)
-        return -ENOENT;
-    if (!has_keys(m, c))
-        return -EINVAL;
-    pair_key_of_id(&c->id, &use, outer);
-    struct mailbox_seal seal = {.outer = outer, .inner = c->out, .self = m->options.keys->id.key};
-    fill(arg, seal.nonce, sizeof(seal.nonce));
-    fill(arg, message->id, sizeof(message->id));
     message->flags =
         (uint8_t)((draft->answers ? MAILBOX_ANSWER : 0) | (draft->by_hand ? MAILBOX_BY_HAND : 0));
     message->time_ms = wall_ms;
     message->lasts_s = MAILBOX_LASTS_S;
-    message->meet_ms = !draft->answers ? 0
-                                       : wall_ms + (draft->by_hand ? MAILBOX_HAND_AFTER_MS
-                                                                   : MAILBOX_MEET_AFTER_MS);
+    message->meet_ms = draft->answers ? wall_ms + after_ms : 0;
     memcpy(message->re, draft->re, sizeof(message->re));
+}
+
+/* Returns the contact with its keys, or NULL and the error. */
+static struct mailbox_contact *receiver(struct mailbox *m, const struct peer_id *id, int *err)
+{
+    struct mailbox_contact *c = find(m, id);
+
+    *err = c ? -EINVAL : -ENOENT;
+    return c && has_keys(m, c) ? c : NULL;
+}
+
+int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
+                  struct mailbox_message *message, void (*fill)(void *arg, void *out, size_t len),
+                  void *arg, char out[static MAILBOX_TEXT_MAX])
+{
+    int err;
+    struct mailbox_contact *c = receiver(m, &draft->to, &err);
+    const struct pair_key_use use = use_of(m);
+    uint8_t outer[PAIR_KEY_LEN];
+
+    if (!c)
+        return err;
+    pair_key_of_id(&c->id, &use, outer);
+    struct mailbox_seal seal = {.outer = outer, .inner = c->out, .self = m->options.keys->id.key};
+    fill(arg, seal.nonce, sizeof(seal.nonce));
+    fill(arg, message->id, sizeof(message->id));
+    fill_in(m, message, draft, wall_ms);
     return (int)mailbox_message_write(out, message, &seal);
+}
+
+int mailbox_seal(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
+                 struct mailbox_message *message, void (*fill)(void *arg, void *out, size_t len),
+                 void *arg, uint8_t out[static MAILBOX_INNER_MAX])
+{
+    int err;
+    const struct mailbox_contact *c = receiver(m, &draft->to, &err);
+    uint8_t nonce[SEAL_NONCE_LEN];
+
+    if (!c)
+        return err;
+    fill(arg, nonce, sizeof(nonce));
+    fill(arg, message->id, sizeof(message->id));
+    fill_in(m, message, draft, wall_ms);
+    return (int)mailbox_content_seal(out, message, c->out, nonce);
 }
 
 /* ---- reading ---- */
@@ -255,17 +298,14 @@ static int judge(const struct mailbox *m, uint64_t wall_ms, const struct mailbox
     return was_seen(m, message->id) ? -EALREADY : 0;
 }
 
-static int read_from(struct mailbox *m, uint64_t wall_ms, const struct mailbox_letter *letter,
-                     struct mailbox_heard *out)
+static int open_letter(struct mailbox *m, const struct mailbox_letter *letter,
+                       struct mailbox_heard *out)
 {
     struct mailbox_contact *c = find(m, &out->from);
 
     if (!c)
         return -ENOENT;
-    if (!has_keys(m, c))
-        return -EACCES;
-    int err = mailbox_message_read(&out->message, letter, c->in);
-    return err < 0 ? err : judge(m, wall_ms, &out->message);
+    return has_keys(m, c) ? mailbox_message_read(&out->message, letter, c->in) : -EACCES;
 }
 
 static void take_up(struct mailbox *m, instant now, const struct mailbox_heard *heard)
@@ -286,6 +326,19 @@ static void take_up(struct mailbox *m, instant now, const struct mailbox_heard *
     mailbox_await(m, now);
 }
 
+/* `err` is what came of opening it. */
+static int settle(struct mailbox *m, instant now, uint64_t wall_ms, int err,
+                  const struct mailbox_heard *heard)
+{
+    if (err == 0)
+        err = judge(m, wall_ms, &heard->message);
+    if (err == 0)
+        take_up(m, now, heard);
+    else
+        m->dropped++;
+    return err;
+}
+
 int mailbox_read(struct mailbox *m, instant now, uint64_t wall_ms, const char *text, size_t len,
                  struct mailbox_heard *out)
 {
@@ -295,11 +348,20 @@ int mailbox_read(struct mailbox *m, instant now, uint64_t wall_ms, const char *t
     int err = mailbox_letter_read(&letter, text, len, m->outer);
     if (err == 0) {
         memcpy(out->from.key, letter.sender, sizeof(out->from.key));
-        err = read_from(m, wall_ms, &letter, out);
+        err = open_letter(m, &letter, out);
     }
-    if (err == 0)
-        take_up(m, now, out);
-    else
-        m->dropped++;
-    return err;
+    return settle(m, now, wall_ms, err, out);
+}
+
+int mailbox_open(struct mailbox *m, instant now, uint64_t wall_ms, const struct peer_id *from,
+                 const uint8_t *data, size_t len, struct mailbox_heard *out)
+{
+    struct mailbox_contact *c = find(m, from);
+    int err = -ENOENT;
+
+    memset(out, 0, sizeof(*out));
+    out->from = *from;
+    if (c)
+        err = has_keys(m, c) ? mailbox_content_open(&out->message, data, len, c->in) : -EACCES;
+    return settle(m, now, wall_ms, err, out);
 }

@@ -1,6 +1,7 @@
 /**
  * Finding one another by mail: whom to write to and when, when to look for mail, and what to
- * believe of it. For contacts alone: gateways that a person gave a mail address.
+ * believe of it. For contacts alone: gateways that a person gave a mail address. The same is done
+ * for messages in slots of the DHT (dht_mailbox.h), at another pace.
  *
  * Who wants a contact and does not reach it writes (a call); who gets that answers, and keeps its
  * NAT open for the caller from then on (gateway/punch/meeting.h); who gets the answer dials.
@@ -36,6 +37,7 @@
 #define MAILBOX_MEET_AFTER_MS 25000 /* an answer is read by then, as a rule; */
 #define MAILBOX_HAND_AFTER_MS 60000 /* and one that a person carries */
 #define MAILBOX_SEEN_MAX      64
+#define MAILBOX_HOUR_MAX      120 /* messages in an hour, whatever the pace */
 
 /** For mailbox_set_contacts(). */
 struct mailbox_known {
@@ -56,11 +58,25 @@ struct mailbox_contact {
     unsigned unheard; /* calls in a row that were not answered */
 };
 
+/** How fast a carrier is. */
+struct mailbox_pace {
+    const char *label;  /* of its keys: see pair_key.h */
+    instant patience;   /* before a call */
+    instant every;      /* to one contact; */
+    instant answers;    /* an answer, after whatever went before */
+    unsigned per_hour;  /* at most MAILBOX_HOUR_MAX */
+    unsigned doublings; /* of `every`, for calls that nobody answers */
+    unsigned meet_after_ms;
+};
+
+extern const struct mailbox_pace MAILBOX_BY_MAIL;
+
 struct mailbox_options {
     const struct keys *keys;
-    const uint8_t *network; /* message_network() */
-    bool sends, fetches;    /* a server is configured for it */
-    instant poll;           /* while nobody waits; 0: MAILBOX_POLL_SLOW */
+    const uint8_t *network;          /* message_network() */
+    bool sends, fetches;             /* a server is configured for it */
+    instant poll;                    /* while nobody waits; 0: MAILBOX_POLL_SLOW */
+    const struct mailbox_pace *pace; /* NULL: MAILBOX_BY_MAIL */
 };
 
 /** What is written: by whom it is asked, and how. */
@@ -75,7 +91,7 @@ struct mailbox {
     struct mailbox_contact *contact; /* by id */
     size_t contacts;
     uint8_t outer[PAIR_KEY_LEN];    /* of our own id */
-    instant mail[MAILBOX_PER_HOUR]; /* when the last ones left, in a ring; 0: none */
+    instant mail[MAILBOX_HOUR_MAX]; /* when the last ones left, in a ring; 0: none */
     size_t mail_at;
     uint8_t seen[MAILBOX_SEEN_MAX][MAILBOX_ID_LEN]; /* ids of messages, in a ring */
     size_t seen_at;
@@ -120,6 +136,13 @@ MUST_USE int mailbox_write(struct mailbox *m, const struct mailbox_draft *draft,
                            void (*fill)(void *arg, void *out, size_t len), void *arg,
                            char out[static MAILBOX_TEXT_MAX]);
 
+/** The same for who looks in a place that is for the two alone: what they have sealed, without the
+ *  text around it. Returns its length. */
+MUST_USE int mailbox_seal(struct mailbox *m, const struct mailbox_draft *draft, uint64_t wall_ms,
+                          struct mailbox_message *message,
+                          void (*fill)(void *arg, void *out, size_t len), void *arg,
+                          uint8_t out[static MAILBOX_INNER_MAX]);
+
 /** One that counts. */
 struct mailbox_heard {
     struct peer_id from; /* also of one that does not count for -EACCES and what follows it below */
@@ -133,3 +156,7 @@ struct mailbox_heard {
  */
 MUST_USE int mailbox_read(struct mailbox *m, instant now, uint64_t wall_ms, const char *text,
                           size_t len, struct mailbox_heard *out);
+/** Reads what `from` left in such a place. Returns the same. */
+MUST_USE int mailbox_open(struct mailbox *m, instant now, uint64_t wall_ms,
+                          const struct peer_id *from, const uint8_t *data, size_t len,
+                          struct mailbox_heard *out);

@@ -78,16 +78,25 @@ static size_t armour(char out[static MAILBOX_TEXT_MAX], const uint8_t *data, siz
 
 _Static_assert(LETTERS_MAX + LETTERS_MAX / LINE + 1 + 80 < MAILBOX_TEXT_MAX, "a block fits");
 
+size_t mailbox_content_seal(uint8_t out[static MAILBOX_INNER_MAX], const struct mailbox_message *m,
+                            const uint8_t key[static SEAL_KEY_LEN],
+                            const uint8_t nonce[static SEAL_NONCE_LEN])
+{
+    uint8_t content[MAILBOX_PADDED_MAX];
+    size_t len = pad(content, write_content(content, m));
+
+    seal(out, key, nonce, content, len);
+    return len + SEAL_OVERHEAD;
+}
+
 size_t mailbox_message_write(char out[static MAILBOX_TEXT_MAX], const struct mailbox_message *m,
                              const struct mailbox_seal *keys)
 {
-    uint8_t content[MAILBOX_PADDED_MAX], open[HINTS_ID_LEN + MAILBOX_INNER_MAX];
-    uint8_t sealed[MAILBOX_OUTER_MAX];
-    size_t len = pad(content, write_content(content, m));
+    uint8_t open[HINTS_ID_LEN + MAILBOX_INNER_MAX], sealed[MAILBOX_OUTER_MAX];
 
     memcpy(open, keys->self, HINTS_ID_LEN);
-    seal(open + HINTS_ID_LEN, keys->inner, keys->nonce[0], content, len);
-    len += HINTS_ID_LEN + SEAL_OVERHEAD;
+    size_t len =
+        HINTS_ID_LEN + mailbox_content_seal(open + HINTS_ID_LEN, m, keys->inner, keys->nonce[0]);
     seal(sealed, keys->outer, keys->nonce[1], open, len);
     return armour(out, sealed, len + SEAL_OVERHEAD);
 }
@@ -200,16 +209,16 @@ static bool read_punch(struct mailbox_message *out, struct reader *r)
     return true;
 }
 
-int mailbox_message_read(struct mailbox_message *out, const struct mailbox_letter *letter,
+int mailbox_content_open(struct mailbox_message *out, const uint8_t *data, size_t len,
                          const uint8_t key[static SEAL_KEY_LEN])
 {
     uint8_t content[MAILBOX_INNER_MAX];
-    int len = seal_open(content, key, letter->sealed, letter->len);
+    int opened = len <= sizeof(content) ? seal_open(content, key, data, len) : -EBADMSG;
 
     memset(out, 0, sizeof(*out));
-    if (len < 0)
+    if (opened < 0)
         return -EACCES;
-    struct reader r = reader_over(content, (size_t)len);
+    struct reader r = reader_over(content, (size_t)opened);
     uint8_t version = read_u8(&r);
     if (!r.failed && version != VERSION)
         return -ENOTSUP;
@@ -222,4 +231,10 @@ int mailbox_message_read(struct mailbox_message *out, const struct mailbox_lette
     if (!read_punch(out, &r) || r.failed)
         return -EBADMSG;
     return hints_read(&out->hints, &r);
+}
+
+int mailbox_message_read(struct mailbox_message *out, const struct mailbox_letter *letter,
+                         const uint8_t key[static SEAL_KEY_LEN])
+{
+    return mailbox_content_open(out, letter->sealed, letter->len, key);
 }

@@ -16,6 +16,9 @@
  * whom. The inner one is made with the key of what this sender says to this receiver (pair_keys()),
  * which only the two can compute: that is what makes it true. Times are Unix time in milliseconds.
  * The content is padded to a multiple of MAILBOX_PAD bytes, so that its length says little.
+ *
+ * Where a place is for one sender and one receiver alone (gateway/discovery/dht_mailbox.h), what
+ * the pair has sealed is enough: mailbox_content_seal().
  */
 #pragma once
 
@@ -69,6 +72,14 @@ struct mailbox_seal {
 /** Writes the block and a NUL. Returns its length. */
 size_t mailbox_message_write(char out[static MAILBOX_TEXT_MAX], const struct mailbox_message *m,
                              const struct mailbox_seal *keys);
+
+/** Writes the content, sealed by the pair. Returns its length. */
+size_t mailbox_content_seal(uint8_t out[static MAILBOX_INNER_MAX], const struct mailbox_message *m,
+                            const uint8_t key[static SEAL_KEY_LEN],
+                            const uint8_t nonce[static SEAL_NONCE_LEN]);
+/** Opens and reads such. Returns as mailbox_message_read(). */
+MUST_USE int mailbox_content_open(struct mailbox_message *out, const uint8_t *data, size_t len,
+                                  const uint8_t key[static SEAL_KEY_LEN]);
 
 /** One that was for us, its inner seal not yet open. */
 struct mailbox_letter {
