@@ -58,6 +58,7 @@ static void set_dht(const struct settings *s, struct node_options *out)
     struct stun_server host;
 
     out->dht = MODE[s->dht_mode];
+    out->no_dht_mailbox = !s->dht_mailbox;
     out->publish_addresses = s->gateway_publish_addresses;
     for (size_t i = 0; i < s->dht_listen.count && i < NODE_DHT_LISTEN_MAX; i++)
         out->dht_listen[i] = s->dht_listen.at[i];

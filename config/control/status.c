@@ -212,6 +212,16 @@ static json_t *setup_json(struct command_context *c)
                      "udp_conflicts", numbers_json(pool.udp, pool.udp_count));
 }
 
+static json_t *mailbox_json(struct command_context *c)
+{
+    struct node_mailbox_view mailbox;
+
+    node_mailbox(c->node, &mailbox);
+    return json_pack("{s:s, s:I, s:I, s:I, s:I}", "state", mailbox.state, "polled",
+                     (json_int_t)mailbox.polled, "sent", (json_int_t)mailbox.sent, "received",
+                     (json_int_t)mailbox.heard, "dropped", (json_int_t)mailbox.dropped);
+}
+
 static json_t *status_of(struct command_context *c)
 {
     struct addr udp[LISTEN_MAX], tcp[LISTEN_MAX];
@@ -237,6 +247,7 @@ static json_t *status_of(struct command_context *c)
     (void)json_object_set_new(status, "limits", limits_json(c));
     (void)json_object_set_new(status, "abuse", abuse_json(c));
     (void)json_object_set_new(status, "mail", mail_json(c));
+    (void)json_object_set_new(status, "mailbox", mailbox_json(c));
     (void)json_object_set_new(status, "services", services_json(c));
     (void)json_object_set_new(status, "peers", peers_json(c));
     return status;

@@ -82,6 +82,7 @@ void node_registry_changed(struct node *n)
     record_desk_changed(&n->record);
     invite_desk_registry_changed(&n->invite);
     mail_desk_contacts(&n->mail);
+    mailbox_desk_contacts(&n->mailbox);
     env_defer(n->env, &n->chores);
     node_tell(n, NULL);
 }
@@ -127,5 +128,6 @@ void node_network_changed(struct node *n)
     punch_desk_network_changed(&n->punch);
     portmap_desk_network_changed(&n->portmap);
     pwnat_desk_network_changed(&n->pwnat);
+    mailbox_desk_network_changed(&n->mailbox);
     hub_wake(&n->hub);
 }

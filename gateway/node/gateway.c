@@ -429,6 +429,7 @@ void node_free(struct node *n)
     member_answer(&n->refused, -ECANCELED, "the gateway stops");
     invite_desk_stop(&n->invite);
     lan_link_stop(&n->lan);
+    mailbox_desk_stop(&n->mailbox);
     record_desk_stop(&n->record);
     dht_desk_stop(&n->dht);
     portmap_desk_stop(&n->portmap);

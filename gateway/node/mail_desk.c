@@ -67,18 +67,33 @@ static void add_relays(const struct node_options *o, struct hints *hints)
     }
 }
 
+static void add_candidates(struct mailbox_message *m, const struct candidate *all, size_t count,
+                           bool host, size_t max)
+{
+    for (size_t i = 0; i < count && m->candidates < max; i++)
+        if (all[i].type != CANDIDATE_RELAYED && all[i].type != CANDIDATE_TCP &&
+            (all[i].type == CANDIDATE_HOST) == host)
+            m->candidate[m->candidates++] = all[i];
+}
+
+void mail_say_where(const struct mail_desk *d, struct mailbox_message *m, size_t max)
+{
+    struct candidate all[CANDIDATES_MAX];
+    size_t count = gather_list(d->options.gather, all);
+
+    *m = (struct mailbox_message){.facts = gather_facts(d->options.gather)};
+    add_candidates(m, all, count, false, max);
+    add_candidates(m, all, count, true, max);
+    add_relays(d->node->options, &m->hints);
+}
+
 /* What there is to say about ourselves, sealed. */
 static int write_draft(struct mail_desk *d, const struct mailbox_draft *draft,
                        char out[static MAILBOX_TEXT_MAX])
 {
-    struct mailbox_message m = {.facts = gather_facts(d->options.gather)};
-    struct candidate all[CANDIDATES_MAX];
-    size_t count = gather_list(d->options.gather, all);
+    struct mailbox_message m;
 
-    for (size_t i = 0; i < count; i++)
-        if (all[i].type != CANDIDATE_RELAYED && all[i].type != CANDIDATE_TCP)
-            m.candidate[m.candidates++] = all[i];
-    add_relays(d->node->options, &m.hints);
+    mail_say_where(d, &m, CANDIDATES_MAX);
     int len = mailbox_write(&d->box, draft, wall_ms(d), &m, fill_random, d, out);
     if (len < 0)
         return len;
@@ -183,7 +198,7 @@ static int fetch(struct mail_desk *d, instant now)
 /* Who was told where we are shall find us there: while we wait, our NAT keeps the mapping. */
 static instant keep_mapping(struct mail_desk *d, instant now)
 {
-    if (now >= d->box.eager_until)
+    if (now >= d->box.eager_until && now >= d->keep_until)
         return INSTANT_NEVER;
     if (now < d->keep)
         return d->keep;
@@ -360,22 +375,37 @@ static void remember_relays(struct mail_desk *d, const struct mailbox_heard *hea
         d->node->save(d->node->node);
 }
 
-int mail_desk_read(struct mail_desk *d, const char *text, size_t len, struct mailbox_heard *out)
+bool mail_desk_heard(struct mail_desk *d, const struct mailbox_heard *heard, unsigned after_ms)
 {
     char id[9];
+
+    log_info(LOG_PEER, "%s: says in a message where it is (%zu addresses)",
+             peer_id_short(&heard->from, id), heard->message.candidates);
+    remember_relays(d, heard);
+    const struct peer *p = d->node->find(d->node->node, &heard->from);
+    bool reached = p && peer_session(p);
+    if (!reached)
+        mail_meet(d, heard, after_ms);
+    run_soon(d);
+    return !reached;
+}
+
+void mail_desk_keep(struct mail_desk *d, instant until)
+{
+    if (until <= d->keep_until)
+        return;
+    d->keep_until = until;
+    run_soon(d);
+}
+
+int mail_desk_read(struct mail_desk *d, const char *text, size_t len, struct mailbox_heard *out)
+{
     int err = mailbox_read(&d->box, env_now(d->node->env), wall_ms(d), text, len, out);
 
     if (err < 0)
         return err;
-    log_info(LOG_PEER, "%s: says in a message where it is (%zu addresses)",
-             peer_id_short(&out->from, id), out->message.candidates);
-    remember_relays(d, out);
-    const struct peer *p = d->node->find(d->node->node, &out->from);
-    if (p && peer_session(p))
+    if (!mail_desk_heard(d, out, MAILBOX_MEET_AFTER_MS))
         mailbox_reached(&d->box, &out->from);
-    else
-        mail_meet(d, out);
-    run_soon(d);
     return 0;
 }
 

@@ -50,9 +50,10 @@ struct mail_desk {
     struct list meetings;
     unsigned meeting_count;
     struct punch_budget budget;
-    bool dials;   /* the attempt that begins is a meeting's */
-    instant keep; /* when our NAT's mapping is used next, while somebody waits */
-    instant next; /* when the timer is set to */
+    bool dials;         /* the attempt that begins is a meeting's */
+    instant keep;       /* when our NAT's mapping is used next, while somebody waits */
+    instant keep_until; /* for others than the mail's */
+    instant next;       /* when the timer is set to */
     struct timer timer;
     char trouble[2][256]; /* with the servers for sending and fetching; "": none */
 };
@@ -71,6 +72,14 @@ void mail_desk_on_ready(struct mail_desk *d, const struct peer *p);
 /** From the peers' events. */
 void mail_desk_on_conn(struct mail_desk *d, struct quic_conn *conn, bool ended);
 
+/** Puts down where we are, for a contact: `max` candidates at most, those of our NATs first. */
+void mail_say_where(const struct mail_desk *d, struct mailbox_message *m, size_t max);
+/** A contact said where it is, by mail or otherwise: what follows is a meeting, whose second
+ * moment, if this is no answer, is `after_ms` from now. Returns false if it is reached already. */
+bool mail_desk_heard(struct mail_desk *d, const struct mailbox_heard *heard, unsigned after_ms);
+/** Somebody waits for an answer until then: our NAT keeps what STUN servers saw. */
+void mail_desk_keep(struct mail_desk *d, instant until);
+
 /** As node_mail_write() and node_mail_read(). */
 MUST_USE int mail_desk_write(struct mail_desk *d, const struct peer_id *to, const uint8_t *re,
                              char out[static MAILBOX_TEXT_MAX]);
@@ -80,8 +89,8 @@ void mail_desk_view(const struct mail_desk *d, struct node_mail_view *out);
 
 /* mail_meet.c */
 
-/** A contact said where it is. `at_once`: its NAT is open for us already. */
-void mail_meet(struct mail_desk *d, const struct mailbox_heard *heard);
+/** A contact said where it is. `after_ms` as in mail_desk_heard(). */
+void mail_meet(struct mail_desk *d, const struct mailbox_heard *heard, unsigned after_ms);
 /** It has an answer now, which names the moment. */
 void mail_meet_answered(struct mail_desk *d, const struct peer_id *id, instant now, instant meet);
 struct mail_meeting *mail_meeting_of(const struct mail_desk *d, const struct peer_id *id);

@@ -120,7 +120,7 @@ static instant moment(uint64_t wall_ms, instant now, uint64_t meet_ms)
     return now + MSEC(away < MAILBOX_HAND_AFTER_MS ? away : MAILBOX_HAND_AFTER_MS);
 }
 
-void mail_meet(struct mail_desk *d, const struct mailbox_heard *heard)
+void mail_meet(struct mail_desk *d, const struct mailbox_heard *heard, unsigned after_ms)
 {
     instant now = env_now(d->node->env);
     const struct mailbox_message *said = &heard->message;
@@ -136,8 +136,7 @@ void mail_meet(struct mail_desk *d, const struct mailbox_heard *heard)
         left_ms = UINT64_C(1000) * MAILBOX_LASTS_S;
     m->core.places = 0;
     add_places(d, &m->core, said);
-    instant meet =
-        answers ? moment(wall_ms, now, said->meet_ms) : now + MSEC(MAILBOX_MEET_AFTER_MS);
+    instant meet = answers ? moment(wall_ms, now, said->meet_ms) : now + MSEC(after_ms);
     meeting_begin(&m->core, now, meet, now + MSEC(left_ms), answers);
 }
 

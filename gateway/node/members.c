@@ -228,6 +228,7 @@ static size_t candidates(void *arg, struct peer *p, struct path *out, size_t max
     relay_desk_find(&n->relay, p);
     if (!relay_desk_keeps(&n->relay, &p->id))
         record_desk_find(&n->record, p);
+    mailbox_desk_find(&n->mailbox, p);
     pwnat_desk_find(&n->pwnat, p);
     tcp_roads_find(&n->tcp, p);
     return c.count;
@@ -316,6 +317,7 @@ static void on_ready(void *arg, struct peer *p)
     remember_address(m);
     pwnat_desk_on_settled(&n->pwnat, p);
     mail_desk_on_ready(&n->mail, p);
+    mailbox_desk_on_ready(&n->mailbox, p);
     member_answer(&m->waits, 0, "");
 }
 
@@ -424,6 +426,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     pwnat_desk_on_conn(&n->pwnat, conn, ended);
     hole_desk_on_conn(&n->holes, conn, ended);
     mail_desk_on_conn(&n->mail, conn, ended);
+    mailbox_desk_on_conn(&n->mailbox, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
 }
 

@@ -20,6 +20,7 @@
 #include "gateway/node/invite_desk.h"
 #include "gateway/node/lan_link.h"
 #include "gateway/node/mail_desk.h"
+#include "gateway/node/mailbox_desk.h"
 #include "gateway/node/nat64_desk.h"
 #include "gateway/node/node.h"
 #include "gateway/node/outside.h"
@@ -77,6 +78,7 @@ struct node {
     struct mail_desk mail;
     struct tcp_roads tcp;
     struct dht_desk dht;
+    struct mailbox_desk mailbox;
     struct record_desk record;
     struct portmap_desk portmap;
     struct invite_desk invite;

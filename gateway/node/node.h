@@ -102,6 +102,7 @@ struct node_options {
     struct node_turn turn[NODE_TURN_MAX]; /* none from the end on; the first that works is used */
     bool publish_addresses;               /* in our record, for everybody */
     enum node_dht dht;
+    bool no_dht_mailbox; /* leave no messages for contacts on the DHT, and look for none */
     struct addr dht_listen[NODE_DHT_LISTEN_MAX]; /* one a family; none from the end on */
     struct node_bootstrap dht_bootstrap[NODE_BOOTSTRAP_MAX]; /* none from the end on */
     char pkarr_relay[NODE_PKARR_MAX][128];                   /* URLs; empty from the end on */
@@ -334,6 +335,15 @@ struct node_mail_view {
 };
 
 void node_mail(const struct node *n, struct node_mail_view *out);
+
+/** The same by slots of the DHT. */
+struct node_mailbox_view {
+    const char *state; /* "off", "on", or "resting": a relay leads to us */
+    uint64_t polled;   /* slots that were read */
+    uint64_t sent, heard, dropped;
+};
+
+void node_mailbox(const struct node *n, struct node_mailbox_view *out);
 
 #define NODE_MESSAGE_MAX    4096 /* bytes of the text of a message, with its NUL */
 #define NODE_MESSAGE_ID_LEN 16

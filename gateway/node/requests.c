@@ -89,6 +89,11 @@ void node_mail(const struct node *n, struct node_mail_view *out)
     mail_desk_view(&n->mail, out);
 }
 
+void node_mailbox(const struct node *n, struct node_mailbox_view *out)
+{
+    mailbox_desk_view(&n->mailbox, out);
+}
+
 int node_mail_write(struct node *n, const struct peer_id *to, const uint8_t *re,
                     char out[static NODE_MESSAGE_MAX])
 {

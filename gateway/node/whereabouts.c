@@ -64,7 +64,18 @@ int node_start_dht(struct node *n, char *why, size_t why_len)
         .on_places = on_places,
         .arg = n,
     };
+    const struct mailbox_desk_options mailbox = {
+        .keys = n->keys,
+        .network = n->hello.network,
+        .gather = &n->punch.gather,
+        .dht = &n->dht,
+        .mail = &n->mail,
+        .relay = &n->relay,
+    };
     int err = dht_desk_start(&n->dht, &n->desk, why, why_len);
 
-    return err < 0 ? err : record_desk_start(&n->record, &n->desk, &n->dht, &source);
+    if (err < 0)
+        return err;
+    mailbox_desk_start(&n->mailbox, &n->desk, &mailbox);
+    return record_desk_start(&n->record, &n->desk, &n->dht, &source);
 }

@@ -129,6 +129,7 @@ void peer_path_failed(struct peer *p, const struct path *path);
 enum peer_await {
     PEER_AWAIT_RELAY = 1,
     PEER_AWAIT_RECORD = 2,
+    PEER_AWAIT_MAILBOX = 4,
 };
 /** While this attempt lasts, `who` is still looking for paths (`more`), or does not any longer. An
  *  attempt with nothing else left to try waits for that. */

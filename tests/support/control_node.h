@@ -125,6 +125,12 @@ void node_mail(const struct node *n, struct node_mail_view *out)
     *out = (struct node_mail_view){.state = "off"};
 }
 
+void node_mailbox(const struct node *n, struct node_mailbox_view *out)
+{
+    (void)n;
+    *out = (struct node_mailbox_view){.state = "off"};
+}
+
 void node_nat(const struct node *n, struct node_nat *out)
 {
     static const uint8_t OUTER[4] = {100, 64, 3, 4};

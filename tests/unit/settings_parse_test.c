@@ -78,7 +78,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
               "[lan]\nmode = off\n"
               "[dht]\nmode = server\nlisten = 192.0.2.1:6881\n"
               "bootstrap = router.example.org:6881, [2001:db8::1]:1\n"
-              "relays = https://pkarr.example.org\n"
+              "relays = https://pkarr.example.org\nmailbox = off\n"
               "[relay]\nserve = friends\nuse = " ID_A "@relay.example.org:4433/1\n"
               "tls_listen = 0.0.0.0:443\nrate = 1M\ndaily = 2G\n"
               "[portmap]\nmode = off\n"
