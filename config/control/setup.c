@@ -166,31 +166,13 @@ static int read_settings(struct front *f, struct setup_facts *facts)
     return code;
 }
 
-/** Ports that the running gateway could not listen on: {"port": N, ..} each, or numbers. */
-static void take_conflicts(struct setup_facts *facts, const json_t *status)
-{
-    const json_t *list = json_object_get(json_object_get(status, "setup"), "conflicts");
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(list, i, item)
-    {
-        const json_t *number = json_is_object(item) ? json_object_get(item, "port") : item;
-        json_int_t port = json_integer_value(number);
-        if (port >= 1024 && port <= 65535 && facts->taken_count < FACTS_TAKEN_MAX)
-            facts->taken[facts->taken_count++] = (uint16_t)port;
-    }
-}
-
-/** Is a gateway running on that home? What it knows of conflicts goes into the facts. */
-static bool ask_running(struct front *f, struct setup_facts *facts)
+static bool is_running(struct front *f)
 {
     if (front_open_home(f, false) != CLI_OK)
         return false;
-    json_t *request = json_pack("{s:s}", "cmd", "status");
+    json_t *request = json_pack("{s:s}", "cmd", "id");
     struct asked asked = ask_at_once(f, request);
     json_decref(request);
-    take_conflicts(facts, json_object_get(asked.answer, "result"));
     json_decref(asked.answer);
     return asked.err == 0;
 }
@@ -246,7 +228,7 @@ static int plan_and_carry(struct front *f, struct setup_facts *facts)
     char why[SETUP_WHY_MAX] = "", hint[SETUP_WHY_MAX] = "";
     struct setup_plan plan;
     struct screen screen = {.f = f};
-    bool running = ask_running(f, facts);
+    bool running = is_running(f);
     int code = CLI_OK;
 
     facts_gather(facts, f->host->setup);

@@ -14,8 +14,7 @@
 #include "config/setup/journal.h"
 #include "gateway/base/addr.h"
 
-#define FACTS_TAKEN_MAX 64 /* ports that other programs hold */
-#define FACTS_TEXT      256
+#define FACTS_TEXT 256
 
 enum facts_nm { NM_ABSENT, NM_OTHER, NM_DNSMASQ }; /* NetworkManager, and its dns= mode */
 
@@ -28,8 +27,6 @@ struct setup_facts {
     uint16_t redirect_port;
     char suffix[FACTS_TEXT];
     struct addr dns; /* where the gateway's DNS server listens */
-    uint16_t taken[FACTS_TAKEN_MAX];
-    size_t taken_count;
 
     /* the machine */
     bool systemd;             /* it is this machine's service manager */

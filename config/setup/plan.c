@@ -96,12 +96,14 @@ static void make_rules(struct builder *b)
     char what[PLAN_LINE_MAX];
 
     if (!b->f->nft) {
-        note(b, "without nft the peers' ports below 1024 are out of reach%s",
-             b->f->systemd ? ", but for 80 and 443 where they are free" : "");
+        note(b,
+             "without nft the peers' ports below 1024 are out of reach, and those that programs "
+             "of this machine hold%s",
+             b->f->systemd ? "; 80 and 443 work where they are free" : "");
         return;
     }
     (void)snprintf(what, sizeof(what),
-                   "the pool's ports below 1024 lead to port %u, where the gateway listens",
+                   "every TCP port of the pool leads to port %u, where the gateway listens",
                    (unsigned)b->f->redirect_port);
     struct setup_step *s = step(b, TRACE_TABLE, SETUP_TABLE, what);
     own_text(b, s, rules_print(b->f));
@@ -214,48 +216,56 @@ static int plan_names(struct builder *b, char why[static SETUP_WHY_MAX],
 
 /* ---- units ---- */
 
-static void enable(struct builder *b, const char *unit, const char *what)
+/** `anew`: its sockets cannot be opened again while the gateway has them. */
+static void enable(struct builder *b, const char *unit, bool anew)
 {
-    struct setup_step *s = step(b, TRACE_UNIT, unit, what);
+    struct setup_step *s = step(b, TRACE_UNIT, unit, "from now on, and at each start");
 
     command(s, "systemctl daemon-reload");
+    if (anew)
+        command(s, "systemctl stop overlay-gateway.service");
     command(s, "systemctl --no-ask-password enable %s", unit);
     command(s, "systemctl --no-ask-password restart %s", unit);
     s->always = true;
 }
 
-static void plan_sockets(struct builder *b)
-{
-    const struct setup_facts *f = b->f;
+struct socket_unit {
+    const char *name, *what;
+    char *(*print)(const struct setup_facts *f);
+    bool wanted;
+};
 
-    (void)file(b, SETUP_UNITS "/overlay-dns.socket", "the socket of the gateway's DNS server",
-               unit_dns_socket(f));
-    (void)file(b, SETUP_UNITS "/overlay-names.socket", "the socket that the module overlay asks",
-               unit_names_socket());
-    if (!f->nft && f->http_free)
-        (void)file(b, SETUP_UNITS "/overlay-http.socket", "port 80 of the pool",
-                   unit_web_socket(80, "pool-http"));
-    if (!f->nft && f->https_free)
-        (void)file(b, SETUP_UNITS "/overlay-https.socket", "port 443 of the pool",
-                   unit_web_socket(443, "pool-https"));
-}
-
+/** Held by systemd also while the gateway does not run, so that nobody else takes them; whoever
+ *  connects starts it. */
 static void plan_units(struct builder *b)
 {
     const struct setup_facts *f = b->f;
+    const struct socket_unit sockets[] = {
+        {"overlay-dns.socket", "the gateway's DNS server", unit_dns_socket, true},
+        {"overlay-names.socket", "what the module overlay asks", unit_names_socket, true},
+        {"overlay-pool.socket", "where the rules lead to", unit_pool_socket, f->nft},
+        {"overlay-http.socket", "port 80 of the pool", unit_http_socket, !f->nft && f->http_free},
+        {"overlay-https.socket", "port 443 of the pool", unit_https_socket,
+         !f->nft && f->https_free},
+    };
+    const size_t count = sizeof(sockets) / sizeof(sockets[0]);
+    char path[TRACE_NAME_MAX];
+    bool first = true;
 
-    plan_sockets(b);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(path, sizeof(path), SETUP_UNITS "/%s", sockets[i].name);
+        if (sockets[i].wanted)
+            (void)file(b, path, sockets[i].what, sockets[i].print(f));
+    }
     (void)file(b, SETUP_UNITS "/overlay-gateway.service", "the gateway, as its user",
                unit_gateway(f));
-    enable(b, "overlay-dns.socket", "from now on, and at each start");
-    if (f->set_up) /* or its sockets cannot be opened anew */
-        command(&b->plan->steps[b->plan->count - 1], "systemctl stop overlay-gateway.service");
-    enable(b, "overlay-names.socket", "from now on, and at each start");
-    if (!f->nft && f->http_free)
-        enable(b, "overlay-http.socket", "from now on, and at each start");
-    if (!f->nft && f->https_free)
-        enable(b, "overlay-https.socket", "from now on, and at each start");
-    enable(b, "overlay-gateway.service", "from now on, and at each start");
+    for (size_t i = 0; i < count; i++) {
+        if (!sockets[i].wanted)
+            continue;
+        enable(b, sockets[i].name, first && f->set_up);
+        first = false;
+    }
+    enable(b, "overlay-gateway.service", false);
 }
 
 /** What is made again at each start. It is written last, when all of that is known to work. */
@@ -267,7 +277,7 @@ static void plan_boot(struct builder *b)
         (void)file(b, SETUP_RULES, "the rules, for each start", rules_print(f));
     char *text = unit_setup(b->plan, f);
     (void)file(b, SETUP_UNITS "/overlay-setup.service", "all of that again at each start", text);
-    enable(b, "overlay-setup.service", "from now on, and at each start");
+    enable(b, "overlay-setup.service", false);
 }
 
 /* ---- may it be done? ---- */

@@ -3,28 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_taken(FILE *out, const struct setup_facts *f)
-{
-    (void)fprintf(out, "\tset taken {\n\t\ttype inet_service\n");
-    for (size_t i = 0; i < f->taken_count; i++)
-        (void)fprintf(out, "%s%u%s", i == 0 ? "\t\telements = { " : ", ", (unsigned)f->taken[i],
-                      i + 1 == f->taken_count ? " }\n" : "");
-    (void)fprintf(out, "\t}\n");
-}
-
 static void print_chains(FILE *out, const struct setup_facts *f)
 {
     char pool[ADDR_PREFIX_TEXT_MAX];
-    unsigned port = f->redirect_port;
 
     (void)addr_prefix_print(&f->pool, pool);
     (void)fprintf(out,
                   "\tchain output {\n"
                   "\t\ttype nat hook output priority -100; policy accept;\n"
-                  "\t\tip daddr %s tcp dport 1-1023 redirect to :%u\n"
-                  "\t\tip daddr %s tcp dport @taken redirect to :%u\n"
+                  "\t\tip daddr %s meta l4proto tcp redirect to :%u\n"
                   "\t}\n",
-                  pool, port, pool, port);
+                  pool, (unsigned)f->redirect_port);
     /* Local addresses are answered on every device: a neighbour with a route could ask, too. */
     (void)fprintf(out,
                   "\tchain input {\n"
@@ -45,7 +34,6 @@ char *rules_print(const struct setup_facts *f)
     /* Made and deleted first, in the same transaction: the old one is replaced. */
     (void)fprintf(out, SETUP_MARK "table " SETUP_TABLE "\ndelete table " SETUP_TABLE
                                   "\ntable " SETUP_TABLE " {\n");
-    print_taken(out, f);
     print_chains(out, f);
     (void)fprintf(out, "}\n");
     if (fclose(out) == 0)

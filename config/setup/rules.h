@@ -1,6 +1,7 @@
 /**
- * The packet filter's part, for nft(8): ports that the gateway cannot listen on itself lead to one
- * that it can, and the pool is open to this machine alone.
+ * The packet filter's part, for nft(8): every TCP port of the pool leads to one port, where the
+ * gateway listens, so that it takes none from other programs and needs no privilege for the low
+ * ones; and the pool is open to this machine alone.
  */
 #pragma once
 

@@ -112,10 +112,10 @@ char *unit_gateway(const struct setup_facts *f)
     print_word(out, f->home);
     (void)fputc('\n', out);
     print_service(out, f);
-    (void)fprintf(out, "Sockets=overlay-dns.socket overlay-names.socket");
-    if (!f->nft)
-        (void)fprintf(out, "%s%s", f->http_free ? " overlay-http.socket" : "",
-                      f->https_free ? " overlay-https.socket" : "");
+    (void)fprintf(out, "Sockets=overlay-dns.socket overlay-names.socket%s%s%s",
+                  f->nft ? " overlay-pool.socket" : "",
+                  !f->nft && f->http_free ? " overlay-http.socket" : "",
+                  !f->nft && f->https_free ? " overlay-https.socket" : "");
     (void)fprintf(out, "\n\n[Install]\nWantedBy=multi-user.target\n");
     return done(out, &text);
 }
@@ -144,18 +144,37 @@ char *unit_dns_socket(const struct setup_facts *f)
     return socket_unit("DNS", body);
 }
 
-char *unit_names_socket(void)
+char *unit_names_socket(const struct setup_facts *f)
 {
+    (void)f;
     return socket_unit("look-up of names",
                        "ListenStream=" SETUP_NAMES "\nSocketMode=0666\nRemoveOnStop=yes\n"
                        "FileDescriptorName=names\n");
 }
 
-char *unit_web_socket(unsigned port, const char *name)
+/** A port of every address, open to this machine alone. */
+static char *loopback_socket(unsigned port, const char *name)
 {
     char body[128];
 
     (void)snprintf(body, sizeof(body),
                    "ListenStream=0.0.0.0:%u\nBindToDevice=lo\nFileDescriptorName=%s\n", port, name);
     return socket_unit(name, body);
+}
+
+char *unit_pool_socket(const struct setup_facts *f)
+{
+    return loopback_socket(f->redirect_port, "pool");
+}
+
+char *unit_http_socket(const struct setup_facts *f)
+{
+    (void)f;
+    return loopback_socket(80, "pool-http");
+}
+
+char *unit_https_socket(const struct setup_facts *f)
+{
+    (void)f;
+    return loopback_socket(443, "pool-https");
 }

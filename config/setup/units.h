@@ -11,6 +11,9 @@
 char *unit_setup(const struct setup_plan *plan, const struct setup_facts *f);
 char *unit_gateway(const struct setup_facts *f);
 char *unit_dns_socket(const struct setup_facts *f);
-char *unit_names_socket(void);
-/** Port 80 or 443 of every address of the pool, where no rules lead them to the gateway. */
-char *unit_web_socket(unsigned port, const char *name);
+char *unit_names_socket(const struct setup_facts *f);
+/** Where the rules lead to. */
+char *unit_pool_socket(const struct setup_facts *f);
+/** Ports 80 and 443 of every address of the pool, where there are no rules. */
+char *unit_http_socket(const struct setup_facts *f);
+char *unit_https_socket(const struct setup_facts *f);

@@ -160,21 +160,18 @@ static void with_nobody_to_tell_nothing_is_begun(void **state)
     assert_true(*hint);
 }
 
-static void the_pool_is_local_and_its_low_ports_are_led_on(void **state)
+static void the_pool_is_local_and_its_ports_are_led_to_the_gateway(void **state)
 {
     (void)state;
     struct setup_facts f = machine();
 
     f.nss = true;
-    f.taken[f.taken_count++] = 8080;
-    f.taken[f.taken_count++] = 5432;
     assert_int_equal(make(&f), 0);
     assert_true(runs("ip link add overlay0 type dummy"));
     assert_true(runs("ip address replace 198.19.0.1/32 dev overlay0"));
     assert_true(runs("ip route replace local 198.19.0.0/16 dev lo proto 79"));
     const char *rules = step(TRACE_TABLE, SETUP_TABLE)->text;
-    assert_non_null(strstr(rules, "ip daddr 198.19.0.0/16 tcp dport 1-1023 redirect to :7790"));
-    assert_non_null(strstr(rules, "elements = { 8080, 5432 }"));
+    assert_non_null(strstr(rules, "ip daddr 198.19.0.0/16 meta l4proto tcp redirect to :7790\n"));
     assert_non_null(strstr(rules, "iifname != \"lo\" ip daddr 198.19.0.0/16 drop"));
     f.dummy = false;
     assert_int_equal(make(&f), 0);
@@ -212,6 +209,8 @@ static void with_systemd_the_gateway_is_its_users_service(void **state)
     text = step(TRACE_FILE, SETUP_UNITS "/overlay-names.socket")->text;
     assert_non_null(strstr(text, "ListenStream=/run/overlay/names.sock\nSocketMode=0666\n"));
     assert_non_null(strstr(text, "FileDescriptorName=names\n"));
+    text = step(TRACE_FILE, SETUP_UNITS "/overlay-pool.socket")->text;
+    assert_non_null(strstr(text, "ListenStream=0.0.0.0:7790\nBindToDevice=lo\n"));
     assert_null(step(TRACE_FILE, SETUP_UNITS "/overlay-http.socket"));
 }
 
@@ -311,7 +310,7 @@ int main(void)
         cmocka_unit_test(dnsmasq_is_told_by_a_file_and_keeps_our_answers),
         cmocka_unit_test(elsewhere_the_module_is_asked),
         cmocka_unit_test(with_nobody_to_tell_nothing_is_begun),
-        cmocka_unit_test(the_pool_is_local_and_its_low_ports_are_led_on),
+        cmocka_unit_test(the_pool_is_local_and_its_ports_are_led_to_the_gateway),
         cmocka_unit_test(without_systemd_there_are_no_units_and_it_is_said),
         cmocka_unit_test(with_systemd_the_gateway_is_its_users_service),
         cmocka_unit_test(what_a_start_of_the_machine_loses_is_made_again),

@@ -204,7 +204,7 @@ static void the_configuration_of_the_user_decides(void **state)
     fake_machine_put(&s.machine, "/run/NetworkManager", NULL);
     assert_int_equal(run(setup, dry, NULL), 0);
     assert_non_null(strstr(s.out, "ip address replace 10.9.0.1/32 dev overlay0\n"));
-    assert_non_null(strstr(s.out, "dport 1-1023 redirect to :9999\n"));
+    assert_non_null(strstr(s.out, "tcp redirect to :9999\n"));
     assert_non_null(strstr(s.out, "| server=/mesh/127.0.0.1#5399\n"));
     s.config = "[setup]\npool = 127.0.0.0/8\n";
     assert_int_equal(run(setup, dry, NULL), 1);
