@@ -213,8 +213,6 @@ static int carry(struct front *f, const struct setup_plan *plan, const struct se
         front_say(f, "Nothing of it is left, but for what was told above.\n");
         return screen.code;
     }
-    if (!facts->systemd && running)
-        front_say(f, "Start the gateway again: overlay stop; overlay daemon\n");
     front_say(f,
               "Names in .%s now work in every program. To take all of it back: "
               "sudo overlay unsetup\n",

@@ -344,9 +344,9 @@ int plan_make(struct setup_plan *plan, const struct setup_facts *f, char why[sta
     if ((err = check_earlier(f, why, hint)) < 0 || (err = check_pool(f, why, hint)) < 0)
         return err;
     const struct addr address = own_address(&f->pool);
-    make_link(&b, addr_print_ip(&address, own));
+    make_rules(&b); /* before the addresses: a gateway that runs looks where these lead to */
     make_route(&b);
-    make_rules(&b);
+    make_link(&b, addr_print_ip(&address, own));
     if (f->systemd) {
         plan_units(&b);
     } else {

@@ -324,17 +324,18 @@ size_t trace_search(const struct setup_host *host, struct trace *out, size_t max
         {TRACE_FILE, SETUP_UNITS "/overlay-http.socket"},
         {TRACE_FILE, SETUP_UNITS "/overlay-https.socket"},
         {TRACE_FOLDER, SETUP_RUN_FOLDER},
-        {TRACE_TABLE, SETUP_TABLE},
         {TRACE_LINK, SETUP_LINK},
+        {TRACE_TABLE, SETUP_TABLE}, /* after the addresses, whose ports it leads to the gateway */
         {TRACE_FILE, SETUP_RULES},
     };
     struct found f = {.at = out, .max = max};
 
     for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++) {
+        if (KNOWN[i].kind == TRACE_TABLE)
+            add_routes(&f, host);
         add(&f, KNOWN[i].kind, KNOWN[i].name, strlen(KNOWN[i].name));
         if (f.count > 0 && !trace_is_there(host, &f.at[f.count - 1]))
             f.count--;
     }
-    add_routes(&f, host);
     return f.count;
 }

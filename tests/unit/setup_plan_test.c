@@ -224,8 +224,9 @@ static void what_a_start_of_the_machine_loses_is_made_again(void **state)
     const char *text = step(TRACE_FILE, SETUP_UNITS "/overlay-setup.service")->text;
     assert_non_null(strstr(text, "ExecStart=-ip link add overlay0 type dummy\n"
                                  "ExecStart=ip address replace 198.19.0.1/32 dev overlay0\n"));
-    assert_non_null(strstr(text, "ExecStart=ip route replace local 198.19.0.0/16 dev lo proto 79\n"
-                                 "ExecStart=nft -f /var/lib/overlay-setup/overlay.nft\n"));
+    assert_non_null(strstr(text,
+                           "ExecStart=nft -f /var/lib/overlay-setup/overlay.nft\n"
+                           "ExecStart=ip route replace local 198.19.0.0/16 dev lo proto 79\n"));
     assert_non_null(strstr(text, "ExecStart=resolvectl dns overlay0 127.0.0.1:5354\n"));
     assert_null(strstr(text, "systemctl"));
     assert_string_equal(step(TRACE_FILE, SETUP_RULES)->text, step(TRACE_TABLE, SETUP_TABLE)->text);
