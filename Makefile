@@ -6,6 +6,7 @@
 # make fuzz           FUZZ_SECONDS=60 for every parser               make coverage build/cover/html
 # make grid           every pair of NATs, simulated and real: SEEDS=20
 # make doctor-tour    what doctor says behind each kind of NAT: TOUR=build/doctor-tour
+# make page-tour      pictures of the status page and of the error pages: TOUR=build/page-tour
 # make sim            one scenario with one seed: SCENARIO=roam SEED=7, SIM_LOG=1 for its log
 # make sim-dht        a DHT of 10,000 nodes, simulated: NODES=10000 SEED=1
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
@@ -153,6 +154,9 @@ $B/gateway.a: $(OBJ)
 	$(call say,AR,$@)
 	$Q$(RM) $@ && $(AR) rcs $@ $^
 
+# The files of the status page are put into it by the assembler.
+$B/adapters/web_files.o: $(wildcard adapters/web/*)
+
 # An archive too: a test that brings a stand-in for some module must not get those that use it.
 $B/tests.a: $(TEST_LIB:%.c=$B/%.o)
 	$(call say,AR,$@)
@@ -261,10 +265,14 @@ grid:
 	$Qtests/netns/grid.sh
 grid-tools: $(GRID_BIN) natlab
 # What doctor says behind each kind of NAT: TOUR= is the folder of the transcripts.
-TOUR ?= build/doctor-tour
+TOUR ?= build/$@
 doctor-tour:
 	$(sub) MODE=release all natlab
 	$Qtests/netns/doctor_tour.sh $(TOUR)
+# What the status page and the error pages look like, by Chromium without a window.
+page-tour:
+	$(sub) MODE=release all
+	$Qtests/netns/page_tour.sh $(TOUR)
 # A simulated Mainline: how fast, how sure, and what nodes that lie can do.
 NODES ?= 10000
 sim-dht:
@@ -374,7 +382,7 @@ clean:
 
 FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
-        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour sim sim-dht demo bench \
+        run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour page-tour sim sim-dht demo bench \
         bench-dht bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist deps-deb deb check-deb clean
 .SECONDARY:

@@ -7,11 +7,11 @@
 
 #include "adapters/http_conn.h"
 #include "adapters/http_target.h"
+#include "adapters/own_site.h"
 #include "adapters/pages.h"
+#include "adapters/route_page.h"
 #include "gateway/base/log.h"
-#include "gateway/wire/http_host.h"
 
-#define HEAD_WAIT SEC(10)
 #define IDLE_WAIT SEC(75)
 
 static void run(struct http_conn *c);
@@ -101,22 +101,31 @@ enum http_step http_conn_close(struct http_conn *c)
     return leave(c);
 }
 
-static enum http_step fail_with_hint(struct http_conn *c, unsigned status, const char *text,
-                                     const char *hint)
+struct sock *http_conn_take(struct http_conn *c)
+{
+    struct sock *sock = c->base.sock;
+    (void)leave(c);
+    return sock;
+}
+
+enum http_step http_conn_fail_by(struct http_conn *c, const struct page *why)
 {
     char out[PAGE_MAX];
-    struct page page = {status, text, hint, true, c->is_head};
+    struct page page = *why;
     if (c->response_begun)
         return http_conn_abort(c);
+    page.html = c->wants_html;
+    page.head_only = c->is_head;
+    page.close = true;
     if (!http_bytes_add(&c->out, out, page_write(&page, out)))
         return http_conn_abort(c);
-    log_debug(LOG_PROXY, "%s: %u %s", c->route.host, status, text);
+    log_debug(LOG_PROXY, "%s: %u %s", c->route.host, page.status, page.text);
     return http_conn_close(c);
 }
 
 enum http_step http_conn_fail(struct http_conn *c, unsigned status, const char *text)
 {
-    return fail_with_hint(c, status, text, NULL);
+    return http_conn_fail_by(c, &(struct page){.status = status, .text = text});
 }
 
 /* ---- the stream ---- */
@@ -206,6 +215,13 @@ static bool write_head(struct http_conn *c, const struct http_head *head)
     return ok;
 }
 
+static enum http_step fail_by_route(struct http_conn *c, enum route_result result)
+{
+    struct route_words words;
+    const struct page page = route_page(&c->route, result, &words);
+    return http_conn_fail_by(c, &page);
+}
+
 /* The way is known: sends the request there. */
 static enum http_step dispatch(struct http_conn *c)
 {
@@ -215,12 +231,12 @@ static enum http_step dispatch(struct http_conn *c)
     read_again(c, &head);
     if (!c->route.raw && site_check_asker(&site, &head, why) < 0) {
         char text[SITE_WHY_MAX + SITE_REFUSAL_MAX];
-        snprintf(text, sizeof(text), SITE_REFUSAL, why);
-        return fail_with_hint(c, 421, text, SITE_REFUSAL_HINT);
+        const struct page page = site_refusal(why, text);
+        return http_conn_fail_by(c, &page);
     }
     enum route_result result = open_pipe(c);
     if (result != ROUTE_READY)
-        return http_conn_fail(c, route_status(result), c->route.why);
+        return fail_by_route(c, result);
     if (!c->is_connect && !write_head(c, &head))
         return http_conn_abort(c);
     http_bytes_drop(&c->in, head.len);
@@ -232,11 +248,7 @@ static enum http_step routed(struct http_conn *c, enum route_result result)
 {
     if (result == ROUTE_WAITING)
         return HTTP_STEP_WAIT;
-    if (result == ROUTE_READY)
-        return dispatch(c);
-    return fail_with_hint(c, route_status(result), c->route.why,
-                          result == ROUTE_UNREACHABLE || result == ROUTE_UNKNOWN ? "overlay status"
-                                                                                 : NULL);
+    return result == ROUTE_READY ? dispatch(c) : fail_by_route(c, result);
 }
 
 static void on_route(struct route *r, enum route_result result)
@@ -247,39 +259,6 @@ static void on_route(struct route *r, enum route_result result)
 }
 
 /* ---- a request ---- */
-
-/* What the proxy itself serves: /proxy.pac, and a word to who strays here. */
-static enum http_step serve_self(struct http_conn *c, const struct http_head *head)
-{
-    const char *query = memchr(head->target.at, '?', head->target.len);
-    size_t len = query ? (size_t)(query - head->target.at) : head->target.len;
-    const struct http_field *host = http_find(head, "host", NULL);
-    char out[PAGE_MAX], where[HTTP_HOST_MAX + 16];
-    if (!http_text_is((struct http_text){head->target.at, len}, "/proxy.pac"))
-        return fail_with_hint(c, 404,
-                              "This is the gateway's proxy: services have names of their "
-                              "own, as in http://web.alice.overlay.localhost:7777/.",
-                              "overlay status");
-    if (!c->is_head && !http_text_is(head->method, "GET"))
-        return http_conn_fail(c, 405, "This file can be read, and nothing else.");
-    if (!host || host->value.len >= sizeof(where))
-        return http_conn_fail(c, 400, "The request says no Host.");
-    snprintf(where, sizeof(where), "%.*s", (int)host->value.len, host->value.at);
-    size_t n = pac_write(c->base.proxy->o.suffix, where, true, c->is_head, out);
-    return http_bytes_add(&c->out, out, n) ? http_conn_close(c) : http_conn_abort(c);
-}
-
-/* The proxy itself: a loopback address, localhost, or the bare suffix. */
-static bool is_self(const struct http_conn *c, const struct http_target *t)
-{
-    const char *suffix = c->base.proxy->o.suffix;
-    size_t len = strlen(suffix);
-    if (t->absolute || c->is_connect)
-        return false;
-    return http_host_is_loopback(&t->host) ||
-           (strncmp(t->host.name, suffix, len) == 0 &&
-            (t->host.name[len] == 0 || strcmp(t->host.name + len, ".localhost") == 0));
-}
 
 /* Who dialled the address of one peer is served that peer and nobody else. */
 static bool is_allowed(const struct http_conn *c, const struct http_target *t)
@@ -313,12 +292,13 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
     c->old_client = head->minor == 0;
     c->keep_alive = http_keeps_alive(head);
     c->response_begun = false;
+    c->wants_html = page_wants_html(head);
     timer_stop(c->base.proxy->env, &c->timer);
 
     enum http_fault fault = http_body_of_request(&c->request, head);
     snprintf(text, sizeof(text), "The request %s.", http_fault_text(fault));
     if (fault != HTTP_OK)
-        return http_conn_fail(c, 400, text);
+        return http_conn_fail(c, http_fault_status(fault), text);
     snprintf(via, sizeof(via), "overlay-%s", peer_id_short(node_id(c->base.proxy->o.node), id));
     if (rewrite_is_loop(head, via))
         return http_conn_fail(c, 508, "The request came by here before.");
@@ -331,9 +311,7 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
         return http_conn_fail(c, 400, "CONNECT has no body.");
     if (!is_allowed(c, &target))
         return http_conn_fail(c, 421, "This address is one peer's, and the host is not its own.");
-    if (is_self(c, &target))
-        return serve_self(c, head);
-    return find_way(c, &target);
+    return own_site_is(c, &target) ? own_site_serve(c, head, &target.host) : find_way(c, &target);
 }
 
 /* Takes the next head from `in`, as far as it is there. */
@@ -348,15 +326,15 @@ static enum http_step take_head(struct http_conn *c)
     if (fault == HTTP_OK)
         return begin(c, &head);
     if (fault != HTTP_MORE) {
-        bool too_much = fault == HTTP_TOO_LONG || fault == HTTP_TOO_MANY_FIELDS;
         snprintf(text, sizeof(text), "The request %s.", http_fault_text(fault));
         c->keep_alive = c->is_head = c->response_begun = false;
-        return http_conn_fail(c, too_much ? 431 : 400, text);
+        c->wants_html = page_wants_html(&head); /* as far as it was read */
+        return http_conn_fail(c, http_fault_status(fault), text);
     }
     bool was_idle = c->in.len == 0;
     enum http_step step = http_conn_fill(c);
     if (step == HTTP_STEP_ON && was_idle)
-        timer_set(c->base.proxy->env, &c->timer, env_now(c->base.proxy->env) + HEAD_WAIT);
+        timer_set(c->base.proxy->env, &c->timer, env_now(c->base.proxy->env) + HTTP_CONN_HEAD_WAIT);
     if (step == HTTP_STEP_WAIT && c->client_over)
         return http_conn_close(c);
     return step;
@@ -373,7 +351,7 @@ enum http_step http_conn_next(struct http_conn *c)
         return http_conn_close(c);
     c->response_begun = false;
     timer_set(c->base.proxy->env, &c->timer,
-              env_now(c->base.proxy->env) + (c->in.len > 0 ? HEAD_WAIT : IDLE_WAIT));
+              env_now(c->base.proxy->env) + (c->in.len > 0 ? HTTP_CONN_HEAD_WAIT : IDLE_WAIT));
     return HTTP_STEP_ON;
 }
 
@@ -421,6 +399,8 @@ static enum http_step step(struct http_conn *c)
         return take_head(c);
     case HTTP_CONN_ROUTING:
         return HTTP_STEP_WAIT;
+    case HTTP_CONN_OWN:
+        return own_site_go_on(c);
     case HTTP_CONN_EXCHANGE:
         return http_exchange_run(c);
     case HTTP_CONN_CONNECT:
@@ -468,7 +448,7 @@ static void on_timer(struct timer *timer)
     struct http_conn *c = container_of(timer, struct http_conn, timer);
     c->is_head = false;
     if (c->in.len > 0)
-        http_conn_fail(c, 408, "The request's head took longer than ten seconds.");
+        http_conn_fail(c, 408, "The request took longer than ten seconds to come.");
     else
         http_conn_close(c);
 }
@@ -489,7 +469,7 @@ void browser_http_start(struct proxy *p, struct sock *sock, const struct peer_id
     c->turn.run = on_turn;
     c->writable = true;
     proxy_add(p, &c->base);
-    timer_set(p->env, &c->timer, env_now(p->env) + HEAD_WAIT);
+    timer_set(p->env, &c->timer, env_now(p->env) + HTTP_CONN_HEAD_WAIT);
     sock_attach(p->env, sock, &events, c);
     run(c);
 }

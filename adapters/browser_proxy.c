@@ -53,8 +53,9 @@ static void turn_away(struct proxy *p, struct sock *sock, uint8_t first)
     char text[PAGE_MAX];
     struct page page = {
         .status = 403,
-        .text = "This gateway serves the programs of the user who runs it. The option users in "
-                "[local] of overlay.conf lets others in.",
+        .title = "This gateway is somebody else's",
+        .text = "It serves the programs of the user who runs it, on this machine.",
+        .advice = "The option users in [local] of overlay.conf lets others in.",
         .close = true,
     };
     log_info(LOG_PROXY, "a caller who is not the same user was turned away");
@@ -184,6 +185,7 @@ int proxy_new(struct proxy **out, const struct proxy_options *options, char *why
     list_init(&p->conns);
     list_init(&p->tunnels);
     farewells_init(&p->farewells, p->env);
+    web_stream_init(&p->stream, p->env, options->web);
     int err = listen_somewhere(p, why, why_len);
     if (err < 0) {
         free(p);
@@ -203,6 +205,8 @@ void proxy_free(struct proxy *p)
         c->abort(c);
     }
     proxy_abort_tunnels(p);
+    web_stream_deinit(&p->stream);
+    web_keys_deinit(&p->keys);
     farewells_deinit(&p->farewells);
     free(p);
 }
@@ -218,4 +222,12 @@ size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max)
 uint16_t proxy_port(const struct proxy *p)
 {
     return p->listeners > 0 ? addr_port(&p->local[0]) : 0;
+}
+
+void proxy_web_link(struct proxy *p, char out[static PROXY_LINK_MAX])
+{
+    const struct web_guard guard = proxy_web_guard(p);
+    char origin[WEB_ORIGIN_MAX], key[WEB_KEY_TEXT];
+    web_keys_link(&p->keys, p->env, key);
+    snprintf(out, PROXY_LINK_MAX, "%s/#key=%s", web_origin(&guard, origin), key);
 }

@@ -38,3 +38,7 @@ void proxy_take(struct proxy *p, struct sock *sock, const struct addr *from, con
 size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max);
 /** The port of all of them, for URLs. */
 uint16_t proxy_port(const struct proxy *p);
+
+#define PROXY_LINK_MAX 400
+/** Writes a link to the status page that lets who opens it, once, do more than look. */
+void proxy_web_link(struct proxy *p, char out[static PROXY_LINK_MAX]);

@@ -68,8 +68,11 @@ static bool may_stop(struct pump *p)
 static void say_why(struct guarded *g, struct sock *sock)
 {
     char out[PAGE_MAX], text[GUARD_WHY_MAX + SITE_REFUSAL_MAX], id[9];
-    struct page page = {.status = 421, .text = text, .hint = SITE_REFUSAL_HINT, .close = true};
-    snprintf(text, sizeof(text), SITE_REFUSAL, guard_why(&g->guard));
+    struct page page = site_refusal(guard_why(&g->guard), text);
+    if (g->guard.fault != HTTP_OK)
+        page = (struct page){.status = http_fault_status(g->guard.fault), .text = text};
+    page.html = g->guard.wants_html;
+    page.close = true;
     log_info(LOG_OPEN, "%s: a request was refused: %s", peer_id_short(&g->site.peer, id),
              guard_why(&g->guard));
     if (guard_between_answers(&g->guard))

@@ -8,6 +8,7 @@
 
 #include "adapters/http_bytes.h"
 #include "adapters/http_rewrite.h"
+#include "adapters/pages.h"
 #include "adapters/proxy_route.h"
 #include "adapters/proxy_state.h"
 #include "gateway/wire/http_body.h"
@@ -16,10 +17,13 @@
 enum http_conn_state {
     HTTP_CONN_HEAD,     /* between requests, or in a request's head */
     HTTP_CONN_ROUTING,  /* the head is in `in`; finds the way, maybe a session */
+    HTTP_CONN_OWN,      /* a request to the gateway itself, whose body is not all here */
     HTTP_CONN_EXCHANGE, /* a request is on its way there and its answer back */
     HTTP_CONN_CONNECT,  /* waits for the far side's answer to CONNECT */
     HTTP_CONN_SWITCHED, /* the last bytes of HTTP are being written; then it is a tunnel */
 };
+
+#define HTTP_CONN_HEAD_WAIT SEC(10) /* for a head, from its first byte to its last */
 
 /* What a step came to. */
 enum http_step {
@@ -52,6 +56,7 @@ struct http_conn {
     bool is_head, is_connect, upgrade, absolute;
     bool keep_alive;     /* the client's wish */
     bool old_client;     /* HTTP/1.0 */
+    bool wants_html;     /* the client shows pages */
     bool response_begun; /* its head has been handed on: no page can follow */
     bool keep_upstream;  /* the stream may carry another request */
 };
@@ -68,6 +73,10 @@ enum http_step http_conn_abort(struct http_conn *c);
 enum http_step http_conn_close(struct http_conn *c);
 /** Answers with a page of ours and closes; if an answer has begun, aborts. */
 enum http_step http_conn_fail(struct http_conn *c, unsigned status, const char *text);
+/** The same, with all that a page can say; what it owes to the client is filled in. */
+enum http_step http_conn_fail_by(struct http_conn *c, const struct page *why);
+/** Frees it; the socket is the caller's. */
+struct sock *http_conn_take(struct http_conn *c);
 /** Gives the stream back. */
 void http_conn_drop_pipe(struct http_conn *c);
 /** The exchange is over: next request, or the end. */

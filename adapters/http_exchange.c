@@ -7,6 +7,7 @@
 #include "adapters/http_conn.h"
 #include "adapters/peer_cookies.h"
 #include "adapters/pump.h"
+#include "adapters/route_page.h"
 
 enum { AREAS_MAX = 64 };
 
@@ -104,7 +105,7 @@ static enum http_step send_request(struct http_conn *c)
 enum http_step http_exchange_take_answer(struct http_conn *c)
 {
     struct preamble_answer answer;
-    char text[PREAMBLE_REASON_MAX + 128];
+    struct route_words words;
     if (!c->awaiting)
         return HTTP_STEP_ON;
     int err = node_take_answer(c->pipe, &answer);
@@ -115,9 +116,8 @@ enum http_step http_exchange_take_answer(struct http_conn *c)
     c->awaiting = false;
     if (answer.status == PREAMBLE_OK)
         return HTTP_STEP_ON;
-    snprintf(text, sizeof(text), "The other gateway says: %s.",
-             answer.reason[0] ? answer.reason : preamble_status_text(answer.status));
-    return http_conn_fail(c, route_answer_status(answer.status), text);
+    const struct page page = route_answer_page(&c->route, &answer, &words);
+    return http_conn_fail_by(c, &page);
 }
 
 /* Hands a head on. */

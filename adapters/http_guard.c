@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "adapters/pages.h"
 #include <strings.h>
 
 void guard_init(struct http_guard *g,
@@ -45,6 +47,7 @@ static void refuse_fault(struct http_guard *g, enum http_fault fault)
 {
     char why[GUARD_WHY_MAX];
     snprintf(why, sizeof(why), "the request %s", http_fault_text(fault));
+    g->fault = fault;
     refuse(g, why);
 }
 
@@ -220,6 +223,7 @@ static size_t read_head(struct http_guard *g, const uint8_t *data, size_t len)
     enum http_fault fault = http_read_request(&head, data, len, HTTP_REQUEST_HEAD_MAX);
     if (fault == HTTP_MORE)
         return 0;
+    g->wants_html = page_wants_html(&head); /* also of a head that was read in part */
     if (fault != HTTP_OK)
         refuse_fault(g, fault);
     else

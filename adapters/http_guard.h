@@ -56,6 +56,8 @@ struct http_guard {
     uint8_t shape;           /* GUARD_UNDECIDED: how far it looks like HTTP */
     uint8_t matched;         /* characters of the method, or of "HTTP/" */
     bool overflow;           /* if this is HTTP, then too long */
+    bool wants_html;         /* the client shows pages, as its last request said */
+    enum http_fault fault;   /* GUARD_REFUSED: HTTP_OK where it was `check` that refused */
     char method[8];
 };
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "adapters/local_users.h"
+#include "adapters/web_source.h"
 #include "gateway/base/addr.h"
 #include "gateway/node/node.h"
 #include "gateway/node/pool.h"
@@ -23,5 +24,6 @@ struct proxy_options {
     /** Does this local address lead to the peer (ports_belongs_to())? */
     bool (*owns_port)(void *arg, const struct addr *at, const struct peer_id *peer);
     void *owns_arg;
-    const struct pool *pool; /* as in struct site */
+    const struct pool *pool;      /* as in struct site */
+    const struct web_source *web; /* what the status page shows; borrowed, NULL: nothing */
 };

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/base/log.h"
-
 static bool is_tcp(const struct remote_service *s)
 {
     return (s->proto & SERVICE_TCP) != 0;
@@ -139,11 +137,10 @@ static enum route_result find(struct route *r)
 static void on_connected(struct node_wait *wait, int err, const char *why)
 {
     struct route *r = container_of(wait, struct route, wait);
-    char shown[LOG_TEXT_MAX];
     enum route_result result = err == -EACCES ? ROUTE_DENIED : ROUTE_UNREACHABLE;
     r->waiting = false;
     if (why)
-        snprintf(r->why, sizeof(r->why), "%s", log_text(shown, why, strlen(why)));
+        snprintf(r->why, sizeof(r->why), "%s", why);
     if (err == 0)
         result = find(r);
     if (result == ROUTE_WAITING) {
@@ -183,47 +180,4 @@ enum route_result route_open(struct route *r, struct pipe **out)
              err == -ENOTCONN ? "The session to this peer was lost."
                               : "Too many connections to this peer are open.");
     return err == -ENOTCONN ? ROUTE_UNREACHABLE : ROUTE_BUSY;
-}
-
-unsigned route_status(enum route_result result)
-{
-    switch (result) {
-    case ROUTE_READY:
-    case ROUTE_WAITING:
-        return 200;
-    case ROUTE_OUTSIDE:
-    case ROUTE_DENIED:
-        return 403;
-    case ROUTE_UNKNOWN:
-    case ROUTE_NO_DEFAULT:
-        return 404;
-    case ROUTE_WRONG_PROTO:
-        return 502;
-    case ROUTE_UNREACHABLE:
-        return 504;
-    case ROUTE_BUSY:
-        return 503;
-    }
-    return 500;
-}
-
-unsigned route_answer_status(enum preamble_status status)
-{
-    switch (status) {
-    case PREAMBLE_OK:
-        return 200;
-    case PREAMBLE_DENIED:
-        return 403;
-    case PREAMBLE_NO_SERVICE:
-        return 404;
-    case PREAMBLE_TIMED_OUT:
-        return 504;
-    case PREAMBLE_BUSY:
-        return 503;
-    case PREAMBLE_REFUSED:
-    case PREAMBLE_MALFORMED:
-    case PREAMBLE_WRONG_PROTO:
-        break;
-    }
-    return 502;
 }

@@ -49,7 +49,3 @@ enum route_result route_begin(struct route *r, struct proxy *p, const char *host
 void route_cancel(struct route *r);
 /** Opens the stream. ROUTE_READY, ROUTE_BUSY or ROUTE_UNREACHABLE. */
 enum route_result route_open(struct route *r, struct pipe **out);
-
-/** The HTTP status for a result that is no route, and for an answer that is no OK. */
-unsigned route_status(enum route_result result);
-unsigned route_answer_status(enum preamble_status status);

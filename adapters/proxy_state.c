@@ -36,6 +36,11 @@ struct site proxy_site(const struct proxy *p, const struct peer_id *peer)
     return (struct site){p->o.node, p->o.suffix, *peer, p->o.owns_port, p->o.owns_arg, p->o.pool};
 }
 
+struct web_guard proxy_web_guard(const struct proxy *p)
+{
+    return (struct web_guard){p->o.suffix, p->listeners > 0 ? addr_port(&p->local[0]) : 0};
+}
+
 void proxy_tunnel(struct proxy *p, const struct tunnel_options *o)
 {
     struct tunnel *t = calloc(1, sizeof(*t));

@@ -7,6 +7,9 @@
 #include "adapters/farewell.h"
 #include "adapters/guarded.h"
 #include "adapters/proxy_options.h"
+#include "adapters/web_guard.h"
+#include "adapters/web_keys.h"
+#include "adapters/web_stream.h"
 #include "gateway/base/list.h"
 
 struct proxy {
@@ -19,7 +22,9 @@ struct proxy {
     size_t count;
     size_t strangers; /* of them: other users', which are only told so */
     struct farewells farewells;
-    struct list tunnels; /* struct tunnel: SOCKS and CONNECT */
+    struct list tunnels;      /* struct tunnel: SOCKS and CONNECT */
+    struct web_keys keys;     /* of the status page */
+    struct web_stream stream; /* those who watch it */
 };
 
 /** Head of every connection's struct, whatever it speaks. */
@@ -54,3 +59,5 @@ void proxy_abort_tunnels(struct proxy *p);
 
 /** What belongs to a peer, for the guards. */
 struct site proxy_site(const struct proxy *p, const struct peer_id *peer);
+/** Where the status page lives. */
+struct web_guard proxy_web_guard(const struct proxy *p);

@@ -142,3 +142,17 @@ int site_check(const struct site *s, const struct http_head *head, char why[stat
         err = check_host(s, head, why);
     return err == 0 ? site_check_asker(s, head, why) : err;
 }
+
+struct page site_refusal(const char *why, char text[static SITE_WHY_MAX + SITE_REFUSAL_MAX])
+{
+    snprintf(text, SITE_WHY_MAX + SITE_REFUSAL_MAX, "The gateway did not pass it on: %s.", why);
+    return (struct page){
+        .status = 421,
+        .title = "This request was not meant for this peer",
+        .text = text,
+        .advice = "Open the address yourself, or follow a link on the peer's own pages: pages of "
+                  "other sites must not use its services through your browser. Where the service "
+                  "is shared, this turns the check off:",
+        .command = "overlay share TARGET --raw",
+    };
+}

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "adapters/pages.h"
 #include "gateway/base/attr.h"
 #include "gateway/node/node.h"
 #include "gateway/node/pool.h"
@@ -28,12 +29,7 @@
 
 #define SITE_WHY_MAX 400
 
-/** How a refusal is shown to people: a format for what site_check() says, and what helps. */
-#define SITE_REFUSAL                                                                               \
-    "The gateway did not pass this request on: %s. Pages of other sites must not use a "           \
-    "peer's service through your browser."
-#define SITE_REFUSAL_MAX  160 /* bytes that the format adds at most */
-#define SITE_REFUSAL_HINT "overlay share TARGET --raw, where it is shared, turns this check off"
+#define SITE_REFUSAL_MAX 64 /* bytes that a refusal adds to what site_check() says */
 
 struct site {
     struct node *node;
@@ -57,3 +53,6 @@ bool site_has_name(const struct site *s, const struct http_host *host);
 /** Checks only whose page asks, as site_check() does. */
 MUST_USE int site_check_asker(const struct site *s, const struct http_head *head,
                               char why[static SITE_WHY_MAX]);
+
+/** The page for a request that site_check() refused; `text` is where its words are kept. */
+struct page site_refusal(const char *why, char text[static SITE_WHY_MAX + SITE_REFUSAL_MAX]);

@@ -166,7 +166,9 @@ static int start_proxy(struct daemon *d, char *why, size_t why_len)
         .owns_port = daemon_owns_port,
         .owns_arg = d,
         .pool = d->pool,
+        .web = &d->web,
     };
+    daemon_fill_web(d);
     for (size_t i = 0; i < s->proxy_listen.count && i < PROXY_LISTEN_MAX; i++)
         options.listen[i] = s->proxy_listen.at[i];
     int err = proxy_new(&d->proxy, &options, why, why_len);
@@ -201,6 +203,14 @@ static int start_control(struct daemon *d, char *why, size_t why_len)
     int err = control_server_new(&d->control, d->node, &d->services, &options);
     if (err < 0)
         (void)snprintf(why, why_len, "%s/%s: %s", d->options->home, CONTROL_SOCKET, strerror(-err));
+    return err;
+}
+
+static int start_page(struct daemon *d, char *why, size_t why_len)
+{
+    int err = page_desk_new(&d->page, control_server_context(d->control));
+    if (err < 0)
+        (void)snprintf(why, why_len, "status page: %s", strerror(-err));
     return err;
 }
 
@@ -302,7 +312,7 @@ static int build(struct daemon *d, char *why, size_t why_len)
     int (*const parts[])(struct daemon *, char *, size_t) = {
         open_registry,     set_name_servers, start_node,  start_server_adapter,
         daemon_start_pool, start_ports,      start_proxy, daemon_open_pool,
-        start_dns,         start_control,
+        start_dns,         start_control,    start_page,
     };
     int err = daemon_fill_users(d, d->options->settings, why, why_len);
 
@@ -321,6 +331,8 @@ static int build(struct daemon *d, char *why, size_t why_len)
 
 static void take_apart(struct daemon *d)
 {
+    page_desk_free(d->page);
+    d->page = NULL;
     control_server_free(d->control);
     dns_server_free(d->dns);
     pool_doors_free(d->pool_doors);

@@ -11,6 +11,7 @@
 #include "adapters/joins.h"
 #include "adapters/pool_doors.h"
 #include "adapters/server_adapter.h"
+#include "config/control/page_desk.h"
 #include "config/control/server.h"
 #include "config/settings/settings.h"
 #include "dns/server.h"
@@ -49,6 +50,8 @@ struct daemon {
     struct dns_server *dns;
     struct control_server *control;
     struct control_services services;
+    struct page_desk *page;
+    struct web_source web; /* of the status page: that desk, once it is there */
     char *control_path;
     char suffix[NAMES_SUFFIX_MAX + 1]; /* of the start: a new one needs a restart */
     struct node_watch watch;
@@ -79,5 +82,7 @@ MUST_USE int daemon_open_pool(struct daemon *d, char *why, size_t why_len);
 /** Does this local address lead to the peer? `arg` is the daemon. */
 bool daemon_owns_port(void *arg, const struct addr *at, const struct peer_id *peer);
 void daemon_show_pool(void *arg, struct control_pool *out);
+/** Fills in d->web. */
+void daemon_fill_web(struct daemon *d);
 /** Fills in d->services. */
 void daemon_fill_services(struct daemon *d);

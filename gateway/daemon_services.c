@@ -10,12 +10,13 @@
 #include "config/control/apply.h"
 #include "config/settings/parse.h"
 #include "gateway/base/log.h"
+#include "gateway/crypto/secret.h"
 #include "gateway/io/accounts.h"
 #include "gateway/io/file.h"
 
 /* ---- local ports ---- */
 
-static void show(const struct ports_view *view, struct control_port *out)
+static void show_port(const struct ports_view *view, struct control_port *out)
 {
     *out = (struct control_port){
         .peer = view->peer,
@@ -44,7 +45,7 @@ static int open_port(void *arg, const struct control_open *what, struct control_
     int err = ports_open(d->ports, &request, &view, why, why_len);
     if (err < 0)
         return err;
-    show(&view, out);
+    show_port(&view, out);
     node_registry_changed(d->node);
     return 0;
 }
@@ -66,7 +67,7 @@ static size_t list_ports(void *arg, struct control_port *out, size_t max)
         return 0;
     size_t count = ports_list(d->ports, views, max);
     for (size_t i = 0; i < count && i < max; i++)
-        show(&views[i], &out[i]);
+        show_port(&views[i], &out[i]);
     free(views);
     return count;
 }
@@ -193,6 +194,36 @@ static size_t proxy_bound(void *arg, struct addr *out, size_t max)
     return proxy_listens(d->proxy, out, max);
 }
 
+static void page_link(void *arg, char *out, size_t max)
+{
+    struct daemon *d = arg;
+    char link[PROXY_LINK_MAX];
+    proxy_web_link(d->proxy, link);
+    (void)snprintf(out, max, "%s", link);
+    secret_wipe(link, sizeof(link));
+}
+
+/* ---- the status page ---- */
+
+static char *show(void *arg, bool trusted)
+{
+    struct daemon *d = arg;
+    return d->page ? page_desk_show(d->page, trusted) : NULL;
+}
+
+static char *act(void *arg, const char *text, size_t len, bool *done)
+{
+    struct daemon *d = arg;
+    return d->page ? page_desk_act(d->page, text, len, done) : NULL;
+}
+
+void daemon_fill_web(struct daemon *d)
+{
+    d->web = (struct web_source){d, show, act};
+}
+
+/* ---- all of it ---- */
+
 void daemon_fill_services(struct daemon *d)
 {
     d->services = (struct control_services){
@@ -210,5 +241,6 @@ void daemon_fill_services(struct daemon *d)
         .pool = daemon_show_pool,
         .dns_listens = dns_listens,
         .proxy_listens = proxy_bound,
+        .page_link = page_link,
     };
 }

@@ -336,7 +336,8 @@ static int run_request(struct front *f)
         code = run_anyhow(f, request);
     else if (f->args.verb->id == VERB_STOP)
         code = run_stop(f, request);
-    else if (f->args.verb->id == VERB_STATUS && args_has(&f->args, "watch"))
+    else if (f->args.verb->id == VERB_STATUS && args_has(&f->args, "watch") &&
+             !args_has(&f->args, "web"))
         code = watch_status(f, request);
     else if (f->args.verb->id == VERB_LOG)
         code = run_log(f, request);

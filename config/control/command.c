@@ -107,6 +107,7 @@ static const struct command COMMANDS[] = {
     {"ls", false, NO_ARGUMENTS, command_ls, NULL},
     {"close", false, CLOSE, command_close, NULL},
     {"status", false, NO_ARGUMENTS, command_status, NULL},
+    {"page", false, NO_ARGUMENTS, command_page, NULL},
     {"doctor", false, NO_ARGUMENTS, command_doctor, NULL},
     {"log", false, LOG, NULL, command_log},
     {"ping", false, PING, NULL, command_ping},

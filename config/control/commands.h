@@ -40,6 +40,7 @@ json_t *command_stop(struct command_context *c, const json_t *request);
 
 /* status.c */
 json_t *command_status(struct command_context *c, const json_t *request);
+json_t *command_page(struct command_context *c, const json_t *request);
 json_t *command_doctor(struct command_context *c, const json_t *request);
 
 /* commands_log.c */

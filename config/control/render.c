@@ -242,6 +242,8 @@ void render_result(const struct front *f, const json_t *result)
         render_invite(f, result);
     else if (verb == VERB_REVOKE)
         render_revoke(f, result);
+    else if (verb == VERB_STATUS && args_has(&f->args, "web"))
+        front_data(f, "%s\n", field_text(result, "url"));
     else if (verb == VERB_STATUS)
         render_status(f, result);
     else if (verb == VERB_DOCTOR)

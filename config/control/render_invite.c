@@ -1,23 +1,13 @@
 #include "config/control/render_invite.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <qrencode.h>
-
 #include "config/control/fields.h"
-#include "gateway/base/attr.h"
+#include "config/control/qr.h"
 
 #define QUIET_ZONE 2 /* modules around it; four are asked for, two do for every reader we know */
 
 /* ---- QR codes ---- */
-
-static bool is_dark(const QRcode *code, int x, int y)
-{
-    if (x < 0 || y < 0 || x >= code->width || y >= code->width)
-        return false;
-    return code->data[y * code->width + x] & 1;
-}
 
 /** Two modules a character, light ones drawn: on a dark terminal that is as printed on paper. */
 static const char *block_of(bool upper_dark, bool lower_dark)
@@ -27,14 +17,14 @@ static const char *block_of(bool upper_dark, bool lower_dark)
     return lower_dark ? "\u2580" : "\u2588";
 }
 
-static void draw(const struct front *f, const QRcode *code)
+static void draw(const struct front *f, const struct qr *code)
 {
     char line[1024];
 
     for (int y = -QUIET_ZONE; y < code->width + QUIET_ZONE; y += 2) {
         size_t len = 0;
         for (int x = -QUIET_ZONE; x < code->width + QUIET_ZONE && len + 8 < sizeof(line); x++) {
-            const char *block = block_of(is_dark(code, x, y), is_dark(code, x, y + 1));
+            const char *block = block_of(qr_is_dark(code, x, y), qr_is_dark(code, x, y + 1));
             memcpy(line + len, block, strlen(block));
             len += strlen(block);
         }
@@ -43,19 +33,14 @@ static void draw(const struct front *f, const QRcode *code)
     }
 }
 
-/** Capital letters are in the short alphabet of QR codes. */
 static void render_qr(const struct front *f, const char *ticket)
 {
-    auto_free char *text = strdup(ticket);
-
-    for (char *c = text; c && *c; c++)
-        *c = (char)(*c >= 'a' && *c <= 'z' ? *c & ~0x20 : *c);
-    QRcode *code = text ? QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 0) : NULL;
-    if (code)
-        draw(f, code);
+    struct qr code;
+    if (qr_draw(&code, ticket) == 0)
+        draw(f, &code);
     else
         front_say(f, "the QR code could not be made\n");
-    QRcode_free(code);
+    qr_deinit(&code);
 }
 
 /* ---- invite, share, ls ---- */

@@ -272,7 +272,9 @@ json_t *request_from_args(const struct front *f, int *code)
     json_t *request = json_object();
     bool ok = true;
 
-    if (!plain(f, request)) {
+    if (verb == VERB_STATUS && args_has(&f->args, "web")) {
+        set_text(request, "cmd", "page");
+    } else if (!plain(f, request)) {
         set_text(request, "cmd", f->args.verb->name);
         if (verb == VERB_SHARE)
             ok = share(f, request, code);

@@ -267,6 +267,11 @@ int control_server_new(struct control_server **out, struct node *node,
     return 0;
 }
 
+struct command_context *control_server_context(struct control_server *s)
+{
+    return &s->context;
+}
+
 void control_server_free(struct control_server *s)
 {
     if (!s)

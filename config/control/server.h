@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "config/control/call.h"
 #include "config/control/protocol.h"
 #include "config/control/services.h"
 #include "gateway/base/attr.h"
@@ -29,5 +30,7 @@ struct control_server;
 MUST_USE int control_server_new(struct control_server **out, struct node *node,
                                 const struct control_services *services,
                                 const struct control_options *options);
+/** What its commands are given, for others that carry some out: valid as long as it is. */
+struct command_context *control_server_context(struct control_server *s);
 /** Drops all callers, takes away services that were shared for the life of their caller. */
 void control_server_free(struct control_server *s);

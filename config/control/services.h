@@ -86,4 +86,7 @@ struct control_services {
     /** Where DNS server and proxy listen, for status. Return how many, at most `max`. */
     size_t (*dns_listens)(void *arg, struct addr *out, size_t max);
     size_t (*proxy_listens)(void *arg, struct addr *out, size_t max);
+    /** Writes a link to the status page by which its owner may change things there, as often as it
+     *  is asked for. NULL: there is no page. */
+    void (*page_link)(void *arg, char *out, size_t max);
 };

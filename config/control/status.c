@@ -7,6 +7,7 @@
 #include "config/control/ports.h"
 #include "config/control/status_dht.h"
 #include "config/control/status_network.h"
+#include "gateway/crypto/secret.h"
 
 #define LISTEN_MAX 16
 
@@ -257,6 +258,20 @@ json_t *command_status(struct command_context *c, const json_t *request)
 {
     (void)request;
     return protocol_ok(status_of(c));
+}
+
+json_t *command_page(struct command_context *c, const json_t *request)
+{
+    char url[512] = "";
+    (void)request;
+
+    if (c->services->page_link)
+        c->services->page_link(c->services->arg, url, sizeof(url));
+    if (!*url)
+        return protocol_error(CLI_FAILED, "set listen in [proxy]", "there is no proxy");
+    json_t *answer = protocol_ok(json_pack("{s:s}", "url", url));
+    secret_wipe(url, sizeof(url));
+    return answer;
 }
 
 json_t *command_doctor(struct command_context *c, const json_t *request)

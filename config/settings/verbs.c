@@ -65,6 +65,7 @@ static const struct verb_option NAME_OPTIONS[] = {
 
 static const struct verb_option STATUS_OPTIONS[] = {
     {"watch", 0, VALUE_NONE, NULL, false, "Keep showing it"},
+    {"web", 0, VALUE_NONE, NULL, false, "Print a link to the status page, by which whoever opens it first may change things there"},
     {.name = NULL},
 };
 
@@ -210,7 +211,11 @@ static const struct verb VERBS[] = {
     {"unblock", VERB_UNBLOCK, "PEER|ADDRESS[/BITS]", NULL, VALUE_PEER, 1, 1, false,
      "Take a peer, or addresses, off the block list", "What it was allowed before, it may use again.", NO_OPTIONS},
     {"status", VERB_STATUS, "", NULL, VALUE_NONE, 0, 0, false,
-     "Show what the gateway is doing", "Exit code 0 means that it is ready.", STATUS_OPTIONS},
+     "Show what the gateway is doing",
+     "Exit code 0 means that it is ready.\n"
+     "The same is shown, live, at http://overlay.localhost:7777/ in a browser. The link that --web prints works "
+     "once, within ten minutes; the window that was opened by it may make and revoke invites, close services and "
+     "block peers, for twelve hours.", STATUS_OPTIONS},
     {"doctor", VERB_DOCTOR, "", NULL, VALUE_NONE, 0, 0, false,
      "Examine the network: NAT, relays, why a peer is not direct",
      "Says what the running gateway has measured, line by line: ok, note or problem, why, and what can "

@@ -37,6 +37,18 @@ static bool read_length(struct http_text text, uint64_t *out)
     return true;
 }
 
+/* RFC 9112 §6.1: something else inside of chunks is not known here; chunks inside are malformed. */
+static bool is_chunked_last(struct http_text list)
+{
+    static const char last[] = "chunked";
+    size_t n = sizeof(last) - 1;
+    if (list.len <= n || !http_text_is((struct http_text){list.at + list.len - n, n}, last))
+        return false;
+    char before = list.at[list.len - n - 1];
+    list.len -= n;
+    return (before == ',' || before == ' ' || before == '\t') && !http_list_has(list, last);
+}
+
 enum http_fault http_body_of_request(struct http_body *b, const struct http_head *head)
 {
     size_t lengths, codings;
@@ -48,8 +60,10 @@ enum http_fault http_body_of_request(struct http_body *b, const struct http_head
     if (length && coding)
         return HTTP_TWO_LENGTHS;
     if (coding) {
-        if (codings != 1 || head->minor == 0 || !http_text_is(coding->value, "chunked"))
+        if (codings != 1 || head->minor == 0)
             return HTTP_BAD_CODING;
+        if (!http_text_is(coding->value, "chunked"))
+            return is_chunked_last(coding->value) ? HTTP_UNKNOWN_CODING : HTTP_BAD_CODING;
         settle(b, HTTP_BODY_CHUNKED, 0);
     } else if (length) {
         if (lengths != 1 || !read_length(length->value, &n))

@@ -32,7 +32,7 @@ struct http_body {
     uint64_t left; /* bytes still to come of the body or of this chunk */
 };
 
-/** HTTP_OK, or HTTP_BAD_LENGTH, HTTP_TWO_LENGTHS, HTTP_BAD_CODING. */
+/** HTTP_OK, or HTTP_BAD_LENGTH, HTTP_TWO_LENGTHS, HTTP_BAD_CODING, HTTP_UNKNOWN_CODING. */
 MUST_USE enum http_fault http_body_of_request(struct http_body *b, const struct http_head *head);
 /** `no_body`: of an answer to HEAD, or a success of CONNECT. */
 MUST_USE enum http_fault http_body_of_response(struct http_body *b, const struct http_head *head,

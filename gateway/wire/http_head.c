@@ -234,10 +234,19 @@ const char *http_fault_text(enum http_fault fault)
         return "has both Content-Length and Transfer-Encoding";
     case HTTP_BAD_CODING:
         return "has a Transfer-Encoding other than chunked";
+    case HTTP_UNKNOWN_CODING:
+        return "has a Transfer-Encoding that is not known here";
     case HTTP_BAD_CHUNK:
         return "has a malformed chunk in its body";
     }
     return "is malformed";
+}
+
+unsigned http_fault_status(enum http_fault fault)
+{
+    if (fault == HTTP_TOO_LONG || fault == HTTP_TOO_MANY_FIELDS)
+        return 431;
+    return fault == HTTP_UNKNOWN_CODING ? 501 : 400;
 }
 
 bool http_text_is(struct http_text a, const char *b)

@@ -31,10 +31,11 @@ enum http_fault {
     HTTP_BAD_FIELD,
     HTTP_TOO_MANY_FIELDS,
     HTTP_TOO_LONG,
-    HTTP_BAD_LENGTH,  /* Content-Length: not one number */
-    HTTP_TWO_LENGTHS, /* Content-Length beside Transfer-Encoding */
-    HTTP_BAD_CODING,  /* Transfer-Encoding: not just "chunked" */
-    HTTP_BAD_CHUNK,   /* malformed chunked body */
+    HTTP_BAD_LENGTH,     /* Content-Length: not one number */
+    HTTP_TWO_LENGTHS,    /* Content-Length beside Transfer-Encoding */
+    HTTP_BAD_CODING,     /* Transfer-Encoding: not just "chunked" */
+    HTTP_UNKNOWN_CODING, /* Transfer-Encoding: something else inside of "chunked" */
+    HTTP_BAD_CHUNK,      /* malformed chunked body */
 };
 
 /** Text inside a message. Not closed by a NUL. */
@@ -67,6 +68,8 @@ MUST_USE enum http_fault http_read_request(struct http_head *out, const void *da
 MUST_USE enum http_fault http_read_response(struct http_head *out, const void *data, size_t len,
                                             size_t max);
 
+/** What to answer to a request with this fault: 400, 431 or 501. */
+unsigned http_fault_status(enum http_fault fault);
 /** A sentence's end for people: "has a bare CR". */
 const char *http_fault_text(enum http_fault fault);
 

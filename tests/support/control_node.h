@@ -43,6 +43,7 @@ struct node {
     struct node_invite invites[NODE_INVITES_MAX];
     size_t invite_count;
     struct node_invite_watch *watching;
+    struct node_watch *watch;
     struct node_join *join;            /* node_join() waits; NULL: nobody */
     int join_error;                    /* of the next one */
     const struct record_found *record; /* of any peer; NULL: the DHT is off */
@@ -175,6 +176,16 @@ void node_sign_item(const struct node *n, struct dht_item *item)
 
     keys_from_seed(&keys, n->id.key); /* any will do */
     dht_item_sign(item, &keys);
+}
+
+void node_watch(struct node *n, struct node_watch *w)
+{
+    n->watch = w;
+}
+
+void node_unwatch(struct node_watch *w)
+{
+    w->changed = NULL;
 }
 
 size_t node_peers(struct node *n, struct peer_view *out, size_t max)

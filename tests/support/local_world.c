@@ -33,8 +33,8 @@ static int64_t wall_us(struct env *e)
 
 static void fill_random(struct env *e, void *out, size_t len)
 {
-    (void)e;
-    memset(out, 0x5a, len);
+    struct world *w = container_of(e, struct world, env);
+    memset(out, ++w->chance, len);
 }
 
 static void stop_timer(struct env *e, struct timer *t)

@@ -67,7 +67,8 @@ struct world {
     bool pool_local;               /* what env_is_local() says */
     unsigned connects;             /* of the program's own; all are refused */
     uint32_t uid;                  /* who owns every client, or UINT32_MAX: nobody found */
-    int save_error;                /* what saving the registry says */
+    uint8_t chance; /* the last of the random bytes, of which no two draws are alike */
+    int save_error; /* what saving the registry says */
 };
 
 void world_init(struct world *w);

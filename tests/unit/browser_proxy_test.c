@@ -386,7 +386,8 @@ static void what_goes_wrong_is_a_page_that_says_so(void **state)
         {PREAMBLE_TIMED_OUT, 504}, {PREAMBLE_BUSY, 503},       {PREAMBLE_MALFORMED, 502},
     };
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-        struct sock *s = client(GET);
+        struct sock *s = client("GET / HTTP/1.1\r\nHost: web.alice.overlay\r\n"
+                                "Accept: text/html,*/*;q=0.8\r\n\r\n");
         local_node_answer(newest(), answers[i].answer, "<b>why & \"how\"");
         assert_status(s, answers[i].status);
         assert_true(has(world_heard(s), "&lt;b&gt;why &amp; &quot;how&quot;"));
@@ -397,8 +398,8 @@ static void what_goes_wrong_is_a_page_that_says_so(void **state)
     assert_status(s, 403);
     assert_status(client("GET / HTTP/1.1\r\nHost: nobody.overlay\r\n\r\n"), 404);
     assert_status(client("GET / HTTP/1.1\r\nHost: none.alice.overlay\r\n\r\n"), 404);
-    assert_status(client("GET / HTTP/1.1\r\nHost: overlay.localhost:7777\r\n\r\n"), 404);
-    assert_status(client("GET / HTTP/1.1\r\nHost: 127.0.0.1:7777\r\n\r\n"), 404);
+    assert_status(client("GET /x HTTP/1.1\r\nHost: overlay.localhost:7777\r\n\r\n"), 404);
+    assert_status(client("GET /x HTTP/1.1\r\nHost: 127.0.0.1:7777\r\n\r\n"), 404);
     assert_status(client("GET / HTTP/1.1\r\n\r\n"), 400);
     assert_status(client("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
     assert_status(client("GET / HTTP/1.1\r\nHost: \r\n\r\n"), 400);

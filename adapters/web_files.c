@@ -1,0 +1,34 @@
+#include "adapters/web_files.h"
+
+#include <string.h>
+
+/* The assembler puts a file between two labels. Its path is from the root of the sources, where
+ * make runs; the Makefile says that this object is made of those files too. */
+#define EMBED(name, path)                                                                          \
+    __asm__(".pushsection .rodata\n" #name ":\n.incbin \"" path "\"\n" #name                       \
+            "_end:\n.byte 0\n.popsection\n");                                                      \
+    extern const uint8_t name[] __attribute__((visibility("hidden")));                             \
+    extern const uint8_t name##_end[] __attribute__((visibility("hidden")))
+
+EMBED(web_file_html, "adapters/web/status.html");
+EMBED(web_file_css, "adapters/web/status.css");
+EMBED(web_file_js, "adapters/web/status.js");
+EMBED(web_file_icon, "adapters/web/icon.svg");
+
+struct web_file web_file(struct http_text path)
+{
+    const struct web_file files[] = {
+        {"/", "text/html; charset=utf-8", web_file_html,
+         (size_t)(web_file_html_end - web_file_html)},
+        {"/status.css", "text/css; charset=utf-8", web_file_css,
+         (size_t)(web_file_css_end - web_file_css)},
+        {"/status.js", "text/javascript; charset=utf-8", web_file_js,
+         (size_t)(web_file_js_end - web_file_js)},
+        {"/icon.svg", "image/svg+xml", web_file_icon, (size_t)(web_file_icon_end - web_file_icon)},
+    };
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (path.len == strlen(files[i].path) && memcmp(path.at, files[i].path, path.len) == 0)
+            return files[i];
+    }
+    return (struct web_file){NULL, NULL, NULL, 0};
+}

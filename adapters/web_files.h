@@ -1,0 +1,19 @@
+/**
+ * The files of the status page (adapters/web), as they are built into the program.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/wire/http_head.h"
+
+struct web_file {
+    const char *path; /* "/status.css" */
+    const char *type; /* Content-Type */
+    const uint8_t *data;
+    size_t len;
+};
+
+/** The one of this path; `path` is NULL where there is none. */
+struct web_file web_file(struct http_text path);
