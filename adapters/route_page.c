@@ -85,14 +85,13 @@ static struct page unreachable(const struct route *r, struct route_words *w)
              "No path to %s works now. Its gateway may be off, or one of the two networks lets "
              "nothing through.",
              peer);
-    snprintf(w->command, sizeof(w->command), "overlay ping %s\noverlay doctor", peer);
     return (struct page){
         .status = 504,
         .title = w->title,
         .text = w->text,
         .tried = r->why[0] ? r->why : NULL,
-        .advice = "Load the page again in a moment. If it stays so, these tell more:",
-        .command = w->command,
+        .advice = "Load the page again in a moment. If it stays so, this tells more:",
+        .command = "overlay doctor",
     };
 }
 
