@@ -11,6 +11,7 @@
 
 struct tls_identity {
     gnutls_certificate_credentials_t credentials;
+    unsigned users;
 };
 
 static int fill(gnutls_x509_crt_t certificate, gnutls_x509_privkey_t key)
@@ -31,44 +32,52 @@ static int fill(gnutls_x509_crt_t certificate, gnutls_x509_privkey_t key)
     return err;
 }
 
-static int make(struct tls_identity *id)
-{
-    gnutls_x509_privkey_t key = NULL;
-    gnutls_x509_crt_t certificate = NULL;
-    int err = gnutls_certificate_allocate_credentials(&id->credentials);
-
-    if (err == 0)
-        err = gnutls_x509_privkey_init(&key);
-    if (err == 0)
-        err = gnutls_x509_crt_init(&certificate);
-    if (err == 0)
-        err = fill(certificate, key);
-    if (err == 0)
-        err = gnutls_certificate_set_x509_key(id->credentials, &certificate, 1, key);
-    if (certificate)
-        gnutls_x509_crt_deinit(certificate);
-    if (key)
-        gnutls_x509_privkey_deinit(key);
-    return err < 0 ? -EIO : 0;
-}
-
-int tls_identity_new(struct tls_identity **out)
+int tls_identity_of(struct tls_identity **out, struct gnutls_x509_crt_int *certificate,
+                    struct gnutls_x509_privkey_int *key)
 {
     struct tls_identity *id = calloc(1, sizeof(*id));
+
     if (!id)
         return -ENOMEM;
-    int err = make(id);
+    id->users = 1;
+    int err = gnutls_certificate_allocate_credentials(&id->credentials);
+    if (err == 0)
+        err = gnutls_certificate_set_x509_key(id->credentials, &certificate, 1, key);
     if (err < 0) {
         tls_identity_free(id);
-        return err;
+        return -EIO;
     }
     *out = id;
     return 0;
 }
 
+int tls_identity_new(struct tls_identity **out)
+{
+    gnutls_x509_privkey_t key = NULL;
+    gnutls_x509_crt_t certificate = NULL;
+    int err = gnutls_x509_privkey_init(&key);
+
+    if (err == 0)
+        err = gnutls_x509_crt_init(&certificate);
+    if (err == 0)
+        err = fill(certificate, key);
+    err = err < 0 ? -EIO : tls_identity_of(out, certificate, key);
+    if (certificate)
+        gnutls_x509_crt_deinit(certificate);
+    if (key)
+        gnutls_x509_privkey_deinit(key);
+    return err;
+}
+
+struct tls_identity *tls_identity_keep(struct tls_identity *id)
+{
+    id->users++;
+    return id;
+}
+
 void tls_identity_free(struct tls_identity *id)
 {
-    if (!id)
+    if (!id || --id->users > 0)
         return;
     if (id->credentials)
         gnutls_certificate_free_credentials(id->credentials);

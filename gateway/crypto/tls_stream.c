@@ -13,6 +13,11 @@
 #define TUNNEL_FLAGS    (GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS)
 #define TUNNEL_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
+/* Browsers and what is older; the fastest cipher first, as nobody is between. */
+#define SERVE_PRIORITY                                                                             \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+CHACHA20-POLY1305:"      \
+    "+AES-256-GCM:%SERVER_PRECEDENCE"
+
 struct side {
     uint8_t *data; /* TLS_STREAM_BUFFER */
     size_t at, len;
@@ -21,6 +26,8 @@ struct side {
 struct tls_stream {
     gnutls_session_t session;
     gnutls_certificate_credentials_t credentials; /* our own, or NULL */
+    struct tls_names names;                       /* of a server for browsers */
+    struct tls_identity *identity;                /* what they found */
     struct side in, out;
     bool ended;
     char host[256];
@@ -192,6 +199,50 @@ int tls_stream_accept(struct tls_stream **out, const struct tls_identity *identi
     return give(out, t, err);
 }
 
+/* The client's first message is here: whom does it want? */
+static int on_hello(gnutls_session_t session)
+{
+    struct tls_stream *t = gnutls_session_get_ptr(session);
+    size_t len = sizeof(t->host) - 1;
+    unsigned type;
+
+    if (t->identity) /* a second first message: the answer stays */
+        return 0;
+    if (gnutls_server_name_get(session, t->host, &len, &type, 0) < 0)
+        len = 0;
+    t->host[len] = '\0';
+    struct tls_identity *found = t->names.find(t->names.arg, t->host);
+    if (!found)
+        return GNUTLS_E_UNRECOGNIZED_NAME;
+    t->identity = tls_identity_keep(found);
+    return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls_identity_credentials(found));
+}
+
+static int prepare_serve(struct tls_stream *t)
+{
+    static unsigned char http[] = "http/1.1";
+    const gnutls_datum_t offer = {http, sizeof(http) - 1};
+
+    if (gnutls_init(&t->session, GNUTLS_SERVER | TUNNEL_FLAGS) < 0 ||
+        gnutls_priority_set_direct(t->session, SERVE_PRIORITY, NULL) < 0 ||
+        gnutls_alpn_set_protocols(t->session, &offer, 1, GNUTLS_ALPN_MANDATORY) < 0)
+        return -ENOMEM;
+    gnutls_session_set_ptr(t->session, t);
+    gnutls_handshake_set_post_client_hello_function(t->session, on_hello);
+    return 0;
+}
+
+int tls_stream_serve(struct tls_stream **out, const struct tls_names *names)
+{
+    struct tls_stream *t = new_stream(NULL);
+    int err = -ENOMEM;
+    if (t) {
+        t->names = *names;
+        err = prepare_serve(t);
+    }
+    return give(out, t, err);
+}
+
 void tls_stream_free(struct tls_stream *t)
 {
     if (!t)
@@ -200,6 +251,7 @@ void tls_stream_free(struct tls_stream *t)
         gnutls_deinit(t->session);
     if (t->credentials)
         gnutls_certificate_free_credentials(t->credentials);
+    tls_identity_free(t->identity);
     free(t->in.data);
     free(t->out.data);
     free(t);
@@ -266,6 +318,8 @@ static int judge(struct tls_stream *t, ssize_t result)
     if (!gnutls_error_is_fatal((int)result)) /* a warning, a new session ticket */
         return -EAGAIN;
     explain(t, (int)result);
+    if (t->names.find)
+        (void)gnutls_alert_send_appropriate(t->session, (int)result);
     return -EPROTO;
 }
 
@@ -293,6 +347,12 @@ ssize_t tls_stream_write(struct tls_stream *t, const void *data, size_t len)
 {
     ssize_t n = gnutls_record_send(t->session, data, len);
     return n >= 0 ? n : judge(t, n);
+}
+
+int tls_stream_finish(struct tls_stream *t)
+{
+    int err = gnutls_bye(t->session, GNUTLS_SHUT_WR);
+    return err == 0 ? 0 : judge(t, err);
 }
 
 const char *tls_stream_reason(const struct tls_stream *t)

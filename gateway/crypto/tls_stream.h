@@ -29,6 +29,17 @@ MUST_USE int tls_stream_client(struct tls_stream **out, const char *host);
 MUST_USE int tls_stream_enter(struct tls_stream **out, const char *host);
 /** The server's end of a tunnel; `identity` is borrowed for its life. */
 MUST_USE int tls_stream_accept(struct tls_stream **out, const struct tls_identity *identity);
+
+/** Whose certificates a server has, by the name that a client asks for. */
+struct tls_names {
+    /** `name` as the client wrote it (SNI, RFC 6066 §3), empty if it named none. NULL: nobody is
+     *  called so, which the client is told. The stream becomes one of the identity's users. */
+    struct tls_identity *(*find)(void *arg, const char *name);
+    void *arg;
+};
+/** The server's end for browsers: TLS 1.2 or later, HTTP/1.1. `names` is asked once, from inside
+ *  tls_stream_handshake(), and copied. When that fails, what is to be sent tells the client why. */
+MUST_USE int tls_stream_serve(struct tls_stream **out, const struct tls_names *names);
 void tls_stream_free(struct tls_stream *t);
 /** A client trusts these certificates (PEM) too. Returns 0 or -EINVAL. */
 MUST_USE int tls_stream_trust(struct tls_stream *t, const char *pem);
@@ -49,6 +60,9 @@ MUST_USE int tls_stream_handshake(struct tls_stream *t);
 MUST_USE ssize_t tls_stream_read(struct tls_stream *t, void *data, size_t len);
 /** Returns how many bytes were taken, -EAGAIN (send what is there first) or -EPROTO. */
 MUST_USE ssize_t tls_stream_write(struct tls_stream *t, const void *data, size_t len);
+
+/** Says that no more will be written. 0, -EAGAIN (send what is there first) or -EPROTO. */
+MUST_USE int tls_stream_finish(struct tls_stream *t);
 
 /** Why it failed, for people. */
 const char *tls_stream_reason(const struct tls_stream *t);
