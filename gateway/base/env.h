@@ -99,6 +99,7 @@ struct env_ops {
 
     int (*load)(struct env *env, const char *name, uint8_t **data, size_t *len);
     int (*save)(struct env *env, const char *name, const uint8_t *data, size_t len);
+    int (*remove)(struct env *env, const char *name);
 };
 
 struct env {
@@ -481,4 +482,10 @@ MUST_USE static inline int env_save(struct env *e, const char *name, const uint8
                                     size_t len)
 {
     return e->ops->save(e, name, data, len);
+}
+
+/** Deletes a file of the gateway's home; 0 also when there is none. */
+MUST_USE static inline int env_remove(struct env *e, const char *name)
+{
+    return e->ops->remove ? e->ops->remove(e, name) : -EROFS;
 }

@@ -92,6 +92,13 @@ int home_save(const struct home *h, const char *name, const uint8_t *data, size_
     return is_plain(name) ? file_save_at(h->folder, name, data, len) : -EINVAL;
 }
 
+int home_remove(const struct home *h, const char *name)
+{
+    if (!is_plain(name))
+        return -EINVAL;
+    return unlinkat(h->folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 /* ---- locks ---- */
 
 static int open_lock(const struct home *h, const char *name)

@@ -27,6 +27,8 @@ void home_close(struct home *h);
 MUST_USE int home_load(const struct home *h, const char *name, uint8_t **data, size_t *len);
 /** As env_save(). */
 MUST_USE int home_save(const struct home *h, const char *name, const uint8_t *data, size_t len);
+/** As env_remove(). */
+MUST_USE int home_remove(const struct home *h, const char *name);
 
 /**
  * Becomes the running gateway of this home until home_close() or the end of the process. Returns

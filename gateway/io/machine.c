@@ -252,6 +252,12 @@ static int save(struct env *e, const char *name, const uint8_t *data, size_t len
     return h ? home_save(h, name, data, len) : -EROFS;
 }
 
+static int remove_file(struct env *e, const char *name)
+{
+    struct home *h = machine_home(machine_of(e));
+    return h ? home_remove(h, name) : -EROFS;
+}
+
 static const struct env_ops OPS = {
     .now = now,
     .wall_us = wall_us,
@@ -306,6 +312,7 @@ static const struct env_ops OPS = {
     .routers = list_routers,
     .load = load,
     .save = save,
+    .remove = remove_file,
 };
 
 int machine_set_name_servers(struct machine *m, const char *servers, const struct addr *own,

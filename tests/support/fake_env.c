@@ -103,6 +103,15 @@ static int save(struct env *env, const char *name, const uint8_t *data, size_t l
     return 0;
 }
 
+static int remove_file(struct env *env, const char *name)
+{
+    struct fake_env *f = fake_env_of(env);
+    if (f->save_error < 0)
+        return f->save_error;
+    fake_file_remove(f->file, name);
+    return 0;
+}
+
 static int routers(struct env *env, struct router *out, int max)
 {
     const struct fake_env *h = fake_env_of(env);
@@ -170,6 +179,7 @@ void fake_env_init(struct fake_env *f)
         .routers = routers,
         .load = load,
         .save = save,
+        .remove = remove_file,
     };
     fake_udp_ops(&ops);
     fake_net_ops(&ops);
