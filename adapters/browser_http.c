@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/browser_https.h"
 #include "adapters/http_conn.h"
 #include "adapters/http_target.h"
 #include "adapters/own_site.h"
@@ -201,6 +202,13 @@ static void read_again(const struct http_conn *c, struct http_head *head)
                              HTTP_REQUEST_HEAD_MAX);
 }
 
+static void drop_head(struct http_conn *c)
+{
+    struct http_head head;
+    read_again(c, &head);
+    http_bytes_drop(&c->in, head.len);
+}
+
 static bool write_head(struct http_conn *c, const struct http_head *head)
 {
     struct http_target target;
@@ -208,7 +216,8 @@ static bool write_head(struct http_conn *c, const struct http_head *head)
     size_t len;
     snprintf(via, sizeof(via), "overlay-%s", peer_id_short(node_id(c->base.proxy->o.node), id));
     (void)!http_target_read(&target, head);
-    struct rewrite_request rewrite = {head, target.path, target.named, via, c->upgrade};
+    struct rewrite_request rewrite = {head, target.path, target.named,
+                                      via,  c->upgrade,  c->is_secure};
     char *text = rewrite_request(&rewrite, &len);
     bool ok = text && http_bytes_add(&c->up, text, len);
     free(text);
@@ -248,6 +257,10 @@ static enum http_step routed(struct http_conn *c, enum route_result result)
 {
     if (result == ROUTE_WAITING)
         return HTTP_STEP_WAIT;
+    if (c->is_connect && https_takes(c->base.proxy->https, &c->route, result)) {
+        drop_head(c);
+        return http_tunnel_agree(c, HTTP_CONN_SECURING);
+    }
     return result == ROUTE_READY ? dispatch(c) : fail_by_route(c, result);
 }
 
@@ -260,7 +273,7 @@ static void on_route(struct route *r, enum route_result result)
 
 /* ---- a request ---- */
 
-/* Who dialled the address of one peer is served that peer and nobody else. */
+/* Who dialled the address of one peer, or has its certificate, is served that peer alone. */
 static bool is_allowed(const struct http_conn *c, const struct http_target *t)
 {
     struct site site = proxy_site(c->base.proxy, &c->base.only);
@@ -277,7 +290,7 @@ static enum http_step find_way(struct http_conn *c, const struct http_target *t)
         (void)names_write(o->node, o->suffix, &c->base.only, NULL, name, sizeof(name));
         host = name;
     }
-    c->absolute = t->absolute;
+    c->absolute = t->absolute || c->is_proxied;
     c->state = HTTP_CONN_ROUTING;
     return routed(c, route_begin(&c->route, c->base.proxy, host, bound ? 80 : t->port, on_route));
 }
@@ -355,41 +368,6 @@ enum http_step http_conn_next(struct http_conn *c)
     return HTTP_STEP_ON;
 }
 
-/* ---- tunnels ---- */
-
-static enum http_step finish_connect(struct http_conn *c)
-{
-    static const char established[] = "HTTP/1.1 200 Connection established\r\n\r\n";
-    enum http_step step = http_exchange_take_answer(c);
-    if (step != HTTP_STEP_ON)
-        return step;
-    if (!http_bytes_add(&c->out, established, sizeof(established) - 1))
-        return http_conn_abort(c);
-    c->state = HTTP_CONN_SWITCHED;
-    c->response_begun = true;
-    return HTTP_STEP_ON;
-}
-
-/* All of HTTP is said: socket and stream go on without us. */
-static enum http_step become_tunnel(struct http_conn *c)
-{
-    enum http_step step = http_conn_flush(c);
-    if (step != HTTP_STEP_ON)
-        return step;
-    struct proxy *p = c->base.proxy;
-    struct tunnel_options options = {
-        .sock = c->base.sock,
-        .pipe = c->pipe,
-        .peer = c->route.peer,
-        .raw = c->route.raw || c->upgrade, /* that request was checked */
-        .first = c->in.data ? c->in.data + c->in.at : NULL,
-        .first_len = c->in.len - c->in.at,
-    };
-    c->pipe = NULL;
-    proxy_tunnel(p, &options);
-    return leave(c);
-}
-
 /* ---- the machine ---- */
 
 static enum http_step step(struct http_conn *c)
@@ -404,9 +382,9 @@ static enum http_step step(struct http_conn *c)
     case HTTP_CONN_EXCHANGE:
         return http_exchange_run(c);
     case HTTP_CONN_CONNECT:
-        return finish_connect(c);
     case HTTP_CONN_SWITCHED:
-        return become_tunnel(c);
+    case HTTP_CONN_SECURING:
+        return http_tunnel_run(c);
     }
     return HTTP_STEP_WAIT;
 }
@@ -455,21 +433,39 @@ static void on_timer(struct timer *timer)
 
 static const struct sock_handler events = {NULL, on_ready};
 
-void browser_http_start(struct proxy *p, struct sock *sock, const struct peer_id *only,
-                        const uint8_t *data, size_t len)
+static struct http_conn *start(struct proxy *p, struct sock *sock, const struct peer_id *only,
+                               const uint8_t *data, size_t len)
 {
     struct http_conn *c = calloc(1, sizeof(*c));
-    if (!c || !http_bytes_add(&c->in, data, len)) {
+    if (!c || (len > 0 && !http_bytes_add(&c->in, data, len))) {
         sock_reset(p->env, sock);
         free(c);
-        return;
+        return NULL;
     }
     c->base = (struct proxy_conn){.sock = sock, .only = *only, .abort = abort_conn};
     c->timer.fire = on_timer;
     c->turn.run = on_turn;
     c->writable = true;
     proxy_add(p, &c->base);
-    timer_set(p->env, &c->timer, env_now(p->env) + HTTP_CONN_HEAD_WAIT);
+    timer_set(p->env, &c->timer, env_now(p->env) + (len > 0 ? HTTP_CONN_HEAD_WAIT : IDLE_WAIT));
     sock_attach(p->env, sock, &events, c);
-    run(c);
+    return c;
+}
+
+void browser_http_start(struct proxy *p, struct sock *sock, const struct peer_id *only,
+                        const uint8_t *data, size_t len)
+{
+    struct http_conn *c = start(p, sock, only, data, len);
+    if (c)
+        run(c);
+}
+
+void browser_http_start_secure(struct proxy *p, struct sock *sock, const struct peer_id *only,
+                               bool proxied)
+{
+    struct http_conn *c = start(p, sock, only, NULL, 0);
+    if (!c)
+        return;
+    c->is_secure = true;
+    c->is_proxied = proxied;
 }

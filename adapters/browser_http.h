@@ -16,3 +16,8 @@
 /** Takes a socket whose first `len` bytes were read already. `only` is as in struct proxy_conn. */
 void browser_http_start(struct proxy *p, struct sock *sock, const struct peer_id *only,
                         const uint8_t *data, size_t len);
+
+/** The same for one within TLS, `p` being a proxy of such, and `only` whose certificate it got.
+ *  `proxied`: the browser has us as its proxy. */
+void browser_http_start_secure(struct proxy *p, struct sock *sock, const struct peer_id *only,
+                               bool proxied);

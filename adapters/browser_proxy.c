@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "adapters/browser_http.h"
+#include "adapters/browser_https.h"
 #include "adapters/browser_socks5.h"
 #include "adapters/pages.h"
 #include "adapters/proxy_state.h"
@@ -47,7 +48,7 @@ static void on_silence(struct timer *timer)
     leave(n);
 }
 
-/* Not the gateway's user. A browser can show why; SOCKS has no words for it. */
+/* Not the gateway's user. A browser can show why; SOCKS and TLS have no words for it. */
 static void turn_away(struct proxy *p, struct sock *sock, uint8_t first)
 {
     char text[PAGE_MAX];
@@ -60,7 +61,7 @@ static void turn_away(struct proxy *p, struct sock *sock, uint8_t first)
     };
     log_info(LOG_PROXY, "a caller who is not the same user was turned away");
     /* Telling takes a descriptor for up to two seconds: strangers get no more of those either. */
-    if (first == SOCKS5_VERSION || p->farewells.count >= STRANGERS_MAX)
+    if (first == SOCKS5_VERSION || first == TLS_FIRST_BYTE || p->farewells.count >= STRANGERS_MAX)
         sock_reset(p->env, sock);
     else
         farewells_say(&p->farewells, sock, text, page_write(&page, text));
@@ -83,6 +84,10 @@ static void on_ready(void *arg)
         sock_close(p->env, sock);
     else if (stranger)
         turn_away(p, sock, data[0]);
+    else if (data[0] == TLS_FIRST_BYTE && p->https)
+        https_start(p->https, sock, &only, data, (size_t)got);
+    else if (data[0] == TLS_FIRST_BYTE)
+        sock_close(p->env, sock);
     else if (data[0] != SOCKS5_VERSION)
         browser_http_start(p, sock, &only, data, (size_t)got);
     else if (bound)
@@ -180,11 +185,7 @@ int proxy_new(struct proxy **out, const struct proxy_options *options, char *why
     struct proxy *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
-    p->o = *options;
-    p->env = node_env(options->node);
-    list_init(&p->conns);
-    list_init(&p->tunnels);
-    farewells_init(&p->farewells, p->env);
+    proxy_state_init(p, options, node_env(options->node));
     web_stream_init(&p->stream, p->env, options->web);
     int err = listen_somewhere(p, why, why_len);
     if (err < 0) {
@@ -200,15 +201,18 @@ void proxy_free(struct proxy *p)
     if (!p)
         return;
     stop_listening(p);
-    for (struct list *at = list_first(&p->conns); at; at = list_first(&p->conns)) {
-        struct proxy_conn *c = list_entry(at, struct proxy_conn, link);
-        c->abort(c);
-    }
-    proxy_abort_tunnels(p);
+    https_free(p->https);
+    proxy_state_deinit(p);
     web_stream_deinit(&p->stream);
     web_keys_deinit(&p->keys);
-    farewells_deinit(&p->farewells);
     free(p);
+}
+
+int proxy_set_https(struct proxy *p, const struct local_ca *ca)
+{
+    https_free(p->https);
+    p->https = NULL;
+    return ca ? https_new(&p->https, p, ca, browser_http_start_secure) : 0;
 }
 
 size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max)

@@ -1,6 +1,7 @@
 /**
- * The proxy for browsers: one port that speaks HTTP and SOCKS5 (the first byte tells), on 127.0.0.1
- * and ::1, for everything under the suffix and nothing else.
+ * The proxy for browsers: one port that speaks HTTP, SOCKS5 and, with an authority to prove the
+ * names, https (the first byte tells), on 127.0.0.1 and ::1, for everything under the suffix and
+ * nothing else.
  *
  * `http://web.alice.overlay.localhost:7777/` is routed by its Host (adapters/browser_http.h), and
  * needs no set-up in the browser. As a configured proxy it takes absolute-form requests, CONNECT,
@@ -16,6 +17,8 @@
 #include "adapters/proxy_options.h"
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
+#include "gateway/base/env.h"
+#include "gateway/crypto/local_ca.h"
 #include "gateway/identity/peer_id.h"
 
 struct proxy;
@@ -29,8 +32,14 @@ MUST_USE int proxy_new(struct proxy **out, const struct proxy_options *options, 
 /** Resets every connection. */
 void proxy_free(struct proxy *p);
 /**
+ * From now on https with certificates of this authority, whose suffix is the proxy's; it is
+ * borrowed until the next call. NULL: no https. Connections by the one before are reset. Returns 0
+ * or -ENOMEM: no https.
+ */
+MUST_USE int proxy_set_https(struct proxy *p, const struct local_ca *ca);
+/**
  * Takes a connection that was accepted elsewhere, whose caller dialled `at`. With `only` it speaks
- * HTTP and is for that peer alone: other hosts are refused.
+ * HTTP or https and is for that peer alone: other hosts are refused.
  */
 void proxy_take(struct proxy *p, struct sock *sock, const struct addr *from, const struct addr *at,
                 const struct peer_id *only);

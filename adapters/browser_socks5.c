@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/browser_https.h"
 #include "adapters/proxy_route.h"
 #include "gateway/base/log.h"
 #include "gateway/wire/http_host.h"
@@ -154,9 +155,26 @@ static void on_pipe_reset(void *arg, enum pipe_reset why)
 
 static const struct pipe_handler pipe_events = {on_pipe, on_pipe_writable, on_pipe_reset};
 
+/* The client speaks TLS with us. */
+static void begin_secure(struct socks *s)
+{
+    uint8_t out[SOCKS5_REPLY_LEN];
+    socks5_write_reply(SOCKS5_OK, out);
+    if (!write_all(s, out, sizeof(out))) {
+        abort_conn(&s->base);
+        return;
+    }
+    https_start_proxied(s->base.proxy->https, s->base.sock, s->in, s->len);
+    leave(s);
+}
+
 static void on_route(struct route *r, enum route_result result)
 {
     struct socks *s = container_of(r, struct socks, route);
+    if (https_takes(s->base.proxy->https, r, result)) {
+        begin_secure(s);
+        return;
+    }
     if (result == ROUTE_READY)
         result = route_open(r, &s->pipe);
     if (result != ROUTE_READY) {

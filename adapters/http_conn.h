@@ -1,8 +1,8 @@
 /**
- * One HTTP connection of a browser to the proxy, as its two halves share it: adapters/browser_http
+ * One HTTP connection of a browser to the proxy, as its three parts share it: adapters/browser_http
  * takes requests and finds where they go, adapters/http_exchange carries one of them there and its
- * answer back. One request at a time: the next one is not read before the answer is complete, so
- * that each may go to another peer.
+ * answer back, adapters/http_tunnel ends what became another protocol. One request at a time: the
+ * next one is not read before the answer is complete, so that each may go to another peer.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ enum http_conn_state {
     HTTP_CONN_EXCHANGE, /* a request is on its way there and its answer back */
     HTTP_CONN_CONNECT,  /* waits for the far side's answer to CONNECT */
     HTTP_CONN_SWITCHED, /* the last bytes of HTTP are being written; then it is a tunnel */
+    HTTP_CONN_SECURING, /* the same; then the client speaks TLS with us */
 };
 
 #define HTTP_CONN_HEAD_WAIT SEC(10) /* for a head, from its first byte to its last */
@@ -44,7 +45,9 @@ struct http_conn {
     struct http_bytes out;   /* heads for the client */
     struct http_bytes up;    /* the head for the far side */
     struct route route;
-    size_t moved; /* in this turn */
+    size_t moved;    /* in this turn */
+    bool is_secure;  /* within TLS */
+    bool is_proxied; /* and the browser has us as its proxy */
     /* the stream, kept between requests to the same service */
     struct pipe *pipe;
     struct peer_id pipe_peer;
@@ -86,3 +89,9 @@ enum http_step http_conn_next(struct http_conn *c);
 enum http_step http_exchange_run(struct http_conn *c);
 /** Takes the far side's answer to our opening of the stream. _ON when it was OK (or is known). */
 enum http_step http_exchange_take_answer(struct http_conn *c);
+
+/** adapters/http_tunnel: agrees to a CONNECT; then it is a tunnel (HTTP_CONN_SWITCHED), or TLS with
+ *  us (HTTP_CONN_SECURING). */
+enum http_step http_tunnel_agree(struct http_conn *c, enum http_conn_state next);
+/** What is to be done in those states, and while the far side's answer to CONNECT is awaited. */
+enum http_step http_tunnel_run(struct http_conn *c);

@@ -76,10 +76,12 @@ static void put_field(struct head_out *out, struct http_text name, struct http_t
 
 /* Copies what stays. A Host is replaced where `host` is not empty. */
 static void put_fields(struct head_out *out, const struct http_head *head, struct http_text host,
-                       bool upgrade)
+                       bool upgrade, bool secure)
 {
     for (size_t i = 0; i < head->field_count; i++) {
         struct http_field f = head->field[i];
+        if (secure && http_text_is(f.name, "x-forwarded-proto"))
+            continue; /* we know, and say it */
         bool is_upgrade = http_text_is(f.name, "upgrade");
         if (is_upgrade ? !upgrade : is_hop_field(f.name) || is_nominated(head, f.name))
             continue;
@@ -109,7 +111,9 @@ char *rewrite_request(const struct rewrite_request *r, size_t *len)
     say(&out, r->head->minor ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
     if (r->host.len > 0 && !http_find(r->head, "host", NULL))
         put_field(&out, (struct http_text){"Host", 4}, r->host);
-    put_fields(&out, r->head, r->host, r->upgrade);
+    put_fields(&out, r->head, r->host, r->upgrade, r->secure);
+    if (r->secure)
+        say(&out, "X-Forwarded-Proto: https\r\n");
     say(&out, "Via: 1.1 ");
     say(&out, r->via);
     say(&out, r->upgrade ? "\r\nConnection: Upgrade\r\n\r\n" : "\r\n\r\n");
@@ -128,7 +132,7 @@ char *rewrite_response(const struct rewrite_response *r, size_t *len)
     put(&out, status, sizeof(status));
     put(&out, r->head->reason.at, r->head->reason.len);
     say(&out, "\r\n");
-    put_fields(&out, r->head, (struct http_text){"", 0}, r->upgrade);
+    put_fields(&out, r->head, (struct http_text){"", 0}, r->upgrade, false);
     if (r->as_public)
         say(&out, "Content-Security-Policy: treat-as-public-address\r\n");
     if (r->upgrade)

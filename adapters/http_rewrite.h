@@ -18,6 +18,7 @@ struct rewrite_request {
     struct http_text host;   /* in place of the Host field; empty: that one stays */
     const char *via;         /* our name: "overlay-abcdefgh" */
     bool upgrade;            /* it asks for another protocol, and may */
+    bool secure;             /* it came by https, which X-Forwarded-Proto says */
 };
 
 /** Returns the new head, which the caller frees, and sets its length; NULL: no memory. */

@@ -52,6 +52,7 @@ static enum route_result take(struct route *r, const struct remote_service *s)
     }
     r->what = (struct preamble){.kind = PREAMBLE_TCP};
     snprintf(r->what.name, sizeof(r->what.name), "%s", s->name);
+    r->service_port = s->port;
     r->raw = s->raw;
     return ROUTE_READY;
 }

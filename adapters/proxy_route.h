@@ -39,6 +39,7 @@ struct route {
     /* the result */
     struct peer_id peer;
     struct preamble what;
+    uint16_t service_port; /* as the peer's list has it */
     bool raw;
     char why[ROUTE_WHY_MAX]; /* for people, if it is none */
 };

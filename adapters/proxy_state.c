@@ -2,6 +2,15 @@
 
 #include <stdlib.h>
 
+void proxy_state_init(struct proxy *p, const struct proxy_options *o, struct env *env)
+{
+    p->o = *o;
+    p->env = env;
+    list_init(&p->conns);
+    list_init(&p->tunnels);
+    farewells_init(&p->farewells, env);
+}
+
 void proxy_add(struct proxy *p, struct proxy_conn *c)
 {
     c->proxy = p;
@@ -65,11 +74,16 @@ void proxy_tunnel(struct proxy *p, const struct tunnel_options *o)
         on_tunnel_end(&t->pump);
 }
 
-void proxy_abort_tunnels(struct proxy *p)
+void proxy_state_deinit(struct proxy *p)
 {
+    for (struct list *at = list_first(&p->conns); at; at = list_first(&p->conns)) {
+        struct proxy_conn *c = list_entry(at, struct proxy_conn, link);
+        c->abort(c);
+    }
     for (struct list *at = list_first(&p->tunnels); at; at = list_first(&p->tunnels)) {
         struct tunnel *t = list_entry(at, struct tunnel, link);
         guarded_abort(&t->pump);
         on_tunnel_end(&t->pump);
     }
+    farewells_deinit(&p->farewells);
 }

@@ -12,8 +12,11 @@
 #include "adapters/web_stream.h"
 #include "gateway/base/list.h"
 
+struct https;
+
 struct proxy {
     struct proxy_options o;
+    struct https *https; /* NULL: there is none */
     struct env *env;
     struct sock_listener *listener[PROXY_LISTEN_MAX];
     struct addr local[PROXY_LISTEN_MAX];
@@ -32,10 +35,15 @@ struct proxy_conn {
     struct list link;
     struct proxy *proxy;
     struct sock *sock;
-    struct peer_id only; /* whom it may ask, having dialled that peer's address; zero: anybody */
+    struct peer_id only; /* whom it may ask, having dialled that peer's address or got its
+                            certificate; zero: anybody */
     /** Ends it at once, with a reset. */
     void (*abort)(struct proxy_conn *c);
 };
+
+/** Makes a proxy without listeners of a zeroed one, and resets all of its connections. */
+void proxy_state_init(struct proxy *p, const struct proxy_options *o, struct env *env);
+void proxy_state_deinit(struct proxy *p);
 
 /** Puts a connection into the proxy's list, and takes it out. */
 void proxy_add(struct proxy *p, struct proxy_conn *c);
@@ -53,9 +61,6 @@ struct tunnel_options {
 
 /** Carries bytes between client and service, guarded like a local port. Takes socket and pipe. */
 void proxy_tunnel(struct proxy *p, const struct tunnel_options *o);
-
-/** Resets all tunnels. */
-void proxy_abort_tunnels(struct proxy *p);
 
 /** What belongs to a peer, for the guards. */
 struct site proxy_site(const struct proxy *p, const struct peer_id *peer);
