@@ -172,9 +172,11 @@ static int start_proxy(struct daemon *d, char *why, size_t why_len)
     for (size_t i = 0; i < s->proxy_listen.count && i < PROXY_LISTEN_MAX; i++)
         options.listen[i] = s->proxy_listen.at[i];
     int err = proxy_new(&d->proxy, &options, why, why_len);
-    if (err == 0)
-        ports_set_proxy_port(d->ports, proxy_port(d->proxy));
-    return err;
+    if (err < 0)
+        return err;
+    ports_set_proxy_port(d->ports, proxy_port(d->proxy));
+    daemon_start_trust(d);
+    return 0;
 }
 
 static int start_dns(struct daemon *d, char *why, size_t why_len)
@@ -337,6 +339,7 @@ static void take_apart(struct daemon *d)
     dns_server_free(d->dns);
     pool_doors_free(d->pool_doors);
     proxy_free(d->proxy);
+    daemon_stop_trust(d);
     if (d->joins.env)
         joins_deinit(&d->joins);
     ports_free(d->ports);

@@ -47,6 +47,7 @@ struct daemon {
     struct proxy *proxy;
     struct pool *pool;
     struct pool_doors *pool_doors;
+    struct local_ca *authority; /* NULL: no https */
     struct dns_server *dns;
     struct control_server *control;
     struct control_services services;
@@ -86,3 +87,9 @@ void daemon_show_pool(void *arg, struct control_pool *out);
 void daemon_fill_web(struct daemon *d);
 /** Fills in d->services. */
 void daemon_fill_services(struct daemon *d);
+/** The same, what is about https. */
+void daemon_fill_trust(struct daemon *d);
+/** https, where the home has an authority; one that cannot be read is said and left out. */
+void daemon_start_trust(struct daemon *d);
+/** Once the proxy is gone. */
+void daemon_stop_trust(struct daemon *d);

@@ -243,4 +243,5 @@ void daemon_fill_services(struct daemon *d)
         .proxy_listens = proxy_bound,
         .page_link = page_link,
     };
+    daemon_fill_trust(d);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/control/anyhow.h"
 #include "config/control/ask.h"
 #include "config/control/check.h"
 #include "config/control/foreground.h"
@@ -15,6 +16,7 @@
 #include "config/control/setup.h"
 #include "config/control/stun_test.h"
 #include "config/control/tell.h"
+#include "config/control/trust.h"
 #include "config/control/watch.h"
 #include "config/settings/completion.h"
 #include "config/settings/help.h"
@@ -128,31 +130,13 @@ static int run_with_gateway(struct front *f, const json_t *request)
     return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
 }
 
-/** For verbs about the registry. A gateway that starts or ends is waited for: it has the lock but
- *  no ear. */
+/** For verbs about the registry. */
 static int run_anyhow(struct front *f, const json_t *request)
 {
-    int pid = 0;
     bool completion = f->args.verb->id == VERB_COMPLETE; /* a TAB makes no home */
-    int code = front_open_home(f, !completion);
-
-    if (code != CLI_OK)
-        return completion ? CLI_OK : code;
-    instant until = env_now(f->env) + START_WITHIN;
-    struct asked asked = ask_at_once(f, request);
-    while (asked_nobody(&asked)) {
-        json_t *answer = offline_run(f, request, &code, &pid);
-        if (answer)
-            return tell_answer(f, answer);
-        if (code != -1)
-            return code;
-        if (env_now(f->env) >= until)
-            return front_fail(f, CLI_FAILED, "overlay status",
-                              "the gateway with process id %d does not answer", pid);
-        ask_wait(f, START_TICK);
-        asked = ask_at_once(f, request);
-    }
-    return asked.err < 0 ? tell_lost(f, asked.err) : tell_answer(f, asked.answer);
+    int code;
+    json_t *answer = anyhow_ask(f, request, !completion, &code);
+    return answer ? tell_answer(f, answer) : code;
 }
 
 /** What the daemon said, without its name in front. */
@@ -396,6 +380,10 @@ static int run_verb(struct front *f)
         return setup_verb(f);
     case VERB_UNSETUP:
         return unsetup_verb(f);
+    case VERB_TRUST:
+        return trust_verb(f);
+    case VERB_UNTRUST:
+        return untrust_verb(f);
     case VERB_PIPE:
     case VERB_MAIL:
         if (args_value(&f->args, "config") && strcmp(args_value(&f->args, "config"), "-") == 0)

@@ -18,6 +18,9 @@ static const struct protocol_argument RESOLVE[] = {{"name", PROTOCOL_STRING, tru
 static const struct protocol_argument UNNAME[] = {{"alias", PROTOCOL_STRING, true}, NONE};
 static const struct protocol_argument COMPLETE[] = {{"what", PROTOCOL_STRING, true}, NONE};
 
+static const struct protocol_argument TRUST[] = {{"look", PROTOCOL_BOOL, false}, NONE};
+static const struct protocol_argument UNTRUST[] = {{"keep", PROTOCOL_BOOL, false}, NONE};
+
 static const struct protocol_argument LOG[] = {
     {"lines", PROTOCOL_NUMBER, false}, {"follow", PROTOCOL_BOOL, false}, NONE};
 
@@ -101,6 +104,8 @@ static const struct command COMMANDS[] = {
     {"revoke", true, REVOKE, command_revoke, NULL},
     {"resolve", true, RESOLVE, command_resolve, command_resolve_record},
     {"complete", true, COMPLETE, command_complete, NULL},
+    {"trust", true, TRUST, command_trust, NULL},
+    {"untrust", true, UNTRUST, command_untrust, NULL},
     {"share", false, SHARE, NULL, command_share},
     {"open", false, OPEN, NULL, command_open},
     {"invite", false, INVITE, NULL, command_invite},

@@ -38,6 +38,12 @@ json_t *command_close(struct command_context *c, const json_t *request);
 json_t *command_reload(struct command_context *c, const json_t *request);
 json_t *command_stop(struct command_context *c, const json_t *request);
 
+/* commands_trust.c: they work without a gateway too */
+json_t *command_trust(struct command_context *c, const json_t *request);
+json_t *command_untrust(struct command_context *c, const json_t *request);
+/** For `status`: the authority that https is served with, or null. */
+json_t *status_trust(struct command_context *c);
+
 /* status.c */
 json_t *command_status(struct command_context *c, const json_t *request);
 json_t *command_page(struct command_context *c, const json_t *request);

@@ -12,6 +12,7 @@
 #include "gateway/base/env.h"
 #include "gateway/base/log_ring.h"
 #include "gateway/base/pipe.h"
+#include "gateway/crypto/local_ca.h"
 #include "gateway/identity/peer_id.h"
 #include "gateway/node/registry.h"
 #include "gateway/wire/preamble.h"
@@ -89,4 +90,10 @@ struct control_services {
     /** Writes a link to the status page by which its owner may change things there, as often as it
      *  is asked for. NULL: there is no page. */
     void (*page_link)(void *arg, char *out, size_t max);
+
+    /** The files of the local authority have changed: https with what they are now, or no more. On
+     *  error (`why` begins with the file's name) it goes on as before. */
+    int (*trust_changed)(void *arg, char *why, size_t why_len);
+    /** The authority in use. False: there is none, and no https. */
+    bool (*trust)(void *arg, struct local_ca_facts *out);
 };

@@ -242,6 +242,7 @@ static json_t *status_of(struct command_context *c)
     (void)json_object_set_new(
         status, "proxy", json_pack("{s:o}", "listen", listens_json(c, c->services->proxy_listens)));
     (void)json_object_set_new(status, "setup", setup_json(c));
+    (void)json_object_set_new(status, "trust", status_trust(c));
     (void)json_object_set_new(status, "dht", status_dht(c));
     (void)json_object_set_new(status, "relay", status_relay(c));
     (void)json_object_set_new(status, "turn", status_turn(c));

@@ -105,6 +105,19 @@ static const struct verb_option PROXY_OPTIONS[] = {
     {.name = NULL},
 };
 
+static const struct verb_option TRUST_OPTIONS[] = {
+    {"system", 0, VALUE_NONE, NULL, false, "The system's store only, which needs root"},
+    {"browsers", 0, VALUE_NONE, NULL, false, "The browsers' stores only"},
+    {"print", 0, VALUE_NONE, NULL, false, "Only print the certificate (PEM), to be taken elsewhere"},
+    {"dry-run", 0, VALUE_NONE, NULL, false, "Only print the steps"},
+    {.name = NULL},
+};
+
+static const struct verb_option UNTRUST_OPTIONS[] = {
+    {"dry-run", 0, VALUE_NONE, NULL, false, "Only print the steps"},
+    {.name = NULL},
+};
+
 static const struct verb_option CONFIG_OPTIONS[] = {
     {"print-default", 0, VALUE_NONE, NULL, false, "Print a configuration file with every option, explained"},
     {.name = NULL},
@@ -295,6 +308,18 @@ static const struct verb VERBS[] = {
     {"proxy", VERB_PROXY, "--print-pac", NULL, VALUE_NONE, 0, 0, false,
      "Help browsers to use the proxy",
      "The running gateway has the same file at http://127.0.0.1:7777/proxy.pac.", PROXY_OPTIONS},
+    {"trust", VERB_TRUST, "", NULL, VALUE_NONE, 0, 0, false,
+     "Speak https for the names of peers",
+     "Makes an authority of your own, which can vouch for names under the suffix and for nothing else, and has your "
+     "browsers believe it (Chromium and Firefox, by certutil). From then on the gateway speaks https wherever it speaks "
+     "http: on the proxy's port, through it, and after `overlay setup` at https://web.alice.overlay/. `sudo overlay trust` "
+     "does the same for the system's store, which curl and others use. The key stays in the home, ca.key; the certificate "
+     "is good for two years, and this command renews it in the last ninety days.\n"
+     "Each step is printed before it is done.", TRUST_OPTIONS},
+    {"untrust", VERB_UNTRUST, "", NULL, VALUE_NONE, 0, 0, false,
+     "Undo `overlay trust`",
+     "Takes the certificate out of the browsers' stores, ends https, and deletes key and certificate. `sudo overlay "
+     "untrust` takes it out of the system's store, and comes first where it is there.", UNTRUST_OPTIONS},
     {"completion", VERB_COMPLETION, "SHELL", "bash zsh fish", VALUE_TEXT, 1, 1, false,
      "Print a completion script for bash, zsh or fish", "", NO_OPTIONS},
     {"help", VERB_HELP, "[COMMAND]", NULL, VALUE_TEXT, 0, 1, false,

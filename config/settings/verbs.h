@@ -42,6 +42,8 @@ enum verb_id {
     VERB_ID,
     VERB_RESOLVE,
     VERB_PROXY,
+    VERB_TRUST,
+    VERB_UNTRUST,
     VERB_CONFIG,
     VERB_COMPLETION,
     VERB_HELP,

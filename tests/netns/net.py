@@ -10,6 +10,7 @@ import hashlib
 import os
 import select
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -410,7 +411,17 @@ def udp_two(host, port):
 
 def websocket_ask(host, port, name, *texts):
     """Opens a WebSocket to NAME through HOST:PORT, sends each text and a big message, checks all."""
-    conn = connect(host, port)
+    websocket_talk(connect(host, port), name, texts)
+
+
+def websocket_ask_tls(host, port, name, authority, *texts):
+    """The same through TLS, with a server that the AUTHORITY's file vouches for."""
+    context = ssl.create_default_context(cafile=authority)
+    websocket_talk(context.wrap_socket(connect(host, port), server_hostname=name.split(":")[0]),
+                   name, texts)
+
+
+def websocket_talk(conn, name, texts):
     stream = conn.makefile("rb")
     key = base64.b64encode(os.urandom(16)).decode()
     conn.sendall((f"GET /chat HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\n"
@@ -455,7 +466,7 @@ def take_port(host, port, *kinds):
 WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PAGE = """<!doctype html><title>waiting</title><h1 id=out>no answer yet</h1><img src=/wait.png alt="">
 <script>
-const socket = new WebSocket("ws://" + location.host + "/chat");
+const socket = new WebSocket(location.origin.replace("http", "ws") + "/chat");
 socket.onopen = () => socket.send("over the overlay");
 socket.onmessage = (m) => { out.textContent = "echo: " + m.data; document.title = "done"; };
 </script>"""
@@ -536,7 +547,7 @@ def main():
 KINDS = """echo count_then_answer say_and_reset tell_the_end close_first source pour peer_address
 websocket udp_echo ask listen_to expect_reset expect_refusal greet_and_reset read_then_answer fetch
 put never_read slow_read deaf fill_and_reset many hold keep_asking udp_ask udp_two websocket_ask raw_http
-expect_break take_port""".split()
+websocket_ask_tls expect_break take_port""".split()
 
 if __name__ == "__main__":
     main()
