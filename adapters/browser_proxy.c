@@ -215,6 +215,11 @@ int proxy_set_https(struct proxy *p, const struct local_ca *ca)
     return ca ? https_new(&p->https, p, ca, browser_http_start_secure) : 0;
 }
 
+bool proxy_has_https(const struct proxy *p)
+{
+    return p->https != NULL;
+}
+
 size_t proxy_listens(const struct proxy *p, struct addr *out, size_t max)
 {
     size_t count = p->listeners < max ? p->listeners : max;

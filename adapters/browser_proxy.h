@@ -37,6 +37,7 @@ void proxy_free(struct proxy *p);
  * or -ENOMEM: no https.
  */
 MUST_USE int proxy_set_https(struct proxy *p, const struct local_ca *ca);
+bool proxy_has_https(const struct proxy *p);
 /**
  * Takes a connection that was accepted elsewhere, whose caller dialled `at`. With `only` it speaks
  * HTTP or https and is for that peer alone: other hosts are refused.

@@ -40,16 +40,27 @@ struct pool_doors {
 
 /* ---- callers ---- */
 
-/* A service on port 80 that wants no guard may speak anything. */
-static bool is_raw(struct pool_doors *d, const struct peer_id *peer, uint16_t port)
+/* What the peer shares on a port, as far as is known. */
+static const struct remote_service *shared(struct pool_doors *d, const struct peer_id *peer,
+                                           uint16_t port, struct peer_view *view)
+{
+    if (!node_peer(d->o.node, peer, view) || !view->services_known)
+        return NULL;
+    for (size_t i = 0; i < view->service_count; i++)
+        if (view->services[i].port == port && view->services[i].proto & SERVICE_TCP)
+            return &view->services[i];
+    return NULL;
+}
+
+/* HTTP is routed by its host; but a service on port 80 that wants no guard may speak anything, and
+ * one on port 443 has certificates of its own. */
+static bool is_for_proxy(struct pool_doors *d, const struct peer_id *peer, uint16_t port)
 {
     struct peer_view view;
-    if (!node_peer(d->o.node, peer, &view) || !view.services_known)
-        return false;
-    for (size_t i = 0; i < view.service_count; i++)
-        if (view.services[i].port == port && view.services[i].proto & SERVICE_TCP)
-            return view.services[i].raw;
-    return false;
+    const struct remote_service *s = shared(d, peer, port, &view);
+    if (port == HTTPS)
+        return !s && proxy_has_https(d->o.proxy);
+    return port == HTTP && (!s || !s->raw);
 }
 
 static void note(struct pool_doors *d, uint16_t port)
@@ -74,7 +85,7 @@ static void on_accept(void *arg, struct sock *sock, const struct addr *from)
         proxy_take(d->o.proxy, sock, from, &at, NULL);
     else if (!pool_peer(d->o.pool, &at, &peer))
         sock_reset(d->env, sock);
-    else if (addr_port(&at) == HTTP && !is_raw(d, &peer, HTTP))
+    else if (is_for_proxy(d, &peer, addr_port(&at)))
         proxy_take(d->o.proxy, sock, from, &at, &peer);
     else
         pool_targets_take(&d->targets, sock, from, &at, &peer);
@@ -302,4 +313,10 @@ size_t pool_doors_conflicts(const struct pool_doors *d, enum service_proto proto
 bool pool_doors_redirected(const struct pool_doors *d)
 {
     return d->any.came;
+}
+
+bool pool_doors_https(struct pool_doors *d, const struct peer_id *peer)
+{
+    bool comes = d->settled && (d->any.came || d->passed[1]);
+    return comes && pool_is_active(d->o.pool) && is_for_proxy(d, peer, HTTPS);
 }

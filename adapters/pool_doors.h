@@ -47,5 +47,7 @@ void pool_doors_peer(struct pool_doors *d, const struct peer_id *peer);
 /** Ports that others hold, which only a redirection would serve; as pool_ports_conflicts(). */
 size_t pool_doors_conflicts(const struct pool_doors *d, enum service_proto proto, uint16_t *out,
                             size_t max);
+/** Is https served at port 443 of the peer's address by us, and not by the peer itself? */
+bool pool_doors_https(struct pool_doors *d, const struct peer_id *peer);
 /** Does the packet filter lead all connections for the pool to us? */
 bool pool_doors_redirected(const struct pool_doors *d);

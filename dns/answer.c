@@ -232,6 +232,8 @@ static void answer_host(struct job *job, const struct answer_host *host)
         add(job, LDNS_SECTION_ANSWER, record_address(job->owner, host->v4, sizeof(host->v4)));
     else if (type == LDNS_RR_TYPE_AAAA && host->has_v6)
         add(job, LDNS_SECTION_ANSWER, record_address(job->owner, host->v6, sizeof(host->v6)));
+    else if (type == RECORD_TYPE_HTTPS && host->https)
+        add(job, LDNS_SECTION_ANSWER, record_https(job->owner));
     else if (type == LDNS_RR_TYPE_TXT)
         answer_text(job);
     else

@@ -6,6 +6,7 @@
  * over by dns/precheck first; ldns reads the question and writes the records.
  *
  *     NAME                 A, AAAA, TXT        a peer or a service, as the source says
+ *     NAME                 HTTPS               where https is served at its address
  *     _ssh._tcp.NAME       SRV                 with the local port, if there is one
  *     the suffix itself    SOA, NS
  *     7.23.19.198.in-addr.arpa     PTR    an address of a peer, if peers have any
@@ -31,6 +32,7 @@
 /** What a name stands for. */
 struct answer_host {
     bool has_v4, has_v6;
+    bool https; /* it is served at port 443 of these addresses */
     uint8_t v4[4], v6[16];
 };
 

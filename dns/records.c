@@ -49,6 +49,14 @@ ldns_rr *record_ptr(const ldns_rdf *owner, const ldns_rdf *target)
     return dns_record_with(record(owner, LDNS_RR_TYPE_PTR, RECORD_TTL), ldns_rdf_clone(target));
 }
 
+ldns_rr *record_https(const ldns_rdf *owner)
+{
+    static const uint8_t itself[] = ""; /* the root: the owner */
+    ldns_rr *rr = record(owner, (ldns_rr_type)RECORD_TYPE_HTTPS, RECORD_TTL);
+    rr = dns_record_with(rr, int16(1)); /* priority; 0 would make it an alias */
+    return dns_record_with(rr, record_name(itself, 1));
+}
+
 static ldns_rdf *character_string(const char *text)
 {
     uint8_t wire[1 + STRING_MAX];

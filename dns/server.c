@@ -222,7 +222,8 @@ static void set_up(struct dns_server *s, struct node *n)
     const struct dns_server_options *o = &s->options;
     size_t upstreams = count_addresses(o->upstream, DNS_UPSTREAM_MAX);
     predial_init(&s->predial, n);
-    s->names = (struct zone){n, s->options.suffix, o->loopback_v6, &s->predial, o->pool};
+    s->names = (struct zone){n,       s->options.suffix, o->loopback_v6, &s->predial,
+                             o->pool, o->https,          o->https_arg};
     answer_zone_init(&s->zone, s->options.suffix, &zone_source, &s->names);
     s->zone.recursion = upstreams > 0;
     forward_init(&s->forward, s->env, o->upstream, upstreams);

@@ -26,6 +26,9 @@ struct dns_server_options {
     struct addr upstream[DNS_UPSTREAM_MAX]; /* forward to these; none: refuse */
     bool loopback_v6;                       /* services listen on ::1 too: AAAA says so */
     struct pool *pool;                      /* addresses of peers, borrowed, or NULL */
+    /** Is https served at port 443 of the peer's own address? NULL: nowhere. */
+    bool (*https)(void *arg, const struct peer_id *peer);
+    void *https_arg;
 };
 
 struct dns_server;

@@ -25,7 +25,7 @@ static bool set_own_address(const struct zone *z, const struct peer_id *peer,
     size_t len;
     if (!pool_is_active(z->pool) || !pool_address(z->pool, peer, &at))
         return false;
-    *out = (struct answer_host){.has_v4 = true};
+    *out = (struct answer_host){.has_v4 = true, .https = z->https && z->https(z->https_arg, peer)};
     memcpy(out->v4, addr_ip(&at, &len), sizeof(out->v4));
     return true;
 }

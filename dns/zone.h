@@ -19,6 +19,9 @@ struct zone {
     bool loopback_v6;        /* our listeners are on ::1 too: AAAA says so */
     struct predial *predial; /* or NULL */
     struct pool *pool;       /* addresses of peers, once they have any, or NULL */
+    /** Is https served at port 443 of the peer's own address? NULL: nowhere. */
+    bool (*https)(void *arg, const struct peer_id *peer);
+    void *https_arg;
 };
 
 /** For answer_zone_init(), whose `arg` is a struct zone. */

@@ -91,5 +91,7 @@ void daemon_fill_services(struct daemon *d);
 void daemon_fill_trust(struct daemon *d);
 /** https, where the home has an authority; one that cannot be read is said and left out. */
 void daemon_start_trust(struct daemon *d);
+/** Is https served at port 443 of the peer's own address? `arg` is the daemon. */
+bool daemon_has_https(void *arg, const struct peer_id *peer);
 /** Once the proxy is gone. */
 void daemon_stop_trust(struct daemon *d);

@@ -55,6 +55,12 @@ void daemon_start_trust(struct daemon *d)
         log_error(LOG_PROXY, "no https: %s/%s", d->options->home, why);
 }
 
+bool daemon_has_https(void *arg, const struct peer_id *peer)
+{
+    struct daemon *d = arg;
+    return d->pool_doors && pool_doors_https(d->pool_doors, peer);
+}
+
 void daemon_stop_trust(struct daemon *d)
 {
     local_ca_free(d->authority);
