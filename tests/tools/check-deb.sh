@@ -64,8 +64,9 @@ unpack() { # ROOT FOLDER
   mkdir -p "$1/$2"
   git -C "$ROOT" archive --format=tar HEAD | tar -x -C "$1/$2"
 }
+# Not what other packages' scripts change: /run, and a folder that AppArmor's own take away when empty.
 files_of() {
-  find "$1" -xdev \( -path "$1/proc" -o -path "$1/dev" -o -path "$1/tmp" -o -path "$1/var/cache" \
+  find "$1" -xdev \( -path "$1/proc" -o -path "$1/run" -o -path "$1/etc/apparmor.d/disable" -o -path "$1/dev" -o -path "$1/tmp" -o -path "$1/var/cache" \
     -o -path "$1/var/lib/apt" -o -path "$1/var/lib/dpkg" -o -path "$1/var/log" \) -prune -o \
     -printf '%P %y %m %U\n' | sort
 }
