@@ -60,6 +60,7 @@ static void set_dht(const struct settings *s, struct node_options *out)
     out->dht = MODE[s->dht_mode];
     out->no_dht_mailbox = !s->dht_mailbox;
     out->publish_addresses = s->gateway_publish_addresses;
+    out->peer_exchange = s->gateway_peer_exchange;
     for (size_t i = 0; i < s->dht_listen.count && i < NODE_DHT_LISTEN_MAX; i++)
         out->dht_listen[i] = s->dht_listen.at[i];
     for (size_t i = 0; i < s->dht_bootstrap.count && i < NODE_BOOTSTRAP_MAX; i++) {

@@ -92,12 +92,27 @@ static json_t *record_services(const struct pkarr_record *r)
     return list;
 }
 
+static const char *source_of(const struct record_found *f)
+{
+    if (f->told)
+        return "peer";
+    return f->relay ? f->relay : "dht";
+}
+
+/** Who told of it: an alias or an id; null if nobody had to. */
+static json_t *teller(struct command_context *c, const struct record_found *f)
+{
+    char label[PEER_LABEL_MAX];
+
+    return f->told ? protocol_text(peer_label(c, &f->told_by, label)) : json_null();
+}
+
 static json_t *record_json(struct command_context *c, const struct record_found *f)
 {
     int64_t age_us = env_wall_us(c->env) - f->seq;
 
-    return json_pack("{s:s, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "from",
-                     f->relay ? f->relay : "dht", "seq", (json_int_t)f->seq, "age_s",
+    return json_pack("{s:s, s:o, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "from",
+                     source_of(f), "told_by", teller(c, f), "seq", (json_int_t)f->seq, "age_s",
                      (json_int_t)(age_us / 1000000), "future", age_us < -RECORD_FUTURE_US, "seen_s",
                      (json_int_t)((env_now(c->env) - f->when) / SEC(1)), "copies",
                      (json_int_t)f->copies, "gateway", f->record.ours, "nickname",

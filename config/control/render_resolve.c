@@ -46,10 +46,13 @@ static void say_record(const struct front *f, const json_t *record)
     double age = field_number(record, "age_s");
     char span[SPAN_TEXT_MAX];
 
-    front_say(f, "its record, from %s: seq %.0f, ",
-              strcmp(field_text(record, "from"), "dht") == 0 ? "the DHT"
-                                                             : field_text(record, "from"),
-              field_number(record, "seq"));
+    const char *from = field_text(record, "from");
+
+    if (strcmp(from, "peer") == 0)
+        front_say(f, "its record, told by %s", field_text(record, "told_by"));
+    else
+        front_say(f, "its record, from %s", strcmp(from, "dht") == 0 ? "the DHT" : from);
+    front_say(f, ": seq %.0f, ", field_number(record, "seq"));
     if (age >= 0)
         front_say(f, "written %s ago\n", span_text(age, span));
     else

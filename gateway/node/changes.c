@@ -80,6 +80,7 @@ void node_registry_changed(struct node *n)
     tell_lan(n);
     pwnat_desk_contacts(&n->pwnat);
     record_desk_changed(&n->record);
+    exchange_desk_changed(&n->exchange);
     invite_desk_registry_changed(&n->invite);
     mail_desk_contacts(&n->mail);
     mailbox_desk_contacts(&n->mailbox);

@@ -430,6 +430,7 @@ void node_free(struct node *n)
     invite_desk_stop(&n->invite);
     lan_link_stop(&n->lan);
     mailbox_desk_stop(&n->mailbox);
+    exchange_desk_stop(&n->exchange);
     record_desk_stop(&n->record);
     dht_desk_stop(&n->dht);
     portmap_desk_stop(&n->portmap);

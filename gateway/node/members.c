@@ -406,6 +406,7 @@ static void on_part(void *arg, struct peer *p, struct quic_conn *conn,
     reach_desk_on_part(&n->outside.reach, conn, part);
     turn_desk_on_part(&n->turn, p, conn, part);
     hole_desk_on_part(&n->holes, p, conn, part);
+    exchange_desk_on_part(&n->exchange, p, part);
 }
 
 static void on_offence(void *arg, struct peer *p, struct quic_conn *conn, enum peer_offence what)
@@ -428,6 +429,7 @@ static void on_conn(void *arg, struct peer *p, struct quic_conn *conn, bool ende
     mail_desk_on_conn(&n->mail, conn, ended);
     mailbox_desk_on_conn(&n->mailbox, ended);
     tcp_roads_on_conn(&n->tcp, p, conn, ended);
+    exchange_desk_changed(&n->exchange);
 }
 
 const struct peer_events MEMBER_EVENTS = {

@@ -15,6 +15,7 @@
 #include "gateway/node/access.h"
 #include "gateway/node/bootstrap_desk.h"
 #include "gateway/node/dht_desk.h"
+#include "gateway/node/exchange_desk.h"
 #include "gateway/node/hole_desk.h"
 #include "gateway/node/hub.h"
 #include "gateway/node/invite_desk.h"
@@ -80,6 +81,7 @@ struct node {
     struct dht_desk dht;
     struct mailbox_desk mailbox;
     struct record_desk record;
+    struct exchange_desk exchange;
     struct portmap_desk portmap;
     struct invite_desk invite;
     struct peer_host host;

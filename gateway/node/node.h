@@ -101,6 +101,7 @@ struct node_options {
     struct node_stun stun[NODE_STUN_MAX]; /* none from the end on */
     struct node_turn turn[NODE_TURN_MAX]; /* none from the end on; the first that works is used */
     bool publish_addresses;               /* in our record, for everybody */
+    bool peer_exchange;                   /* tell contacts of one another, and they of us */
     enum node_dht dht;
     bool no_dht_mailbox; /* leave no messages for contacts on the DHT, and look for none */
     struct addr dht_listen[NODE_DHT_LISTEN_MAX]; /* one a family; none from the end on */

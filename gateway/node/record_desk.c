@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
-#include "gateway/crypto/hash.h"
 
 struct record_quest {
     struct list link;
@@ -15,9 +14,9 @@ struct record_quest {
     struct dht_call call;
     struct dht_ready ready;
     struct relays_call relays;
-    bool on_dht, at_relays; /* there it is being looked for */
-    int err;                /* of the DHT, once it is known */
-    struct list waits;      /* of struct record_wait */
+    bool on_dht, at_relays, at_peers; /* there it is being looked for */
+    int err;                          /* of the DHT, once it is known */
+    struct list waits;                /* of struct record_wait */
     bool found;
 };
 
@@ -44,7 +43,7 @@ static struct record_found *place_in_cache(struct record_desk *d, const struct p
     return oldest;
 }
 
-static int64_t highest_seq(const struct record_desk *d, const struct peer_id *id)
+int64_t record_desk_highest(const struct record_desk *d, const struct peer_id *id)
 {
     const struct record_found *found = cached(d, id);
     const struct known_peer *known = registry_peer(d->node->registry, id);
@@ -64,6 +63,7 @@ static void remember(struct record_desk *d, const struct record_found *found)
         known->record_seq = found->seq;
         d->node->save(d->node->node);
     }
+    d->source.on_found(d->source.arg, found);
 }
 
 /* ---- answers ---- */
@@ -94,7 +94,10 @@ static void end_quest(struct record_quest *q, int err)
 {
     struct record_desk *d = q->desk;
     struct peer *p = d->node->find(d->node->node, &q->id);
-    const struct record_found *found = q->found ? cached(d, &q->id) : NULL;
+    const struct record_found *found = cached(d, &q->id);
+
+    if (found && !q->found && !found->told)
+        found = NULL;
 
     list_remove(&q->link);
     dht_desk_not_waiting(&q->ready);
@@ -106,34 +109,86 @@ static void end_quest(struct record_quest *q, int err)
     free(q);
 }
 
-static void take_value(struct record_quest *q, const struct dht_item *item, unsigned copies,
-                       const char *relay)
+/* `found` says where it came from. False: it is not to be believed. */
+static bool take_item(struct record_desk *d, const struct peer_id *id, const struct dht_item *item,
+                      struct record_found *found)
 {
-    struct record_desk *d = q->desk;
-    struct record_found found = {
-        .seq = item->seq, .when = env_now(d->node->env), .copies = copies, .relay = relay};
     const struct krpc_bytes packet = dht_item_bytes(item);
     char short_id[9];
 
-    if (item->seq <= 0 || item->seq < highest_seq(d, &q->id) || !packet.at ||
-        pkarr_read(&found.record, q->id.key, packet.at, packet.len) < 0) {
-        log_debug(LOG_PEER, "%s: a record that cannot be used", peer_id_short(&q->id, short_id));
-        return;
+    found->seq = item->seq;
+    found->when = env_now(d->node->env);
+    if (item->seq <= 0 || item->seq < record_desk_highest(d, id) || !packet.at ||
+        pkarr_read(&found->record, id->key, packet.at, packet.len) < 0) {
+        log_debug(LOG_PEER, "%s: a record that cannot be used", peer_id_short(id, short_id));
+        return false;
     }
     if (item->seq > env_wall_us(d->node->env) + RECORD_FUTURE_US)
         log_warn(LOG_PEER, "%s: its record claims to be from the future",
-                 peer_id_short(&q->id, short_id));
-    q->found = true;
-    remember(d, &found);
-    tell_places(d, &found);
+                 peer_id_short(id, short_id));
+    remember(d, found);
+    tell_places(d, found);
+    return true;
+}
+
+static void take_value(struct record_quest *q, const struct dht_item *item, unsigned copies,
+                       const char *relay)
+{
+    struct record_found found = {.copies = copies, .relay = relay};
+
+    q->found |= take_item(q->desk, &q->id, item, &found);
+}
+
+/* ---- what peers tell ---- */
+
+static void take_told(struct record_desk *d, const struct peer_id *id,
+                      const struct exchange_known *known)
+{
+    struct record_found found = {.told = true, .told_by = known->told_by};
+
+    (void)!take_item(d, id, &known->item, &found);
+}
+
+/* What is known, also by what peers told of it before it was wanted. */
+static struct record_found *recall(struct record_desk *d, const struct peer_id *id)
+{
+    const struct record_found *found = cached(d, id);
+    const struct exchange_known *known = d->source.told(d->source.arg, id);
+
+    if (known && (!found || known->item.seq > found->seq))
+        take_told(d, id, known);
+    return cached(d, id);
+}
+
+void record_desk_told(struct record_desk *d, const struct exchange_known *known)
+{
+    struct peer_id id;
+
+    memcpy(id.key, known->item.key, sizeof(id.key));
+    const struct record_found *found = cached(d, &id);
+    struct peer *p = d->node->find(d->node->node, &id);
+    /* Of strangers whom nobody asks for it is kept where it was told. */
+    if ((found && found->seq >= known->item.seq) ||
+        !(found || p || registry_peer(d->node->registry, &id)))
+        return;
+    take_told(d, &id, known);
+    if (p && p->wanted && !p->dialling && !peer_is_connected(p))
+        peer_connect(p); /* it may have moved: now we know where to */
+}
+
+/* ---- ends ---- */
+
+static bool goes_on(const struct record_quest *q)
+{
+    return q->on_dht || q->at_relays || q->at_peers;
 }
 
 /* The look-up goes on at relays that have not answered. */
 static void end_on_dht(struct record_quest *q, int err)
 {
     q->on_dht = false;
-    q->err = err;
-    if (!q->at_relays)
+    q->err = err == -EOPNOTSUPP && q->desk->node->options->peer_exchange ? -ENOENT : err;
+    if (!goes_on(q))
         end_quest(q, q->err);
 }
 
@@ -161,7 +216,7 @@ static void on_relays_ended(struct relays_call *call)
     struct record_quest *q = container_of(call, struct record_quest, relays);
 
     q->at_relays = false;
-    if (!q->on_dht)
+    if (!goes_on(q))
         end_quest(q, q->err);
 }
 
@@ -178,24 +233,35 @@ static struct record_quest *quest_of(const struct record_desk *d, const struct p
     return NULL;
 }
 
-struct krpc_bytes record_salt(const struct record_desk *d, const uint8_t key[static KRPC_KEY_LEN],
-                              uint8_t out[static RECORD_SALT_LEN])
+void record_desk_asked(struct record_desk *d, const struct peer_id *id)
 {
-    const char *network = d->node->options->network;
+    struct record_quest *q = quest_of(d, id);
+    const struct exchange_known *known = d->source.told(d->source.arg, id);
+    const struct record_found *found = cached(d, id);
 
-    if (!*network)
-        return (struct krpc_bytes){0};
-    hash_blake2b(out, RECORD_SALT_LEN, key, KRPC_KEY_LEN, network, strlen(network));
-    return (struct krpc_bytes){out, RECORD_SALT_LEN};
+    if (!q || !q->at_peers)
+        return;
+    if (known && (!found || known->item.seq > found->seq))
+        take_told(d, id, known);
+    q->at_peers = false;
+    if (!goes_on(q))
+        end_quest(q, q->err);
+}
+
+struct krpc_bytes record_salt(const struct record_desk *d, const uint8_t key[static KRPC_KEY_LEN],
+                              uint8_t out[static PKARR_SALT_LEN])
+{
+    size_t len = pkarr_salt(d->node->options->network, key, out);
+    return len > 0 ? (struct krpc_bytes){out, len} : (struct krpc_bytes){0};
 }
 
 static void on_ready(struct dht_ready *w)
 {
     struct record_quest *q = container_of(w, struct record_quest, ready);
-    uint8_t salt[RECORD_SALT_LEN];
+    uint8_t salt[PKARR_SALT_LEN];
     struct record_desk *d = q->desk;
     int err = dht_desk_get(d->dht, &q->call, q->id.key, record_salt(d, q->id.key, salt),
-                           highest_seq(d, &q->id));
+                           record_desk_highest(d, &q->id));
 
     if (err < 0)
         end_on_dht(q, err);
@@ -208,7 +274,7 @@ static struct record_quest *seek(struct record_desk *d, const struct peer_id *id
 
     if (q)
         return q;
-    bool anywhere = d->dht->dht || relays_exist(d->node);
+    bool anywhere = d->dht->dht || relays_exist(d->node) || d->node->options->peer_exchange;
     *err = anywhere ? -EBUSY : -EOPNOTSUPP;
     if (!anywhere || d->quest_count >= RECORD_QUESTS_MAX || !(q = calloc(1, sizeof(*q))))
         return NULL;
@@ -217,7 +283,8 @@ static struct record_quest *seek(struct record_desk *d, const struct peer_id *id
     q->relays.found = on_relay;
     q->relays.ended = on_relays_ended;
     q->at_relays = relays_exist(d->node) && relays_get(&q->relays, d->node, id->key);
-    q->on_dht = d->dht->dht || !q->at_relays; /* which says that there is none */
+    q->at_peers = d->source.ask(d->source.arg, id);
+    q->on_dht = d->dht->dht || !goes_on(q); /* which says that there is none */
     if (q->on_dht)
         dht_desk_when_ready(d->dht, &q->ready);
     list_init(&q->waits);
@@ -228,12 +295,15 @@ static struct record_quest *seek(struct record_desk *d, const struct peer_id *id
 
 static bool is_fresh(const struct record_desk *d, const struct record_found *found)
 {
+    /* What a peer told may be old by now; who else could be asked knows better. */
+    if (found && found->told && (d->dht->dht || relays_exist(d->node)))
+        return false;
     return found && env_now(d->node->env) - found->when < RECORD_FRESH;
 }
 
 void record_desk_find(struct record_desk *d, struct peer *p)
 {
-    const struct record_found *found = d->node ? cached(d, &p->id) : NULL;
+    const struct record_found *found = d->node ? recall(d, &p->id) : NULL;
     int err;
 
     if (found)
@@ -259,7 +329,7 @@ static void on_answering(struct deferred *work)
 void record_desk_resolve(struct record_desk *d, const struct peer_id *id, struct record_wait *w)
 {
     int err;
-    struct record_quest *q = is_fresh(d, cached(d, id)) ? NULL : seek(d, id, &err);
+    struct record_quest *q = is_fresh(d, recall(d, id)) ? NULL : seek(d, id, &err);
 
     w->id = *id;
     list_append(q ? &q->waits : &d->at_once, &w->link);

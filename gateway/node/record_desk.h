@@ -1,12 +1,12 @@
 /**
  * Records on the DHT (gateway/wire/pkarr.h): ours, published and kept up; and those of peers whom
- * somebody wants to reach or to know about.
+ * somebody wants to reach or to know about. Peers may tell of some (peer_exchange.h).
  *
  * Ours goes to the 20 or more nodes closest to our key once the DHT is entered, every hour, and
- * when what it says has changed; sooner where fewer than that took it. Its number (microseconds of the wall clock) never serves twice,
- * also after a crash: the file RECORD_SEQ_FILE holds a number before it is used. Of others' records
- * the highest number seen is remembered, for peers in the registry on disk; older ones are not
- * believed.
+ * when what it says has changed; sooner where fewer than that took it. Its number (microseconds of
+ * the wall clock) never serves twice, also after a crash: the file RECORD_SEQ_FILE holds a number
+ * before it is used. Of others' records the highest number seen is remembered, for peers in the
+ * registry on disk; older ones are not believed.
  *
  * In a network with a name ([gateway] network) records have a salt, so that those of one network
  * are not found in another; and who stores them cannot tell which are of one network.
@@ -19,6 +19,7 @@
 
 #include "gateway/base/env.h"
 #include "gateway/base/list.h"
+#include "gateway/discovery/exchange_memory.h"
 #include "gateway/node/desk.h"
 #include "gateway/node/dht_desk.h"
 #include "gateway/node/pkarr_relays.h"
@@ -37,7 +38,9 @@ struct record_found {
     int64_t seq; /* microseconds of Unix time, as its owner says */
     instant when;
     unsigned copies;   /* nodes that had it, as far as they were asked */
-    const char *relay; /* the URL of the one that it came from; NULL: it came from the DHT */
+    const char *relay; /* the URL of the one that it came from; NULL: it came from the DHT, */
+    bool told;         /* or from a peer: */
+    struct peer_id told_by;
 };
 
 /** Somebody who wants to know. Embed one; zeroed it is idle. */
@@ -57,6 +60,13 @@ struct record_source {
     size_t (*relays)(void *arg, char out[static PKARR_RELAYS_MAX][PKARR_RELAY_MAX + 1]);
     /** Addresses that may be told to everybody; none unless a person wants it. */
     size_t (*addresses)(void *arg, struct addr *out, size_t max);
+    /** Asks peers for a record. False: there is nobody to ask. record_desk_asked() follows. */
+    bool (*ask)(void *arg, const struct peer_id *id);
+    /** What peers have told of a record; or NULL. */
+    const struct exchange_known *(*told)(void *arg, const struct peer_id *id);
+    /** Ours was signed; another's was found. */
+    void (*on_own)(void *arg, const struct dht_item *item);
+    void (*on_found)(void *arg, const struct record_found *found);
     /** A dialled peer may be at these places; `relay` as in struct pkarr_record. */
     void (*on_places)(void *arg, struct peer *p, const struct pkarr_record *record);
     void *arg;
@@ -118,16 +128,20 @@ void record_desk_find(struct record_desk *d, struct peer *p);
 void record_desk_resolve(struct record_desk *d, const struct peer_id *id, struct record_wait *w);
 /** What is known of a record, without looking; or NULL. */
 const struct record_found *record_desk_known(const struct record_desk *d, const struct peer_id *id);
+/** A peer told of a record, newer than any that is known. */
+void record_desk_told(struct record_desk *d, const struct exchange_known *known);
+/** Peers that were asked for a record have answered, or did not. */
+void record_desk_asked(struct record_desk *d, const struct peer_id *id);
+/** The highest number of a record of this key that was seen, 0: none. */
+int64_t record_desk_highest(const struct record_desk *d, const struct peer_id *id);
 /** Forgets it. */
 void record_desk_cancel(struct record_wait *w);
-
-#define RECORD_SALT_LEN 16
 
 /* Between the files of this module: ours (record_publish.c). */
 
 /** The salt under which records of our network are kept, for the key: none in the common one, whose
  *  records any pkarr client reads. Written to `out`. */
 struct krpc_bytes record_salt(const struct record_desk *d, const uint8_t key[static KRPC_KEY_LEN],
-                              uint8_t out[static RECORD_SALT_LEN]);
+                              uint8_t out[static PKARR_SALT_LEN]);
 void record_publish_start(struct record_desk *d);
 void record_publish_stop(struct record_desk *d);

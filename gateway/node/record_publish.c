@@ -73,7 +73,7 @@ static void add_services(const struct record_desk *d, struct pkarr_record *out)
 
 static void describe(const struct record_desk *d, struct pkarr_record *out)
 {
-    *out = (struct pkarr_record){.ours = true};
+    *out = (struct pkarr_record){.ours = true, .shares = d->node->options->peer_exchange};
     memcpy(out->key, d->source.keys->id.key, sizeof(out->key));
     (void)snprintf(out->nick, sizeof(out->nick), "%s", d->node->options->nickname);
     out->relays = d->source.relays(d->source.arg, out->relay);
@@ -214,7 +214,14 @@ static int sign(struct record_desk *d, const struct dht_item *found)
     fresh.seq = d->last_seq;
     dht_item_sign(&fresh, d->source.keys);
     d->item = fresh;
+    d->source.on_own(d->source.arg, &d->item);
     return 0;
+}
+
+/* Not on the DHT alone. */
+static bool is_wanted_elsewhere(const struct record_desk *d)
+{
+    return relays_exist(d->node) || d->node->options->peer_exchange;
 }
 
 static void on_looked(struct record_desk *d, const struct dht_event *event)
@@ -223,7 +230,7 @@ static void on_looked(struct record_desk *d, const struct dht_event *event)
 
     const bool unreachable = event->result == -EHOSTUNREACH;
 
-    if ((unreachable && !relays_exist(d->node)) || sign(d, event->item) < 0) {
+    if ((unreachable && !is_wanted_elsewhere(d)) || sign(d, event->item) < 0) {
         try_later(d);
         return;
     }
@@ -252,9 +259,9 @@ static void on_timer(struct timer *timer)
 {
     struct record_desk *d = container_of(timer, struct record_desk, timer);
     const uint8_t *key = d->source.keys->id.key;
-    uint8_t salt[RECORD_SALT_LEN];
+    uint8_t salt[PKARR_SALT_LEN];
 
-    if (!d->dht->dht) { /* relays alone: they refuse what is older */
+    if (!d->dht->dht) { /* relays or peers alone: they refuse what is older */
         if (sign(d, NULL) == 0)
             put_at_relays(d);
         look_again(d, EVERY);
@@ -291,7 +298,7 @@ void record_publish_start(struct record_desk *d)
     d->timer.fire = on_timer;
     d->call.event = on_event;
     d->last_seq = load_seq(d->node->env);
-    if (d->dht->dht || relays_exist(d->node))
+    if (d->dht->dht || is_wanted_elsewhere(d))
         look_again(d, SOON);
 }
 

@@ -55,12 +55,40 @@ static void on_places(void *arg, struct peer *p, const struct pkarr_record *reco
     add_addresses(n, p, record);
 }
 
+static bool ask_peers(void *arg, const struct peer_id *id)
+{
+    struct node *n = arg;
+    return exchange_desk_ask(&n->exchange, id);
+}
+
+static const struct exchange_known *peers_told(void *arg, const struct peer_id *id)
+{
+    const struct node *n = arg;
+    return exchange_desk_find(&n->exchange, id);
+}
+
+static void on_own(void *arg, const struct dht_item *item)
+{
+    struct node *n = arg;
+    exchange_desk_set_own(&n->exchange, item);
+}
+
+static void on_found(void *arg, const struct record_found *found)
+{
+    struct node *n = arg;
+    exchange_desk_superseded(&n->exchange, found);
+}
+
 int node_start_dht(struct node *n, char *why, size_t why_len)
 {
     const struct record_source source = {
         .keys = n->keys,
         .relays = our_relays,
         .addresses = our_addresses,
+        .ask = ask_peers,
+        .told = peers_told,
+        .on_own = on_own,
+        .on_found = on_found,
         .on_places = on_places,
         .arg = n,
     };
@@ -77,5 +105,6 @@ int node_start_dht(struct node *n, char *why, size_t why_len)
     if (err < 0)
         return err;
     mailbox_desk_start(&n->mailbox, &n->desk, &mailbox);
-    return record_desk_start(&n->record, &n->desk, &n->dht, &source);
+    err = record_desk_start(&n->record, &n->desk, &n->dht, &source);
+    return err < 0 ? err : exchange_desk_start(&n->exchange, &n->desk, &n->record);
 }

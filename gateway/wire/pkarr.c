@@ -10,6 +10,7 @@
 
 #include "gateway/base/bytes.h"
 #include "gateway/base/text.h"
+#include "gateway/crypto/hash.h"
 #include "gateway/wire/dns_record.h"
 
 #define HEADER_LEN  12
@@ -143,6 +144,8 @@ static void read_overlay(struct pkarr_record *out, const uint8_t *text, size_t l
     out->ours = true;
     if (txt_value(value, PKARR_NICK_MAX, "nick", text, len))
         memcpy(out->nick, value, sizeof(out->nick));
+    else if (txt_value(value, 1, "share", text, len))
+        out->shares = value[0] == '1';
     else if (out->relays < PKARR_RELAYS_MAX &&
              txt_value(value, PKARR_RELAY_MAX, "relay", text, len))
         memcpy(out->relay[out->relays++], value, sizeof(value));
@@ -315,6 +318,8 @@ static ldns_rr *overlay_txt(const struct pkarr_record *record)
     rr = with_text(rr, "v", "1");
     if (record->nick[0])
         rr = with_text(rr, "nick", record->nick);
+    if (record->shares)
+        rr = with_text(rr, "share", "1");
     for (size_t i = 0; i < record->relays; i++)
         rr = with_text(rr, "relay", record->relay[i]);
     return rr;
@@ -445,6 +450,15 @@ int pkarr_body_read(struct pkarr_body *out, const uint8_t *data, size_t len)
     out->packet = r.at;
     out->packet_len = r.left;
     return r.failed || r.left > PKARR_READ_MAX || out->seq > INT64_MAX ? -EBADMSG : 0;
+}
+
+size_t pkarr_salt(const char *network, const uint8_t key[static PKARR_KEY_LEN],
+                  uint8_t out[static PKARR_SALT_LEN])
+{
+    if (!*network)
+        return 0;
+    hash_blake2b(out, PKARR_SALT_LEN, key, PKARR_KEY_LEN, network, strlen(network));
+    return PKARR_SALT_LEN;
 }
 
 size_t pkarr_signed_text(uint64_t seq, const uint8_t *packet, size_t len,

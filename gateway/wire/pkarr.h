@@ -5,7 +5,7 @@
  * The packet is a DNS reply (RFC 1035) with answers only; every owner name ends in the key's
  * z-base-32 label:
  *
- *     _overlay.KEY       TXT   "v=1" "nick=.." "relay=PEER_ID@HOST:PORT" ..
+ *     _overlay.KEY       TXT   "v=1" "nick=.." "share=1" "relay=PEER_ID@HOST:PORT" ..
  *     _iroh.KEY          TXT   "addr=IP:PORT"       one RR each, only if the owner opted in
  *     SERVICE.KEY        SVCB  1 . port=N           a public TCP service (RFC 9460)
  *     _SERVICE._udp.KEY  SRV   0 0 N KEY            a public UDP service (RFC 2782)
@@ -48,7 +48,8 @@ struct pkarr_record {
     char relay[PKARR_RELAYS_MAX][PKARR_RELAY_MAX + 1];
     struct addr addr[PKARR_ADDRS_MAX];
     struct pkarr_service service[PKARR_SERVICES_MAX];
-    bool ours; /* it has an _overlay TXT: its owner runs a gateway */
+    bool ours;   /* it has an _overlay TXT: its owner runs a gateway */
+    bool shares; /* the owner wants its peers to pass it on to theirs */
 };
 
 /**
@@ -78,6 +79,12 @@ struct pkarr_body {
 size_t pkarr_body_write(const struct pkarr_body *body, uint8_t out[static PKARR_BODY_MAX]);
 /** Takes a body apart. Returns 0 or -EBADMSG. */
 MUST_USE int pkarr_body_read(struct pkarr_body *out, const uint8_t *data, size_t len);
+
+#define PKARR_SALT_LEN 16
+/** The salt under which a key's record is kept and signed in a network: none (0) in the common one,
+ *  "", whose records any pkarr client reads. Returns its length. */
+size_t pkarr_salt(const char *network, const uint8_t key[static PKARR_KEY_LEN],
+                  uint8_t out[static PKARR_SALT_LEN]);
 
 #define PKARR_SIGNED_MAX (PKARR_READ_MAX + 40)
 /** Writes what the signature is over: BEP 44's "3:seqi..e1:v..:" text, without salt. Returns its

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (n <= 0 || pkarr_read(&again, data, packet, (size_t)n) < 0)
         abort();
     if (again.relays != record.relays || strcmp(again.nick, record.nick) != 0 ||
+        again.shares != record.shares ||
         (left_out == 0 && (again.addrs != record.addrs || again.services != record.services)))
         abort();
     return 0;

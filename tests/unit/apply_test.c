@@ -94,7 +94,7 @@ static void options_reach_the_node(void **state)
               "max_peers = 3\nstreams_per_peer = 4\n[turn]\nca = turn.pem\n"
               "[dht]\nmode = client\nlisten = [::1]:9\nbootstrap = a.example:7\n"
               "relays = https://a.example, http://127.0.0.1:8\n"
-              "[gateway]\npublish_addresses = on\n");
+              "[gateway]\npublish_addresses = on\npeer_exchange = on\n");
     settings_node_options(&s, "1.2.3", &o);
     settings_deinit(&s);
     assert_int_equal(addr_port(&o.listen[0]), 4433);
@@ -104,6 +104,7 @@ static void options_reach_the_node(void **state)
     assert_string_equal(o.turn_ca, "turn.pem");
     assert_string_equal(o.nickname, "me");
     assert_true(o.publish_addresses);
+    assert_true(o.peer_exchange);
     assert_int_equal(o.dht, NODE_DHT_CLIENT);
     assert_int_equal(addr_port(&o.dht_listen[0]), 9);
     assert_string_equal(o.dht_bootstrap[0].host, "a.example");

@@ -914,6 +914,10 @@ static void resolve_shows_the_record_of_a_peer_that_nobody_knows(void **state)
                "\"services\":[{\"name\":\"web\",\"proto\":\"tcp\",\"port\":80}]");
     found.seq += 90 * INT64_C(1000000) + RECORD_FUTURE_US + INT64_C(1000000);
     says(line, "\"age_s\":-86401,\"future\":true,");
+    says(line, "\"from\":\"dht\",\"told_by\":null,");
+    found.told = true;
+    found.told_by = stage.bob;
+    says(line, "\"from\":\"peer\",\"told_by\":\"");
 }
 
 #define OTHER "bz1kjsd81qp9xjwpbdne4x86bpqo7wo7md1iebee9oypc7tep69o"

@@ -38,7 +38,7 @@ static struct pkarr_record usual(void)
 {
     struct pkarr_record r = of_key();
 
-    r.ours = true;
+    r.ours = r.shares = true;
     (void)snprintf(r.nick, sizeof(r.nick), "alice");
     r.relays = 2;
     for (size_t i = 0; i < 2; i++)
@@ -57,6 +57,7 @@ static void same(const struct pkarr_record *a, const struct pkarr_record *b)
     assert_memory_equal(a->key, b->key, sizeof(a->key));
     assert_string_equal(a->nick, b->nick);
     assert_int_equal(a->ours, b->ours);
+    assert_int_equal(a->shares, b->shares);
     assert_int_equal(a->relays, b->relays);
     for (size_t i = 0; i < a->relays; i++)
         assert_string_equal(a->relay[i], b->relay[i]);
