@@ -31,6 +31,7 @@ INSTALL_DATA ?= $(INSTALL) -m 644
 prefix ?= /usr/local
 exec_prefix ?= $(prefix)
 bindir ?= $(exec_prefix)/bin
+libdir ?= $(exec_prefix)/lib
 datarootdir ?= $(prefix)/share
 datadir ?= $(datarootdir)
 mandir ?= $(datarootdir)/man
@@ -93,8 +94,10 @@ LINK = $(CC) $(OUR_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@
 
 B := build/$(MODE)
 SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c gateway/*/*.c dns/*.c adapters/*.c \
-                                              config/*/*.c))
-HDR := $(wildcard gateway/*/*.h dns/*.h adapters/*.h config/*/*.h tests/*/*.h)
+                                              config/*/*.c dns/nss/wire.c))
+# A library of its own, for every program that looks names up.
+NSS := $(wildcard dns/nss/*.c)
+HDR := $(wildcard gateway/*/*.h dns/*.h dns/nss/*.h adapters/*.h config/*/*.h tests/*/*.h)
 UNIT := $(wildcard tests/unit/*_test.c)
 SCENARIOS := $(wildcard tests/scenario/*_test.c)
 TEST_LIB := $(filter-out tests/natlab/natlab.c,$(wildcard tests/support/*.c tests/sim/*.c \
@@ -105,7 +108,7 @@ BENCH := $(wildcard tests/bench/*.c)
 TOOLS := $(wildcard tests/netns/*.c)
 GRID := $(wildcard tests/grid/*.c)
 MAIN := $(wildcard gateway/main.c)
-ALL := $(SRC) $(MAIN) $(HDR) $(UNIT) $(SCENARIOS) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) $(TOOLS) $(GRID) \
+ALL := $(SRC) $(filter-out $(SRC),$(NSS)) $(MAIN) $(HDR) $(UNIT) $(SCENARIOS) $(TEST_LIB) $(NATLAB) $(FUZZ) $(BENCH) $(TOOLS) $(GRID) \
        tests/tools/fuzz_replay.c
 SCRIPTS := $(wildcard .ci/run tests/*/*.sh config/*/*.sh)
 
@@ -119,6 +122,7 @@ NATLAB_BIN := $(NATLAB:%.c=$B/%)
 TOOLS_BIN := $(TOOLS:%.c=$B/%)
 GRID_BIN := $(GRID:%.c=$B/%)
 PROGRAM := $(if $(MAIN),$B/overlay)
+MODULE := $B/libnss_overlay.so.2
 
 Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' '$1' '$2')
@@ -130,7 +134,7 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 # ---- building ----
 
 # With what goes beside the program, so that `sudo make install` only copies.
-all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),docs)
+all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),$(MODULE) docs)
 tests: $(UNIT_BIN) $(SCENARIO_BIN) $(TOOLS_BIN) $(GRID_BIN) natlab
 natlab: $(NATLAB_BIN)
 
@@ -165,6 +169,12 @@ $B/tests.a: $(TEST_LIB:%.c=$B/%.o)
 $B/overlay: $B/gateway/main.o $B/gateway.a
 	$(call say,LD,$@)
 	$Q$(LINK) $^ $(LIB_LIBS) $(LDLIBS)
+
+# Needs the C library and nothing else; only what the C library calls can be seen.
+$(MODULE): $(NSS) $(wildcard dns/nss/*.h) $B/flags
+	$(call say,LD,$@)
+	$Q$(COMPILE) -fPIC -fvisibility=hidden -shared -Wl,-soname,$(@F) -Wl,-z,relro,-z,now,-z,defs \
+		$(CFLAGS) $(LDFLAGS) -o $@ $(NSS)
 
 # A test may define functions of a module that it stands in for: its own come first and win.
 $(UNIT_BIN) $(SCENARIO_BIN) $(GRID_BIN): %: %.o $B/tests.a $B/gateway.a
@@ -320,7 +330,7 @@ lint-cppcheck:
 	@mkdir -p build/lint/cppcheck
 	$Qcppcheck -q --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=autoVariables --cppcheck-build-dir=build/lint/cppcheck -I. $(SRC) $(MAIN)
-lint-tidy: $(patsubst %.c,build/lint/%.tidy,$(SRC) $(MAIN))
+lint-tidy: $(patsubst %.c,build/lint/%.tidy,$(sort $(SRC) $(NSS)) $(MAIN))
 build/lint/%.tidy: %.c .clang-tidy | have-libraries
 	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
@@ -354,6 +364,7 @@ uninstall:
 	$Qtests/tools/install.sh uninstall
 # For the script alone: a make inside make must work them out from its own prefix.
 install uninstall: export bindir := $(bindir)
+install uninstall: export libdir := $(libdir)
 install uninstall: export datadir := $(datadir)
 install uninstall: export mandir := $(mandir)
 install uninstall: export docdir := $(docdir)

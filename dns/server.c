@@ -7,6 +7,7 @@
 
 #include "dns/answer.h"
 #include "dns/forward.h"
+#include "dns/names_server.h"
 #include "dns/predial.h"
 #include "dns/tcp.h"
 #include "dns/zone.h"
@@ -30,6 +31,7 @@ struct dns_server {
     struct zone names;
     struct answer_zone zone;
     struct forward forward;
+    struct names_server *look_ups; /* or NULL */
     uint8_t answer[ANSWER_TCP_MAX];
 };
 
@@ -232,6 +234,21 @@ static void set_up(struct dns_server *s, struct node *n)
     tcp_server_init(&s->tcp, s->env, &tcp_events, s);
 }
 
+/* Where the system was not set up for it there is no folder, and nobody who asks. */
+static void open_look_ups(struct dns_server *s)
+{
+    const char *path = s->options.names_socket;
+    int err = path && *path ? names_server_new(&s->look_ups, s->env, path, s->options.suffix,
+                                               &zone_source, &s->names)
+                            : 0;
+
+    if (err == -ENOENT || err == -EACCES || err == -EOPNOTSUPP)
+        log_debug(LOG_DNS, "%s: %s: no look-ups there", path, strerror(-err));
+    else if (err < 0)
+        log_warn(LOG_DNS, "%s: %s: libnss_overlay has nobody to ask", path,
+                 err == -EADDRINUSE ? "another gateway serves it" : strerror(-err));
+}
+
 int dns_server_new(struct dns_server **out, struct node *n,
                    const struct dns_server_options *options, char *why, size_t why_len)
 {
@@ -253,6 +270,7 @@ int dns_server_new(struct dns_server **out, struct node *n,
         dns_server_free(s);
         return err;
     }
+    open_look_ups(s);
     *out = s;
     return 0;
 }
@@ -269,6 +287,7 @@ void dns_server_free(struct dns_server *s)
 {
     if (!s)
         return;
+    names_server_free(s->look_ups);
     close_doors(s);
     forward_deinit(&s->forward);
     predial_deinit(&s->predial);

@@ -29,6 +29,7 @@ struct dns_server_options {
     /** Is https served at port 443 of the peer's own address? NULL: nowhere. */
     bool (*https)(void *arg, const struct peer_id *peer);
     void *https_arg;
+    const char *names_socket;               /* dns/names_server.h; NULL or "": none */
 };
 
 struct dns_server;

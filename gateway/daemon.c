@@ -185,7 +185,8 @@ static int start_dns(struct daemon *d, char *why, size_t why_len)
     struct dns_server_options options = {.listen_configured = settings_is_set(s, SET_dns_listen),
                                          .pool = d->pool,
                                          .https = daemon_has_https,
-                                         .https_arg = d};
+                                         .https_arg = d,
+                                         .names_socket = s->setup_names_socket};
 
     (void)snprintf(options.suffix, sizeof(options.suffix), "%s", s->dns_suffix);
     for (size_t i = 0; i < s->dns_listen.count && i < DNS_LISTEN_MAX; i++)

@@ -59,14 +59,21 @@ static bool is_own_address(void *arg, const struct addr *a)
 }
 
 /* By the file itself: a path can be spelled in many ways. */
+static bool is_same_file(const char *own_path, const char *path)
+{
+    struct stat own, other;
+
+    if (stat(own_path, &own) < 0 || stat(path, &other) < 0)
+        return strcmp(own_path, path) == 0;
+    return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
 static bool is_own_path(void *arg, const char *path)
 {
     struct daemon *d = arg;
-    struct stat own, other;
 
-    if (stat(d->control_path, &own) < 0 || stat(path, &other) < 0)
-        return strcmp(d->control_path, path) == 0;
-    return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+    return is_same_file(d->control_path, path) ||
+           is_same_file(d->options->settings->setup_names_socket, path);
 }
 
 void daemon_fill_doors(struct daemon *d)

@@ -95,6 +95,8 @@ int unixpath_listen(int fd, const char *path, mode_t mode, int backlog)
         else
             errno = EADDRINUSE;
     }
+    if (err == 0 && mode & ~S_IRWXU) /* of these the umask took some */
+        err = chmod(u.sun.sun_path, mode);
     if (err == 0)
         err = listen(fd, backlog);
     err = err < 0 ? -errno : 0;

@@ -378,6 +378,7 @@ void fake_net_ops(struct env_ops *ops)
     ops->sock_listen = listen_op;
     ops->sock_listen_shared = listen_op;
     ops->sock_listen_unix = listen_unix_op;
+    ops->sock_listen_everyone = listen_unix_op;
     ops->listener_local = listener_local_op;
     ops->listener_close = listener_close_op;
     ops->sock_connect = connect_op;

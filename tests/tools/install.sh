@@ -11,6 +11,7 @@ NOTE=$docdir/folders
 # source, place, kind; a file that this build does not make is left out.
 files() {
   echo "${1:-build/release/overlay} $bindir/overlay program"
+  echo "build/release/libnss_overlay.so.2 $libdir/libnss_overlay.so.2 data"
   echo "README.md $docdir/README.md data"
   echo "LICENSE $docdir/LICENSE data"
   echo "build/docs/overlay.service $unitdir/system/overlay.service data"
@@ -26,7 +27,7 @@ files() {
 # Everybody's: they stay, whoever made them.
 is_standard() {
   case $1 in
-    / | . | "$bindir" | "$datadir" | "$datadir/doc" | "$mandir" | "$mandir"/* | "$(dirname "$unitdir")") ;;
+    / | . | "$bindir" | "$libdir" | "$datadir" | "$datadir/doc" | "$mandir" | "$mandir"/* | "$(dirname "$unitdir")") ;;
     *) return 1 ;;
   esac
 }
