@@ -195,7 +195,7 @@ static bool change_kernel(struct fake_machine *m, const char *line)
     if (starts(line, "ip address replace ") || starts(line, "ip link set ")) {
         if (!fake_machine_has(m, "link overlay0"))
             return false;
-        (void)snprintf(state, sizeof(state), "of overlay0: %s", line);
+        (void)snprintf(state, sizeof(state), "of overlay0: %.140s", line);
         gain(m, state);
         return true;
     }
@@ -262,7 +262,7 @@ static bool change(struct fake_machine *m, const char *line)
         return change_kernel(m, line);
     if (!fake_machine_has(m, "link overlay0"))
         return false;
-    (void)snprintf(state, sizeof(state), "of overlay0: %s", line);
+    (void)snprintf(state, sizeof(state), "of overlay0: %.140s", line);
     gain(m, state);
     return true;
 }
