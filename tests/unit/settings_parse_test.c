@@ -75,6 +75,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
               "[proxy]\nlisten =\n"
               "[local]\nusers = alice, bob\n"
               "[setup]\npool = 198.18.0.0/16\nredirect_port = 7791\n"
+              "names_socket = /run/x/names.sock\n"
               "[lan]\nmode = off\n"
               "[dht]\nmode = server\nlisten = 192.0.2.1:6881\n"
               "bootstrap = router.example.org:6881, [2001:db8::1]:1\n"
@@ -92,7 +93,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
               "[limits]\nstreams_per_peer = 10\nrate = 2M\nudp_idle_s = 5m\n"
               "max_peers = 7\nuplink = 1M\nblock_abusers = on\n"
               "[gateway]\nallow_from = 192.0.2.0/24\nblock_from = ::/0\n"
-              "publish_addresses = on\n"),
+              "publish_addresses = on\npeer_exchange = on\n"),
         0);
     assert_int_equal(s.gateway_listen.count, 1);
     assert_string_equal(addr_print(&s.gateway_listen.at[0], text), "192.0.2.1:4433");
