@@ -187,10 +187,10 @@ static void what_fails_is_shown_with_what_it_said(void **state)
 {
     (void)state;
     auto_free char *before = fake_machine_print(&s.machine);
-    s.machine.failing = "nft";
+    s.machine.failing = "ip link set";
     assert_int_equal(run(setup, NULL, NULL), 1);
-    assert_non_null(strstr(s.err, "nft -f -: exit code 2: it cannot be"));
-    assert_non_null(strstr(s.out, "remove link"));
+    assert_non_null(strstr(s.err, "ip link set overlay0 up: exit code 2: it cannot be"));
+    assert_non_null(strstr(s.out, "remove table"));
     auto_free char *after = fake_machine_print(&s.machine);
     assert_string_equal(after, before);
 }
