@@ -21,6 +21,7 @@
 #include "gateway/io/stamp.h"
 #include "gateway/io/tcp.h"
 #include "gateway/io/terminal.h"
+#include "gateway/names_host.h"
 #include "gateway/setup_host.h"
 #include "gateway/stun_test.h"
 
@@ -356,6 +357,7 @@ int main(int argc, char **argv)
 {
     struct program program = {.edit = -1};
     const struct setup_host setup = setup_host_machine();
+    const struct names_host names = names_host_machine();
     const struct cli_host host = {
         .version = OVERLAY_VERSION,
         .arg = &program,
@@ -389,6 +391,7 @@ int main(int argc, char **argv)
         .append = append,
         .browse = browse,
         .setup = &setup,
+        .names = &names,
         .is_root = is_root,
         .user_home = user_home,
         .program = own_path,

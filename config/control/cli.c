@@ -8,6 +8,7 @@
 #include "config/control/anyhow.h"
 #include "config/control/ask.h"
 #include "config/control/check.h"
+#include "config/control/doctor_verb.h"
 #include "config/control/foreground.h"
 #include "config/control/front.h"
 #include "config/control/handoff.h"
@@ -325,9 +326,10 @@ static int run_request(struct front *f)
         code = watch_status(f, request);
     else if (f->args.verb->id == VERB_LOG)
         code = run_log(f, request);
-    else if (f->args.verb->id == VERB_STATUS || f->args.verb->id == VERB_DOCTOR ||
-             f->args.verb->id == VERB_LS || f->args.verb->id == VERB_CLOSE ||
-             f->args.verb->id == VERB_CONFIG)
+    else if (f->args.verb->id == VERB_DOCTOR)
+        code = doctor_verb(f, request);
+    else if (f->args.verb->id == VERB_STATUS || f->args.verb->id == VERB_LS ||
+             f->args.verb->id == VERB_CLOSE || f->args.verb->id == VERB_CONFIG)
         code = run_with_gateway(f, request);
     else
         code = run_starting(f, request);

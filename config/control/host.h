@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/control/names_host.h"
 #include "config/settings/settings.h"
 #include "config/settings/stun_server.h"
 #include "config/setup/host.h"
@@ -162,6 +163,8 @@ struct cli_host {
 
     /** Files and tools of the system, for setup and unsetup. */
     const struct setup_host *setup;
+    /** How names are on this machine, for doctor; NULL: that is not looked at. */
+    const struct names_host *names;
     /** May it change the machine? */
     bool (*is_root)(void *arg);
     /** The home directory of a user. The caller frees it; NULL: there is no such user. */

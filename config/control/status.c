@@ -12,7 +12,8 @@
 #define LISTEN_MAX 16
 
 /* The keys of the status that `doctor` shows beside its findings. */
-static const char *const EXAMINED[] = {"udp", "nat", "dht", "relay", "peers"};
+static const char *const EXAMINED[] = {"id",  "home",  "udp",   "nat",   "dht",
+                                       "dns", "proxy", "setup", "relay", "peers"};
 
 static json_t *addrs_json(const struct addr *at, size_t count)
 {

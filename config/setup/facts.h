@@ -49,6 +49,8 @@ struct setup_facts {
 
 void facts_gather(struct setup_facts *f, const struct setup_host *host);
 void facts_deinit(struct setup_facts *f);
+/** Is libnss_overlay.so.2 where programs find it? */
+bool facts_has_module(const struct setup_host *host);
 
 /* ---- readers ---- */
 

@@ -26,7 +26,7 @@ static char *output_of(const struct setup_host *host, const char *line)
     return setup_run(host, line, NULL, &out, why) < 0 ? NULL : out;
 }
 
-static bool library_is_there(const struct setup_host *host)
+bool facts_has_module(const struct setup_host *host)
 {
     static const char *const FOLDERS[] = {"/usr/lib/x86_64-linux-gnu/",
                                           "/lib/x86_64-linux-gnu/",
@@ -98,7 +98,7 @@ void facts_gather(struct setup_facts *f, const struct setup_host *host)
     f->nsswitch = text_of(host, NSSWITCH_PATH);
     gather_resolver(f, host);
     gather_kernel(f, host);
-    f->nss = library_is_there(host);
+    f->nss = facts_has_module(host);
     f->http_free = port_free(host, 80);
     f->https_free = port_free(host, 443);
     f->addresses = output_of(host, "ip -o -4 address show");

@@ -1,8 +1,11 @@
 #include "gateway/io/system_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +37,25 @@ int system_remove_folder(const char *path)
     if (rmdir(path) == 0 || errno == ENOENT)
         return 0;
     return errno == EEXIST ? -ENOTEMPTY : -errno;
+}
+
+char *system_list_folder(const char *path)
+{
+    char *text = NULL;
+    size_t len;
+    const struct dirent *entry;
+    DIR *folder = opendir(path);
+    FILE *out = folder ? open_memstream(&text, &len) : NULL;
+
+    while (out && (entry = readdir(folder)))
+        if (entry->d_name[0] != '.')
+            (void)fprintf(out, "%s\n", entry->d_name);
+    if (folder)
+        (void)closedir(folder);
+    if (!out || fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 bool system_interrupted(void)

@@ -17,6 +17,10 @@ MUST_USE int system_make_folder(const char *path, uint32_t uid);
 /** 0 also where there is none; -ENOTEMPTY. */
 MUST_USE int system_remove_folder(const char *path);
 
+/** The names in it, but those that begin with a dot, a line each. The caller frees them; NULL: it
+ *  cannot be read. */
+char *system_list_folder(const char *path);
+
 /** Has SIGINT, SIGTERM or SIGHUP come since the last call? From the first call on they end nothing
  *  by themselves. */
 bool system_interrupted(void);

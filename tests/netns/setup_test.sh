@@ -186,8 +186,9 @@ while True:
         n += q[n] + 1
     print(q[12:n], flush=True)
     a = b"\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4\xcb\0\x71\x4d"
-    known = q[n + 1:n + 3] == b"\0\1"
-    s.sendto(q[:2] + b"\x81\x80\0\1\0" + bytes([known]) + b"\0\0\0\0" + q[12:n + 5] + a * known, who)
+    ours = q[12:n].endswith(b"overlay")
+    known = q[n + 1:n + 3] == b"\0\1" and not ours
+    s.sendto(q[:2] + b"\x81" + bytes([0x83 if ours else 0x80]) + b"\0\1\0" + bytes([known]) + b"\0\0\0\0" + q[12:n + 5] + a * known, who)
 END
 in_room mkdir -p /run/dbus /run/systemd /etc/dbus-1/system.d /etc/systemd/resolved.conf.d
 in_room bash -c "getent passwd systemd-resolve >/dev/null ||
@@ -215,6 +216,11 @@ within 10 setup status || die "the gateway of b did not get ready"
 setup peer add "${IDS[a]}" --alias alice --address "192.0.2.1:$(udp_port a)" >/dev/null 2>&1
 names_resolve() { query web.alice.overlay | grep -Eo '198\.19\.[0-9]+\.[0-9]+'; }
 
+doctor() { setup doctor; }
+check "doctor says that names are not everywhere yet, and how" \
+  shows 'sudo overlay setup, once, for http://alice.overlay/' doctor
+in_room resolvectl flush-caches
+: >"$T/upstream.log"
 check "setup tells systemd-resolved" shows 'resolvectl domain overlay0 ~overlay' setup setup
 check "the module is not needed then" \
   shows '^hosts:          files dns # as it was$' in_room cat /etc/nsswitch.conf
@@ -226,6 +232,18 @@ check "names resolve where signatures are demanded, too" within 10 names_resolve
 check "names of others are asked where they were" shows '203\.0\.113\.77' query www.example.com
 check "nothing of ours reached the network's name server" fails grep -q overlay "$T/upstream.log"
 fetch() { in_room curl -sS --noproxy '*' --max-time 10 http://web.alice.overlay/page; }
+check "doctor finds that programs resolve them" \
+  shows '^ok +names in .overlay resolve in every program: alice.overlay is 198\.19\.' doctor
+check "and that systemd-resolved asks us" shows '^ok +systemd-resolved at 127.0.0.53 asks' doctor
+check "and who holds port 53" shows 'UDP port 53 is held by systemd-resolve' doctor
+check "and that browsers count the pool as public" shows '198.19.0.0/16 counts as public' doctor
+check "and the proxy" shows 'http://127.0.0.1:7777/proxy.pac' doctor
+in_room mkdir -p /etc/chromium/policies/managed
+in_room bash -c 'echo "{\"DnsOverHttpsMode\": \"secure\"}" >/etc/chromium/policies/managed/doh.json'
+check "a browser that asks a resolver of its own is noted" shows 'DnsOverHttpsMode' doctor
+in_room rm -r /etc/chromium/policies
+in_room sed -i /complete/d /var/lib/overlay-setup/journal
+check "a setup that was interrupted is a problem" exits 1 'sudo overlay unsetup' -- doctor
 check "programs get there by the name alone" prints 'the page of alice' fetch
 check "also at the peer's own" shows 'the page of alice|web.alice.overlay' \
   in_room curl -sSL --noproxy '*' --max-time 10 http://alice.overlay/page
