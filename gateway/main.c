@@ -319,6 +319,20 @@ static int browse(void *arg, const char *url)
     return process_browse(url);
 }
 
+static int read_owned(void *arg, const char *path, const char *user, char **text)
+{
+    uint32_t uid = accounts_own_uid();
+    uint8_t *data = NULL;
+    size_t len;
+    (void)arg;
+
+    if (user && accounts_uid(user, &uid) < 0)
+        return -ENOENT;
+    int err = file_load_of(path, uid, &data, &len);
+    *text = (char *)data;
+    return err;
+}
+
 static bool is_root(void *arg)
 {
     (void)arg;
@@ -392,6 +406,7 @@ int main(int argc, char **argv)
         .browse = browse,
         .setup = &setup,
         .names = &names,
+        .read_owned = read_owned,
         .is_root = is_root,
         .user_home = user_home,
         .program = own_path,

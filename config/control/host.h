@@ -165,6 +165,9 @@ struct cli_host {
     const struct setup_host *setup;
     /** How names are on this machine, for doctor; NULL: that is not looked at. */
     const struct names_host *names;
+    /** Reads a plain file that belongs to a user (NULL: ours), no symbolic link; the caller frees
+     *  `*text`. -EPERM: it is somebody else's. */
+    int (*read_owned)(void *arg, const char *path, const char *user, char **text);
     /** May it change the machine? */
     bool (*is_root)(void *arg);
     /** The home directory of a user. The caller frees it; NULL: there is no such user. */

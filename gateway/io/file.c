@@ -83,18 +83,35 @@ static int check(int fd, const char *name, size_t *size)
     return 0;
 }
 
-int file_load_at(int folder, const char *name, uint8_t **data, size_t *len)
+static bool belongs_to(int fd, int64_t uid)
+{
+    struct stat st;
+    return uid < 0 || (fstat(fd, &st) == 0 && st.st_uid == (uid_t)uid);
+}
+
+/* `uid` below 0: whoever it belongs to. */
+static int load(int folder, const char *name, int64_t uid, uint8_t **data, size_t *len)
 {
     size_t size = 0;
     /* Nonblocking, so that a FIFO in its place does not hang us. */
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int err = check(fd, name, &size);
+    int err = belongs_to(fd, uid) ? check(fd, name, &size) : -EPERM;
     if (err == 0) /* one more than there is, to see the end without growing */
         err = read_whole(fd, size + 1, data, len);
     (void)close(fd);
     return err;
+}
+
+int file_load_at(int folder, const char *name, uint8_t **data, size_t *len)
+{
+    return load(folder, name, -1, data, len);
+}
+
+int file_load_of(const char *path, uint32_t uid, uint8_t **data, size_t *len)
+{
+    return load(AT_FDCWD, path, uid, data, len);
 }
 
 int file_load(const char *path, uint8_t **data, size_t *len)

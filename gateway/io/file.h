@@ -19,6 +19,9 @@
  * -ENOENT, -EACCES, -EFBIG, -ELOOP (a symbolic link), -EINVAL (no plain file).
  */
 MUST_USE int file_load_at(int folder, const char *name, uint8_t **data, size_t *len);
+/** The same for a whole path, if the file belongs to that user; -EPERM: it does not. What leads to
+ *  it may be a link. */
+MUST_USE int file_load_of(const char *path, uint32_t uid, uint8_t **data, size_t *len);
 /** The same for any path (a configuration file); symbolic links are followed. */
 MUST_USE int file_load(const char *path, uint8_t **data, size_t *len);
 /** The same for an open descriptor, read to its end (standard input). */
