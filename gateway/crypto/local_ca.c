@@ -11,6 +11,7 @@
 #include <gnutls/x509.h>
 
 #include "gateway/base/text.h"
+#include "gateway/crypto/local_ca_parts.h"
 #include "gateway/crypto/secret.h"
 
 #define P256_BITS GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)
@@ -20,22 +21,12 @@
 
 enum { SERIAL_LEN = 16, SUBJECT_MAX = 64 };
 
-/* Addresses need an explicit no: a permitted list says nothing of the kinds that are not on it. The
- * other kinds of names that there are may be of a host that cannot be (RFC 6761 §6.4). */
-static const uint8_t ALL_V4[8], ALL_V6[32];
-static const char NOWHERE[] = "invalid";
-
 struct local_ca {
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t certificate;
     char *text;
     struct local_ca_facts facts;
 };
-
-static int no_memory_or_io(int err)
-{
-    return err == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : -EIO;
-}
 
 /* ---- what all certificates have ---- */
 
@@ -90,8 +81,9 @@ static gnutls_datum_t datum_of(const char *text)
 
 static int limit(gnutls_x509_name_constraints_t limits, const char *suffix)
 {
-    gnutls_datum_t name = datum_of(suffix), nowhere = datum_of(NOWHERE);
-    gnutls_datum_t v4 = datum(ALL_V4, sizeof(ALL_V4)), v6 = datum(ALL_V6, sizeof(ALL_V6));
+    gnutls_datum_t name = datum_of(suffix), nowhere = datum_of(LOCAL_CA_NOWHERE);
+    static const uint8_t all[LOCAL_CA_ALL_V6]; /* zeroes: address and mask */
+    gnutls_datum_t v4 = datum(all, LOCAL_CA_ALL_V4), v6 = datum(all, LOCAL_CA_ALL_V6);
     int err = gnutls_x509_name_constraints_add_permitted(limits, GNUTLS_SAN_DNSNAME, &name);
 
     if (err == 0)
@@ -167,7 +159,7 @@ int local_ca_renew(struct local_ca *ca, int64_t now)
     int err = gnutls_x509_crt_init(&c);
 
     if (err < 0)
-        return no_memory_or_io(err);
+        return local_ca_error(err);
     ca->facts.since = now - SLACK;
     ca->facts.until = now + (int64_t)LOCAL_CA_DAYS * LOCAL_CA_DAY;
     (void)snprintf(subject, sizeof(subject), "Overlay local authority %s", ca->facts.id);
@@ -177,18 +169,13 @@ int local_ca_renew(struct local_ca *ca, int64_t now)
     if (err < 0) {
         ca->facts = before;
         gnutls_x509_crt_deinit(c);
-        return no_memory_or_io(err);
+        return local_ca_error(err);
     }
     take(ca, c, text);
     return 0;
 }
 
 /* ---- making and reading ---- */
-
-static void set_id(struct local_ca_facts *facts, const uint8_t *hash)
-{
-    (void)text_hex(facts->id, hash, LOCAL_CA_ID_LEN / 2);
-}
 
 static int make_key(struct local_ca *ca)
 {
@@ -201,8 +188,8 @@ static int make_key(struct local_ca *ca)
     if (err == 0)
         err = gnutls_x509_privkey_get_key_id(ca->key, GNUTLS_KEYID_USE_SHA256, hash, &len);
     if (err < 0)
-        return no_memory_or_io(err);
-    set_id(&ca->facts, hash);
+        return local_ca_error(err);
+    (void)text_hex(ca->facts.id, hash, LOCAL_CA_ID_LEN / 2);
     return 0;
 }
 
@@ -259,22 +246,9 @@ static int read_key(struct local_ca *ca, const char *key, char why[static LOCAL_
     int err = gnutls_x509_privkey_init(&ca->key);
 
     if (err < 0)
-        return no_memory_or_io(err);
+        return local_ca_error(err);
     err = gnutls_x509_privkey_import2(ca->key, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
     return err < 0 ? say(why, "it holds no private key that can be read") : 0;
-}
-
-static int import(gnutls_x509_crt_t *out, const char *certificate)
-{
-    gnutls_datum_t text = datum_of(certificate);
-    int err = gnutls_x509_crt_init(out);
-
-    if (err < 0)
-        return no_memory_or_io(err);
-    err = gnutls_x509_crt_import(*out, &text, GNUTLS_X509_FMT_PEM);
-    if (err < 0)
-        gnutls_x509_crt_deinit(*out);
-    return err < 0 ? -EBADMSG : 0;
 }
 
 static int read_certificate(struct local_ca *ca, const char *text,
@@ -283,7 +257,7 @@ static int read_certificate(struct local_ca *ca, const char *text,
     int err = local_ca_examine(&ca->facts, text, why);
 
     if (err == 0)
-        err = import(&ca->certificate, text);
+        err = local_ca_import(&ca->certificate, text);
     if (err < 0)
         return err;
     if (!is_of_key(ca->certificate, ca->key))
@@ -341,103 +315,6 @@ char *local_ca_key(const struct local_ca *ca)
     return out;
 }
 
-/* ---- what a certificate may do ---- */
-
-/* The limits of one list: how many there are of what we write, and whether there is anything else.
- */
-struct limits {
-    unsigned dns, v4, v6, nowhere, other;
-};
-
-static void count_permitted(struct limits *l, unsigned type, const gnutls_datum_t *name,
-                            struct local_ca_facts *out)
-{
-    bool fits =
-        name->size > 0 && name->size <= LOCAL_CA_SUFFIX_MAX && !memchr(name->data, 0, name->size);
-    if (type == GNUTLS_SAN_DNSNAME && fits) {
-        l->dns++;
-        memcpy(out->suffix, name->data, name->size);
-        out->suffix[name->size] = '\0';
-    } else if ((type == GNUTLS_SAN_RFC822NAME || type == GNUTLS_SAN_URI) &&
-               name->size == strlen(NOWHERE) && memcmp(name->data, NOWHERE, name->size) == 0) {
-        l->nowhere++;
-    } else {
-        l->other++;
-    }
-}
-
-static void count_excluded(struct limits *l, unsigned type, const gnutls_datum_t *name)
-{
-    if (type != GNUTLS_SAN_IPADDRESS)
-        return; /* to exclude more is no harm */
-    l->v4 += name->size == sizeof(ALL_V4) && memcmp(name->data, ALL_V4, name->size) == 0;
-    l->v6 += name->size == sizeof(ALL_V6) && memcmp(name->data, ALL_V6, name->size) == 0;
-}
-
-static bool is_limited(gnutls_x509_crt_t c, struct local_ca_facts *out)
-{
-    struct limits l = {0};
-    gnutls_x509_name_constraints_t limits;
-    gnutls_datum_t name;
-    unsigned critical = 0, type;
-
-    if (gnutls_x509_name_constraints_init(&limits) < 0)
-        return false;
-    if (gnutls_x509_crt_get_name_constraints(c, limits, 0, &critical) < 0)
-        critical = 0;
-    for (unsigned i = 0;
-         critical && gnutls_x509_name_constraints_get_permitted(limits, i, &type, &name) == 0; i++)
-        count_permitted(&l, type, &name, out);
-    for (unsigned i = 0;
-         critical && gnutls_x509_name_constraints_get_excluded(limits, i, &type, &name) == 0; i++)
-        count_excluded(&l, type, &name);
-    gnutls_x509_name_constraints_deinit(limits);
-    return critical && l.dns == 1 && l.nowhere == 2 && l.v4 > 0 && l.v6 > 0 && l.other == 0;
-}
-
-static bool is_lowest_authority(gnutls_x509_crt_t c)
-{
-    unsigned critical = 0, authority = 0;
-    int path = -1;
-
-    return gnutls_x509_crt_get_basic_constraints(c, &critical, &authority, &path) >= 0 &&
-           critical && authority && path == 0;
-}
-
-static int examine(struct local_ca_facts *out, gnutls_x509_crt_t c,
-                   char why[static LOCAL_CA_WHY_MAX])
-{
-    uint8_t hash[64];
-    size_t len = sizeof(hash);
-
-    if (!is_lowest_authority(c))
-        return say(why, "it is not the certificate of an authority that has none below it");
-    if (!is_limited(c, out))
-        return say(why, "it is not limited to names under one suffix");
-    if (gnutls_x509_crt_get_key_id(c, GNUTLS_KEYID_USE_SHA256, hash, &len) < 0)
-        return say(why, "its key cannot be read");
-    out->since = gnutls_x509_crt_get_activation_time(c);
-    out->until = gnutls_x509_crt_get_expiration_time(c);
-    set_id(out, hash);
-    return 0;
-}
-
-int local_ca_examine(struct local_ca_facts *out, const char *certificate,
-                     char why[static LOCAL_CA_WHY_MAX])
-{
-    gnutls_x509_crt_t c;
-    int err = import(&c, certificate);
-
-    *out = (struct local_ca_facts){.id = ""};
-    if (err == -EBADMSG)
-        return say(why, "it holds no certificate that can be read");
-    if (err < 0)
-        return err;
-    err = examine(out, c, why);
-    gnutls_x509_crt_deinit(c);
-    return err;
-}
-
 /* ---- leaves ---- */
 
 static int fill_leaf(gnutls_x509_crt_t c, gnutls_x509_privkey_t key, const struct local_ca *ca,
@@ -478,7 +355,7 @@ static int issue(const struct local_ca *ca, const char *host, int64_t now, gnutl
 
     if (err == 0)
         err = fill_leaf(c, key, ca, host, now);
-    return err < 0 ? no_memory_or_io(err) : tls_identity_of(out, c, key);
+    return err < 0 ? local_ca_error(err) : tls_identity_of(out, c, key);
 }
 
 /* "alice.overlay" and no wildcard over the suffix itself, which browsers refuse. */

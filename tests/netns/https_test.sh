@@ -98,6 +98,44 @@ END
 check "of two hundred handshakes that do not go on sixty-four are waited for" prints 64 crowd
 check "and then others are served again" within 15 prints "over TLS" https web.a.overlay /page
 
+# ---- port 443 of a peer's own address ----
+
+ask() { on b dig @127.0.0.1 -p 5354 +tries=1 +time=3 "$@"; }
+check "type 65 stays empty while https is not at the address" shows 'ANSWER: 0,' ask web.a.overlay TYPE65
+ip -n "$PREFIX-b" route add local 198.19.0.0/16 dev lo
+pool() { status_is b "s['setup']['$1']" True; }
+within 10 pool active || die "no addresses of peers"
+check "also not while nothing leads there" shows 'ANSWER: 0,' ask web.a.overlay TYPE65
+on b nft -f - <<'END' || die "nft refused the rules"
+table ip overlay {
+  chain output {
+    type nat hook output priority -100
+    ip daddr 198.19.0.0/16 meta l4proto tcp redirect to :7790
+  }
+}
+END
+ov b config reload >/dev/null
+within 10 pool redirected || die "no redirection"
+at=$(ask +short a.overlay A)
+# own NAME PATH [ARGS..]: at the peer's own address.
+own() {
+  local name=$1 path=$2
+  shift 2
+  on b curl -sS --max-time 30 --cacert "$CA" --resolve "*:443:$at" "$@" "https://$name$path"
+}
+check "https at the peer's own address" prints "over TLS" own web.a.overlay /page
+check "and by the peer's bare name its web service" prints "over TLS" own a.overlay /page
+ov b name other "$("$OVERLAY" --home "$T/other" id)" >/dev/null
+check "the certificate of another peer is not given there" exits 35 'unrecognized' -- own web.other.overlay /page
+check "now there is an HTTPS record" shows 'ANSWER: 1,' ask web.a.overlay TYPE65
+check "that says no more than that" prints '\# 3 000100' ask +short +unknownformat web.a.overlay TYPE65
+serve a 7443 echo
+ov a share 7443 --as mine --port 443 --public >/dev/null
+check "a peer that shares port 443 has it to itself" within 10 prints hi client b ask "$at" 443 hi
+check "and then there is no such record" shows 'ANSWER: 0,' ask web.a.overlay TYPE65
+ov a close mine >/dev/null
+within 10 own web.a.overlay /page
+
 kill_gateway b
 gateway b
 check "after a restart it is the same authority" prints "over TLS" https web.a.overlay /page
@@ -111,9 +149,69 @@ cp "$T/ca.key.kept" "$T/b/ca.key"
 check "once it is repaired, trust takes it" ov b trust --print
 check "and https is back" prints "over TLS" https web.a.overlay /page
 
+# ---- what believes it ----
+
+# The system's store is one of our own, on top of what is there.
+mkdir -p "$T/home/.config/chromium" "$T/home/.mozilla/firefox/one.default"
+certutil -N --empty-password -d "sql:$T/home/.mozilla/firefox/one.default" || die "no certutil"
+printf '[Profile0]\nName=default\nIsRelative=1\nPath=one.default\n' >"$T/home/.mozilla/firefox/profiles.ini"
+cat >"$T/room.sh" <<'END'
+mkdir -p "$T/etc" "$T/etc.work" "$T/share" "$T/share.work"
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$T/etc" && mkdir "$T/etc/up" "$T/etc/work" "$T/etc/up2" "$T/etc/work2"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$T/etc/up,workdir=$T/etc/work" /etc
+mount -t overlay overlay \
+  -o "lowerdir=/usr/local/share/ca-certificates,upperdir=$T/etc/up2,workdir=$T/etc/work2" \
+  /usr/local/share/ca-certificates
+sleep 600
+END
+export T
+server b room unshare --mount bash "$T/room.sh"
+ROOM=$SERVER
+room_ready() { nsenter -t "$ROOM" -m mountpoint -q /usr/local/share/ca-certificates; }
+within 10 room_ready || die "no room for the system's store"
+in_room() { nsenter -t "$ROOM" -m -n timeout 60 env HOME="$T/home" "$@"; }
+run() { in_room "$OVERLAY" --home "$T/b" "$@"; }
+nss() { certutil -L -d "sql:$T/home/$1"; }
+check "trust --dry-run prints the steps" shows 'certutil -A -d sql:.*one.default' run trust --dry-run
+check "and does nothing" fails ls "$T/home/.pki"
+check "trust" run trust
+check "Chromium's store has it, made for that" shows 'overlay-.* C,,' nss .pki/nssdb
+check "each profile of Firefox too" shows 'overlay-.* C,,' nss .mozilla/firefox/one.default
+check "and the system's" prints "over TLS" \
+  in_room curl -sS --max-time 30 --resolve '*:7777:127.0.0.1' https://web.a.overlay:7777/page
+check "again, it is so already" shows 'is so already' run trust
+check "its file is root's, and for everybody to read" prints "0 644" \
+  in_room sh -c 'stat -c "%u %a" /usr/local/share/ca-certificates/overlay-*.crt'
+without_certutil() {
+  in_room unshare --mount sh -c 'mount --bind /dev/null "$(command -v certutil)"
+    exec "$0" --home "$T/b" trust --browsers' "$OVERLAY"
+}
+check "without certutil the package is named" exits 1 'libnss3-tools' -- without_certutil
+
+# By sudo: the certificate is a user's, who must be the file's owner.
+SOMEBODY=$(getent passwd 1000 61001 nobody | head -n 1 | cut -d : -f 1)
+mkdir "$T/theirs"
+cp "$CA" "$T/theirs/ca.crt"
+sudo_trust() { in_room env SUDO_USER="$SOMEBODY" "$OVERLAY" --home "$T/theirs" "$@"; }
+check "sudo trust refuses a file that is not the user's" exits 1 'not a file of that user' -- sudo_trust trust
+chown "$SOMEBODY" "$T/theirs/ca.crt"
+check "and takes one that is" sudo_trust trust --dry-run
+check "it keeps away from the user's browsers" exits 2 'without sudo' -- sudo_trust trust --browsers
+mv "$T/theirs/ca.crt" "$T/theirs/real.crt" && ln -s real.crt "$T/theirs/ca.crt"
+check "a link is not followed" exits 1 -- sudo_trust trust
+rm "$T/theirs/ca.crt"
+openssl req -x509 -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=evil -days 2 \
+  -out "$T/theirs/ca.crt" 2>/dev/null
+chown "$SOMEBODY" "$T/theirs/ca.crt"
+check "an authority without limits is not installed" exits 1 'not limited|none below' -- sudo_trust trust
+
 cp "$CA" "$T/kept.crt"
-check "untrust" ov b untrust
-check "leaves neither key nor certificate" fails ls "$T/b/ca.key" "$T/b/ca.crt"
+check "untrust" run untrust
+check "leaves nothing in Chromium's store" lacks 'overlay-' nss .pki/nssdb
+check "nor in Firefox's" lacks 'overlay-' nss .mozilla/firefox/one.default
+check "nor in the system's" fails in_room sh -c 'ls /usr/local/share/ca-certificates/overlay-* /etc/ssl/certs/overlay-*'
+check "neither key nor certificate" fails ls "$T/b/ca.key" "$T/b/ca.crt"
 CA=$T/kept.crt
 check "and no https" exits 35 -- https web.a.overlay /page
 check "but http" prints "over TLS" http

@@ -52,6 +52,7 @@ things() {
             command kdig knot-dnsutils
             command ssh openssh-client
             command openssl openssl
+            command certutil libnss3-tools
             command turnserver coturn
             command miniupnpd miniupnpd-nftables
             command dropbear dropbear-bin
