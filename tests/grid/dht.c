@@ -3,6 +3,7 @@
  *
  * usage: dht [NODES [SEED]]
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,22 +97,48 @@ static void play(struct dht_world *w, const unsigned *node, unsigned nodes, stru
     }
 }
 
+static const char *verdict(bool good)
+{
+    return good ? "yes" : "NO";
+}
+
 static void print(const char *what, struct figures *f)
 {
     unsigned found = f->right + f->older;
+    double right = 100.0 * f->right / f->gets;
+    double first = quantile(f->first_ms, found, 0.5), slow = quantile(f->first_ms, found, 0.95);
+    double put_took = quantile(f->put_ms, f->puts, 0.5);
 
-    printf(
-        "%-28s first value: median %4.0f ms, 95th %4.0f ms, 99th %4.0f ms; whole look-up: median "
-        "%4.0f ms\n",
-        what, quantile(f->first_ms, found, 0.5), quantile(f->first_ms, found, 0.95),
-        quantile(f->first_ms, found, 0.99), quantile(f->done_ms, f->gets, 0.5));
-    printf("%-28s put: median %4.0f ms, 95th %4.0f ms; kept by 20 or more: %.1f %%, on average "
-           "%.1f (%.1f honest; of the 20 closest honest %.1f)\n",
-           "", quantile(f->put_ms, f->puts, 0.5), quantile(f->put_ms, f->puts, 0.95),
+    printf("%s\n", what);
+    printf("  first verified value: median %.0f ms (<= 200: %s), 95th %.0f ms (<= 1000: %s), 99th "
+           "%.0f ms; whole look-up: median %.0f ms\n",
+           first, verdict(first <= 200), slow, verdict(slow <= 1000),
+           quantile(f->first_ms, found, 0.99), quantile(f->done_ms, f->gets, 0.5));
+    printf("  put: median %.0f ms (<= 2000: %s), 95th %.0f ms; kept by 20 or more: %.1f %%, on "
+           "average %.1f (%.1f honest; of the 20 closest honest %.1f)\n",
+           put_took, verdict(put_took <= 2000), quantile(f->put_ms, f->puts, 0.95),
            100.0 * f->stored_20 / f->puts, (double)f->stored_sum / f->puts,
            (double)f->copies_sum / f->puts, (double)f->placed_sum / f->puts);
-    printf("%-28s right: %.2f %%, older: %u, nothing: %u, of %u; an older one first: %u\n", "",
-           100.0 * f->right / f->gets, f->older, f->nothing, f->gets, f->first_older);
+    printf("  right: %.2f %% (>= 99: %s), older: %u (0: %s), nothing: %u, of %u; an older one "
+           "first: %u\n",
+           right, verdict(right >= 99), f->older, verdict(f->older == 0), f->nothing, f->gets,
+           f->first_older);
+}
+
+static void print_world(struct dht_world *w, unsigned node)
+{
+    const struct dht_world_most most = dht_world_most(w);
+    const struct dht_world_counts *counts = dht_world_counts(w);
+
+    printf("  round trip between two nodes: median %.0f ms, 95th %.0f ms; %llu packets, %u nodes "
+           "left\n",
+           dht_world_rtt_ms(w, 0.5), dht_world_rtt_ms(w, 0.95), (unsigned long long)counts->packets,
+           counts->left);
+    printf("  network size as estimated: %llu; worst rate to one address: %u/s (<= 5: %s)\n",
+           (unsigned long long)dht_network_size(dht_world_node(w, node)), counts->worst_rate,
+           verdict(counts->worst_rate <= 5));
+    printf("  the most of one node: %u nodes known, %u items in %zu bytes, %u queries under way\n",
+           most.nodes, most.items, most.bytes, most.queries);
 }
 
 static void run(const char *what, const struct dht_world_options *options)
@@ -129,12 +156,7 @@ static void run(const char *what, const struct dht_world_options *options)
     dht_world_run(w, SEC(90));
     play(w, node, NODES, f);
     print(what, f);
-    printf(
-        "%-28s network size: estimated %llu of %u; worst rate to one address: %u/s; %llu packets, "
-        "%u nodes left\n",
-        "", (unsigned long long)dht_network_size(dht_world_node(w, node[0])), options->nodes,
-        dht_world_counts(w)->worst_rate, (unsigned long long)dht_world_counts(w)->packets,
-        dht_world_counts(w)->left);
+    print_world(w, node[0]);
     fflush(stdout);
     dht_world_free(w);
     free(f);
@@ -152,8 +174,8 @@ int main(int argc, char **argv)
 
     if (crypto_start() < 0)
         return 1;
-    printf("%u nodes, seed %llu, RTT median %u ms, loss 1 %%, nodes stay an hour on average\n",
-           nodes, (unsigned long long)options.seed, options.rtt_ms);
+    printf("%u nodes, seed %llu, loss 1 %%, nodes stay an hour on average\n", nodes,
+           (unsigned long long)options.seed);
     run("30 % answer no stranger", &options);
     options.hostile_percent = 30;
     run("and 30 % lie", &options);

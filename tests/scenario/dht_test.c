@@ -127,6 +127,30 @@ static void what_one_puts_at_twenty_nodes_all_find(void **state)
     assert_in_range(size, 120, 400);
 }
 
+static int quiet(void **state)
+{
+    const struct dht_world_options options = {
+        .seed = seed(), .nodes = 300, .rtt_ms = 100, .even = true};
+    (void)state;
+    world = dht_world_new(&options);
+    for (unsigned i = 0; i < OWN; i++)
+        own[i] = dht_world_join(world, DHT_CLIENT);
+    dht_world_run(world, SEC(40));
+    return 0;
+}
+
+static void where_all_answer_it_is_the_true_twenty_that_keep_it(void **state)
+{
+    (void)state;
+
+    for (unsigned i = 0; i < 3 * ITEMS; i++) {
+        const struct dht_item item = make_item(i, 1000);
+        const struct dht_id target = dht_item_target(&item);
+        (void)put(own[i % OWN], &item);
+        assert_int_equal(dht_world_placed(world, &target, 1000, 20), 20);
+    }
+}
+
 static void what_is_not_there_is_not_found(void **state)
 {
     (void)state;
@@ -177,6 +201,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_one_puts_at_twenty_nodes_all_find, honest, stop),
+        cmocka_unit_test_setup_teardown(where_all_answer_it_is_the_true_twenty_that_keep_it, quiet,
+                                        stop),
         cmocka_unit_test_setup_teardown(who_announces_himself_is_found, honest_v6, stop),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_not_found, honest, stop),
         cmocka_unit_test_setup_teardown(who_announces_himself_is_found, honest, stop),

@@ -8,69 +8,11 @@
 #include <string.h>
 
 #include "gateway/base/bytes.h"
-#include "gateway/base/heap.h"
-#include "gateway/base/map.h"
-#include "gateway/discovery/dht_state.h"
 #include "gateway/wire/krpc.h"
+#include "tests/sim/dht_world_state.h"
 #include "tests/support/random.h"
 
 #define NAT_REMEMBERS SEC(60)
-
-enum {
-    CONTACTS = 256, /* that a NAT remembers */
-    SENT_WATCHED = 4096,
-    KNOWN_AT_START = 8,
-    FRIENDS = 16,   /* of a hostile node, in one answer */
-    OWN_MAX = 1024, /* nodes that join later */
-};
-
-struct contact {
-    unsigned who;
-    instant at;
-};
-
-struct node {
-    struct dht *d;
-    struct addr addr;
-    struct dht_id id;
-    struct timer wake, leave;
-    struct dht_world *world;
-    double far_ms; /* from the middle of the network */
-    bool hostile, natted, mine;
-    unsigned next_contact;
-    struct contact *contact; /* NULL: no NAT */
-};
-
-struct flying {
-    struct timer timer;
-    struct dht_world *world;
-    struct addr to;
-    unsigned from;
-    size_t len;
-    uint8_t data[];
-};
-
-struct sent {
-    unsigned from;
-    struct addr to;
-    instant at;
-};
-
-struct dht_world {
-    struct dht_world_options options;
-    uint64_t seed;
-    instant now;
-    struct heap heap;
-    struct map by_addr;
-    unsigned count, room;
-    struct node *node;
-    unsigned *sorted; /* those of the start, by id */
-    struct dht_item leak;
-    bool leaked;
-    struct dht_world_counts counts;
-    struct sent sent[SENT_WATCHED]; /* by nodes of the test */
-    unsigned next_sent;
-};
 
 /* ---- chance ---- */
 
@@ -154,7 +96,7 @@ static void make_node(struct dht_world *w, struct node *n, enum dht_mode mode)
 
     n->world = w;
     n->addr = fresh_addr(w);
-    n->far_ms = w->options.rtt_ms / 4.0 * lognormal(w, 0.7);
+    n->far_ms = w->options.rtt_ms / 4.0 * (w->options.even ? 1 : lognormal(w, 0.7));
     random_fill(&w->seed, n->id.b, sizeof(n->id.b));
     dht_id_fit(&n->id, &n->addr);
     n->wake.fire = on_wake;
@@ -192,8 +134,7 @@ static int by_id(const void *a, const void *b, void *arg)
     return memcmp(&w->node[*x].id, &w->node[*y].id, DHT_ID_LEN);
 }
 
-/* The first of the sorted ones that is not below an id. */
-static unsigned lower(const struct dht_world *w, const struct dht_id *id)
+unsigned dht_world_lower(const struct dht_world *w, const struct dht_id *id)
 {
     unsigned low = 0, high = w->options.nodes;
 
@@ -219,8 +160,8 @@ static unsigned sharing(const struct dht_world *w, const struct dht_id *id, unsi
         low.b[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
         high.b[i / 8] |= (uint8_t)(0x80 >> i % 8);
     }
-    *begin = lower(w, &low);
-    return lower(w, &high);
+    *begin = dht_world_lower(w, &low);
+    return dht_world_lower(w, &high);
 }
 
 static void load_tables(struct dht_world *w, struct node *n, unsigned max)
@@ -313,7 +254,7 @@ static bool lets_in(const struct node *n, unsigned who)
 
 static void on_arrival(struct timer *t);
 
-static void transmit(struct node *from, const struct addr *to, const uint8_t *data, size_t len)
+void dht_world_transmit(struct node *from, const struct addr *to, const uint8_t *data, size_t len)
 {
     struct dht_world *w = from->world;
     struct node *other = node_at(w, to);
@@ -336,7 +277,7 @@ static void transmit(struct node *from, const struct addr *to, const uint8_t *da
     *p = (struct flying){
         .timer = {.fire = on_arrival}, .world = w, .to = *to, .from = number_of(from), .len = len};
     memcpy(p->data, data, len);
-    double ms = (from->far_ms + other->far_ms) * (0.9 + 0.3 * uniform(w));
+    double ms = (from->far_ms + other->far_ms) * (DHT_WORLD_LEAST + DHT_WORLD_JITTER * uniform(w));
     set_timer(w, &p->timer, w->now + (instant)(ms * 1e6));
 }
 
@@ -346,77 +287,11 @@ static void pump(struct node *n)
     struct dht_tx tx;
 
     while (dht_output(n->d, w->now, &tx))
-        transmit(n, &tx.to, tx.data, tx.len);
+        dht_world_transmit(n, &tx.to, tx.data, tx.len);
     set_timer(w, &n->wake, dht_deadline(n->d));
 }
 
-/* ---- lies ---- */
-
-static struct krpc_bytes friends(struct dht_world *w, const struct dht_id *target, uint8_t *out)
-{
-    unsigned at = lower(w, target), found = 0;
-    size_t len = 0;
-
-    for (unsigned step = 0; step < w->options.nodes && found < FRIENDS; step++) {
-        unsigned i =
-            (at + w->options.nodes + (step % 2 ? step / 2 + 1 : 0) - (step % 2 ? 0 : step / 2)) %
-            w->options.nodes;
-        const struct node *n = &w->node[w->sorted[i]];
-        if (!n->hostile)
-            continue;
-        uint8_t entry[KRPC_NODE6_LEN];
-        size_t size = krpc_put_node(entry, n->id.b, &n->addr);
-        memcpy(out + len, entry, size);
-        len += size;
-        found++;
-    }
-    return (struct krpc_bytes){out, len};
-}
-
-static void add_lie(struct dht_world *w, const struct krpc *q, struct krpc *m)
-{
-    static const uint8_t forged[] = "6:forged";
-
-    if (q->method != KRPC_GET || !w->leaked)
-        return;
-    const struct dht_id target = dht_item_target(&w->leak);
-    bool ours = memcmp(q->target, target.b, DHT_ID_LEN) == 0;
-    switch (random_below(&w->seed, 3)) {
-    case 0: /* an older one, well signed */
-        if (!ours)
-            return;
-        m->value = (struct krpc_bytes){w->leak.value, w->leak.value_len};
-        break;
-    case 1: /* another key's item, well signed if the asker does not look at the target */
-        m->value = (struct krpc_bytes){w->leak.value, w->leak.value_len};
-        break;
-    default:
-        m->value = (struct krpc_bytes){forged, sizeof(forged) - 1};
-    }
-    m->key = w->leak.key;
-    m->sig = w->leak.sig;
-    m->has_seq = true;
-    m->seq = w->leak.seq + (m->value.at == forged ? 1000 : 0);
-}
-
-/* Did a hostile node take care of it? */
-static bool lie(struct node *n, const struct node *to, const struct krpc *q)
-{
-    struct dht_world *w = n->world;
-    uint8_t nodes[FRIENDS * KRPC_NODE6_LEN], packet[2048];
-    struct krpc m = {.kind = KRPC_REPLY, .t = q->t, .id = n->id.b};
-
-    if (q->kind != KRPC_QUERY || q->method == KRPC_PING)
-        return false;
-    m.token = (struct krpc_bytes){(const uint8_t *)"lies", 4};
-    if (q->method != KRPC_PUT && q->method != KRPC_ANNOUNCE_PEER && q->target) {
-        const struct dht_id target = dht_id_from(q->target);
-        *(w->options.v6 ? &m.nodes6 : &m.nodes) = friends(w, &target, nodes);
-        add_lie(w, q, &m);
-    }
-    transmit(n, &to->addr, packet, krpc_write(&m, packet, sizeof(packet)));
-    return true;
-}
+/* ---- arrivals ---- */
 
 static void on_arrival(struct timer *t)
 {
@@ -427,7 +302,7 @@ static void on_arrival(struct timer *t)
 
     if (!n || !lets_in(n, p->from)) {
         w->counts.unheard++;
-    } else if (!n->hostile || krpc_read(&q, p->data, p->len) < 0 || !lie(n, from, &q)) {
+    } else if (!n->hostile || krpc_read(&q, p->data, p->len) < 0 || !dht_world_lie(n, from, &q)) {
         dht_input(n->d, w->now, &from->addr, p->data, p->len);
         pump(n);
     }
@@ -573,54 +448,4 @@ struct dht_event dht_world_finish(struct dht_world *w, unsigned number,
         if (!step(w, w->now + SEC(60)))
             abort();
     }
-}
-
-/* ---- looking at it from outside ---- */
-
-static bool is_server(const struct node *n)
-{
-    return n->d && !n->hostile && !n->natted && !n->mine;
-}
-
-static bool keeps(struct dht_world *w, const struct node *n, const struct dht_id *target,
-                  int64_t seq)
-{
-    struct dht_stored kept;
-    return dht_store_get(&n->d->store, w->now, target, &kept) && kept.seq == seq;
-}
-
-unsigned dht_world_copies(struct dht_world *w, const struct dht_id *target, int64_t seq)
-{
-    unsigned copies = 0;
-
-    for (unsigned i = 0; i < w->count; i++)
-        copies += is_server(&w->node[i]) && keeps(w, &w->node[i], target, seq);
-    return copies;
-}
-
-unsigned dht_world_placed(struct dht_world *w, const struct dht_id *target, int64_t seq, unsigned k)
-{
-    unsigned placed = 0;
-    const struct node *last = NULL;
-
-    /* The closest, the next closest, and so on: each beyond the last one. */
-    for (unsigned i = 0; i < k; i++) {
-        const struct node *best = NULL;
-        for (unsigned n = 0; n < w->count; n++) {
-            const struct node *x = &w->node[n];
-            if (is_server(x) && (!last || dht_id_compare(target, &x->id, &last->id) > 0) &&
-                (!best || dht_id_compare(target, &x->id, &best->id) < 0))
-                best = x;
-        }
-        if (!best)
-            break;
-        placed += keeps(w, best, target, seq);
-        last = best;
-    }
-    return placed;
-}
-
-const struct dht_world_counts *dht_world_counts(const struct dht_world *w)
-{
-    return &w->counts;
 }

@@ -28,6 +28,7 @@ struct dht_world_options {
     unsigned rtt_ms;          /* median between two nodes */
     instant stays;            /* mean time until a node leaves; 0: for ever */
     bool v6;                  /* IPv6 instead of IPv4 */
+    bool even;                /* all ways are equally long */
 };
 
 /** Ends the test when there is no memory. */
@@ -57,6 +58,16 @@ unsigned dht_world_copies(struct dht_world *w, const struct dht_id *target, int6
 /** Of the `k` of them that are truly the closest: how many have it. */
 unsigned dht_world_placed(struct dht_world *w, const struct dht_id *target, int64_t seq,
                           unsigned k);
+
+/** Of the round-trip times between two nodes, without loss and waiting. */
+double dht_world_rtt_ms(const struct dht_world *w, double quantile);
+
+/** The most that any node holds. */
+struct dht_world_most {
+    unsigned nodes, items, queries;
+    size_t bytes; /* of the items */
+};
+struct dht_world_most dht_world_most(const struct dht_world *w);
 
 struct dht_world_counts {
     uint64_t packets, lost, unheard;
