@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,11 @@ enum {
     TEMPLATES = 3000,
     WINDOW = 256, /* questions without an answer */
     BATCH = 32,
+    ITEMS_MAX = 10000,
+    PASSES = 8,      /* over items that it has not said to keep: some are slow, and lose packets */
     VALUE_LEN = 500, /* about a gateway's record */
     QUERY_MAX = 160,
-    DATAGRAM = 2048,
+    DATAGRAM = 16384, /* one program names all nodes that it knows in each reply */
     BUFFER = 8 << 20,
 };
 
@@ -253,6 +256,7 @@ static void make_queries(struct load *l, unsigned items)
 struct fill {
     struct load *l;
     unsigned items, put, kept, named, asked_us;
+    bool has[ITEMS_MAX];
 };
 
 static void put_item(struct fill *f, uint32_t ip, unsigned number, struct krpc_bytes token)
@@ -290,13 +294,20 @@ static void take(struct fill *f, unsigned i)
         f->asked_us++;
         return;
     }
-    if (m.kind != KRPC_REPLY || m.t.len != sizeof(number))
+    if (m.t.len != sizeof(number))
         return;
     memcpy(&number, m.t.at, sizeof(number));
+    if (number & 1u << 30) {
+        number &= ~(1u << 30);
+        /* One program says 302 to what it has. */
+        if (number < f->items && (m.kind == KRPC_REPLY || m.code == KRPC_OLD_SEQ)) {
+            f->kept += !f->has[number];
+            f->has[number] = true;
+        }
+        return;
+    }
     f->named += m.nodes.len > 0;
-    if (number & 1u << 30)
-        f->kept++;
-    else if (number < f->items && m.token.len > 0)
+    if (number < f->items && m.token.len > 0)
         put_item(f, ip, number, m.token);
 }
 
@@ -330,23 +341,35 @@ static void be_nodes(struct fill *f, unsigned nodes)
     settle(f, 1000);
 }
 
-static void fill(uint16_t port, unsigned items, unsigned nodes)
+static void put_items(struct fill *f)
 {
-    static struct load l;
-    struct fill f = {.l = &l, .items = items};
+    unsigned sent = 0;
 
-    begin(&l, port);
-    be_nodes(&f, nodes);
-    for (unsigned i = 0; i < items; i++) {
+    for (unsigned i = 0; i < f->items; i++) {
+        if (f->has[i])
+            continue;
         const struct dht_item item = item_of(i);
         const struct dht_id target = dht_item_target(&item);
         uint8_t packet[DATAGRAM];
         struct krpc m = {.method = KRPC_GET, .target = target.b, .read_only = true};
-        send_from(&l, source(i), packet, write_query(&m, source(i), i, packet, sizeof(packet)));
-        for (unsigned turn = 0; i % 16 == 15 && f.kept <= i && turn < 40; turn++)
-            settle(&f, 5); /* some check signatures slowly */
+        send_from(f->l, source(i), packet, write_query(&m, source(i), i, packet, sizeof(packet)));
+        if (++sent % 16 == 0)
+            settle(f, 20);
     }
-    settle(&f, 500);
+    settle(f, 200);
+}
+
+static void fill(uint16_t port, unsigned items, unsigned nodes)
+{
+    static struct load l;
+    static struct fill f;
+
+    f.l = &l;
+    f.items = items < ITEMS_MAX ? items : ITEMS_MAX;
+    begin(&l, port);
+    be_nodes(&f, nodes);
+    for (unsigned pass = 0; pass < PASSES && f.kept < f.items; pass++)
+        put_items(&f);
     (void)printf("{\"items\": %u, \"kept\": %u, \"nodes_asked\": %u, \"replies_with_nodes\": %u}\n",
                  f.put, f.kept, f.asked_us, f.named);
 }

@@ -4,8 +4,8 @@
  *
  * Most nodes are servers that have been there for long: their tables are filled at the start with
  * nodes drawn as a network at rest has them. A NATed one answers only who it wrote to in the last
- * minute. A hostile one answers look-ups with its friends and with whatever a lie may look like
- * (enum dht_lie), and takes puts that it does not keep. A node that churns leaves and comes back
+ * minute. A hostile one answers look-ups with its friends and with what a lie may look like
+ * (dht_world_lies.c), and takes puts that it does not keep. A node that churns leaves and comes back
  * with another id, knowing a few nodes.
  */
 #pragma once
@@ -16,20 +16,9 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/discovery/dht.h"
+#include "tests/sim/dht_world_types.h"
 
 struct dht_world;
-
-struct dht_world_options {
-    uint64_t seed;
-    unsigned nodes;
-    unsigned natted_percent;  /* answer strangers never */
-    unsigned hostile_percent; /* of all nodes */
-    unsigned loss_permille;   /* of packets */
-    unsigned rtt_ms;          /* median between two nodes */
-    instant stays;            /* mean time until a node leaves; 0: for ever */
-    bool v6;                  /* IPv6 instead of IPv4 */
-    bool even;                /* all ways are equally long */
-};
 
 /** Ends the test when there is no memory. */
 struct dht_world *dht_world_new(const struct dht_world_options *options);
@@ -63,15 +52,6 @@ unsigned dht_world_placed(struct dht_world *w, const struct dht_id *target, int6
 double dht_world_rtt_ms(const struct dht_world *w, double quantile);
 
 /** The most that any node holds. */
-struct dht_world_most {
-    unsigned nodes, items, queries;
-    size_t bytes; /* of the items */
-};
 struct dht_world_most dht_world_most(const struct dht_world *w);
 
-struct dht_world_counts {
-    uint64_t packets, lost, unheard;
-    unsigned worst_rate; /* messages to one address in any second, by one of your nodes */
-    unsigned left;       /* nodes that went */
-};
 const struct dht_world_counts *dht_world_counts(const struct dht_world *w);

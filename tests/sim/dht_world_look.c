@@ -1,6 +1,7 @@
 /* A simulated DHT seen from outside. */
 #include <stdlib.h>
 
+#include "tests/sim/dht_world.h"
 #include "tests/sim/dht_world_state.h"
 #include "tests/support/random.h"
 

@@ -10,7 +10,7 @@
 #include "gateway/base/heap.h"
 #include "gateway/base/map.h"
 #include "gateway/discovery/dht_state.h"
-#include "tests/sim/dht_world.h"
+#include "tests/sim/dht_world_types.h"
 
 /* A packet takes 0.9 to 1.2 times what the way is long. */
 #define DHT_WORLD_LEAST  0.9
