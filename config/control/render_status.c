@@ -262,6 +262,21 @@ static void print_mail(FILE *out, const json_t *mail)
                       field_number(mail, "sent"), field_number(mail, "received"));
 }
 
+/* Only where the machine was set up for it. */
+static void print_setup(FILE *out, const json_t *setup, const char *suffix)
+{
+    if (!json_is_true(json_object_get(setup, "active")))
+        return;
+    (void)fprintf(out, "pool   %s", field_text(setup, "pool"));
+    if (json_is_true(json_object_get(setup, "http")))
+        (void)fprintf(out, ", http://PEER.%s/", suffix);
+    const json_t *taken = json_object_get(setup, "conflicts");
+    for (size_t i = 0; i < json_array_size(taken); i++)
+        (void)fprintf(out, "%s %lld", i == 0 ? "; other programs have port" : ",",
+                      (long long)json_integer_value(json_array_get(taken, i)));
+    (void)fputc('\n', out);
+}
+
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
@@ -276,6 +291,7 @@ static void print_head(FILE *out, const json_t *status)
     (void)fprintf(out, "id     %s\nhome   %s\nudp    %s\ndns    %s for .%s\nproxy  %s\n",
                   field_text(status, "id"), field_text(status, "home"), udp_list, dns_list,
                   field_text(dns, "suffix"), proxy_list);
+    print_setup(out, json_object_get(status, "setup"), field_text(dns, "suffix"));
     print_nat(out, json_object_get(status, "nat"));
     print_port_mapping(out, json_object_get(status, "nat"));
     print_turn(out, json_object_get(status, "turn"));

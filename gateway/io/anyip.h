@@ -12,7 +12,7 @@
 #include "gateway/base/addr.h"
 #include "gateway/base/attr.h"
 
-/** Does this machine take what is sent to an address for itself? Sends nothing. */
+/** Does this machine take what is sent to an IPv4 address for itself? Sends nothing. */
 bool anyip_is_local(const struct addr *at);
 
 /** Binds a socket to the loopback device. Returns 0, or -1 and errno as setsockopt(2): EPERM before

@@ -20,7 +20,10 @@
  *     `setup` as `conflicts` the ports that others hold on all addresses: those need redirection.
  *   - Where systemd passes sockets for 0.0.0.0:80 and :443, bound to device lo, they are used
  *     as well.
- *   - [setup] names_socket is dns/names_server.h.
+ *   - [setup] names_socket is dns/names_server.h, for libnss_overlay (dns/nss/overlay.h): the word in
+ *     nsswitch.conf(5) is best `overlay [NOTFOUND=return]`, and where suffix or pool are not the
+ *     usual ones the module is told by a file (dns/nss/ask.h).
+ *   - The DNS server names the addresses as well, in the zones of the pool (19.198.in-addr.arpa).
  */
 #pragma once
 

@@ -1029,9 +1029,9 @@ static void the_status_shows_our_record_on_the_dht(void **state)
 static void status_has_every_key_of_the_contract(void **state)
 {
     (void)state;
-    static const char *const KEYS[] = {"id",    "version",  "pid",  "uptime_s", "home",
-                                       "udp",   "nat",      "dns",  "proxy",    "dht",
-                                       "relay", "services", "peers"};
+    static const char *const KEYS[] = {"id",    "version",  "pid",   "uptime_s", "home",
+                                       "udp",   "nat",      "dns",   "proxy",    "dht",
+                                       "relay", "services", "peers", "setup"};
     static const char *const PEER_KEYS[] = {
         "id",       "alias",   "state", "path",           "rx_bytes",
         "tx_bytes", "streams", "ports", "why_not_direct", "dropped_datagrams",

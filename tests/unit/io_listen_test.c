@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/io/anyip.h"
 #include "gateway/io/inherit.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/tcp.h"
@@ -434,6 +435,79 @@ static void reads_what_systemd_says_only_if_it_is_meant(void **state)
     assert_null(getenv("LISTEN_FDS"));
 }
 
+/* ---- the loopback device ---- */
+
+static void opens_a_file_to_everybody_whatever_the_umask(void **state)
+{
+    struct world *w = *state;
+    char path[64];
+    struct stat st;
+    (void)snprintf(path, sizeof(path), "%s/names", w->base);
+    mode_t before = umask(077);
+    assert_int_equal(sock_listen_everyone(w->env, &w->listener, path, &LISTENER, w), 0);
+    (void)umask(before);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0666);
+}
+
+static void listens_on_the_loopback_device(void **state)
+{
+    struct world *w = *state;
+    struct addr any = addr_v4((const uint8_t[4]){0}, 0);
+    int err = sock_listen_lo(w->env, &w->listener, &any, false, &LISTENER, w);
+    if (err == -EPERM)
+        skip(); /* a kernel before 5.7 */
+    assert_int_equal(err, 0);
+    struct addr at = listener_local(w->env, w->listener);
+    at = addr_v4((const uint8_t[4]){127, 77, 1, 2}, addr_port(&at));
+    (void)close(dial(&at));
+    assert_true(spin_until(w->loop, &w->count, 1));
+    /* No packet filter led it here. */
+    at = sock_dialled(w->env, w->accepted[0]);
+    struct addr local = sock_local(w->env, w->accepted[0]);
+    assert_true(addr_equal(&at, &local));
+    assert_memory_equal(&at.v4.sin_addr, "\177\115\1\2", 4);
+}
+
+static void waits_for_a_socket_that_is_passed(void **state)
+{
+    struct world *w = *state;
+    struct addr any = addr_v4((const uint8_t[4]){0}, 80);
+    assert_int_equal(sock_listen_lo(w->env, &w->listener, &any, true, &LISTENER, w), -ENOENT);
+}
+
+static void refuses_a_passed_socket_that_neighbours_reach(void **state)
+{
+    struct world *w = *state;
+    struct addr any = addr_v4((const uint8_t[4]){0}, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_false(anyip_is_on_lo(fd));
+    assert_int_equal(io_tcp_listen_lo(w->loop, &w->listener, &any, fd, &LISTENER, w), -EPERM);
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (anyip_bind_lo(fd) < 0)
+        skip();
+    assert_true(anyip_is_on_lo(fd));
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(io_tcp_listen_lo(w->loop, &w->listener, &any, fd, &LISTENER, w), 0);
+}
+
+static void knows_which_addresses_are_this_machines(void **state)
+{
+    struct world *w = *state;
+    static const char *const ours[] = {"127.0.0.1:0", "127.77.1.2:0"};
+    static const char *const others[] = {"192.0.2.1:0", "198.51.100.7:80", "255.255.255.255:0"};
+    struct addr at;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+        assert_int_equal(addr_parse(&at, ours[i]), 0);
+        assert_true(env_is_local(w->env, &at));
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        assert_int_equal(addr_parse(&at, others[i]), 0);
+        assert_false(env_is_local(w->env, &at));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build, end)
@@ -453,6 +527,11 @@ int main(void)
         TEST(reports_that_nobody_listens),
         TEST(takes_a_socket_that_was_passed),
         TEST(reads_what_systemd_says_only_if_it_is_meant),
+        TEST(opens_a_file_to_everybody_whatever_the_umask),
+        TEST(listens_on_the_loopback_device),
+        TEST(waits_for_a_socket_that_is_passed),
+        TEST(refuses_a_passed_socket_that_neighbours_reach),
+        TEST(knows_which_addresses_are_this_machines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

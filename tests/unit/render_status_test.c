@@ -97,6 +97,19 @@ static void shows(const char *part)
         fail_msg("not in the status: %s\n%s", part, s.out);
 }
 
+static void it_tells_where_peers_have_addresses(void **state)
+{
+    json_t *status = status_of(59, true, 1500);
+    (void)state;
+
+    json_t *setup = json_pack("{s:b, s:s, s:b, s:[ii]}", "active", 1, "pool", "198.19.0.0/16",
+                              "http", 1, "conflicts", 3000, 8080);
+    assert_int_equal(json_object_set_new(status, "setup", setup), 0);
+    render_status(&FRONT, status);
+    shows("pool   198.19.0.0/16, http://PEER.overlay/; other programs have port 3000, 8080\n");
+    json_decref(status);
+}
+
 static void it_names_services_peers_and_ports(void **state)
 {
     json_t *status = status_of(59, true, 1500);
@@ -286,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_names_services_peers_and_ports, set_up),
+        cmocka_unit_test_setup(it_tells_where_peers_have_addresses, set_up),
         cmocka_unit_test_setup(it_tells_why_a_peer_is_not_direct_and_how_far_the_relays_are,
                                set_up),
         cmocka_unit_test_setup(it_tells_what_the_nat_is_and_which_stun_server_disagrees, set_up),

@@ -23,9 +23,33 @@ static int build(void **state)
     return 0;
 }
 
+static bool is_local(struct env *env, const struct addr *at)
+{
+    (void)env;
+    (void)at;
+    return true;
+}
+
+/* Every peer has an address of its own from now on. */
+static void give_addresses(void)
+{
+    static struct env_ops ops;
+    struct addr_prefix range;
+    struct keys keys;
+    uint8_t seed[KEYS_SEED_LEN] = {3};
+    ops = *node.fake.env.ops;
+    ops.is_local = is_local;
+    node.fake.env.ops = &ops;
+    keys_from_seed(&keys, seed);
+    assert_int_equal(addr_prefix_parse(&range, "198.19.0.0/16"), 0);
+    assert_int_equal(pool_new(&zone.pool, &node.fake.env, node.registry, &keys, &range), 0);
+    assert_true(pool_look(zone.pool));
+}
+
 static int end(void **state)
 {
     (void)state;
+    pool_free(zone.pool);
     predial_deinit(&predial);
     lone_node_deinit(&node);
     return 0;
@@ -177,6 +201,54 @@ static void only_so_many_are_dialled_at_a_time(void **state)
     predial_init(&predial, &node);
 }
 
+static void a_peer_is_at_its_own_address_with_all_its_names(void **state)
+{
+    (void)state;
+    char id[PEER_ID_TEXT_MAX], name[ANSWER_HOST_MAX + 1];
+    struct addr_prefix range;
+    uint8_t peer[4];
+    assert_false(zone_source.named_range(&zone, &range));
+    give_addresses();
+    zone.loopback_v6 = true;
+    assert_int_equal(find_host("alice.overlay"), 0);
+    assert_true(host.has_v4);
+    assert_false(host.has_v6);
+    assert_memory_equal(host.v4, "\306\023", 2);
+    memcpy(peer, host.v4, sizeof(peer));
+    assign("web", 20080, "127.0.0.5:8080");
+    assert_int_equal(find_host("web.alice.overlay"), 0);
+    assert_memory_equal(host.v4, peer, sizeof(peer));
+    (void)snprintf(name, sizeof(name), "%s.overlay", peer_id_print(&node.alice, id));
+    assert_int_equal(find_host(name), 0);
+    assert_memory_equal(host.v4, peer, sizeof(peer));
+    assert_int_equal(find_host("bob.overlay"), -ENOENT);
+
+    assert_true(zone_source.named_range(&zone, &range));
+    assert_int_equal(zone_source.find_name(&zone, peer, name), 0);
+    assert_string_equal(name, "alice.overlay");
+    peer[3] ^= 1;
+    assert_int_equal(zone_source.find_name(&zone, peer, name), -ENOENT);
+}
+
+static void ports_at_a_peers_own_address_are_its_own(void **state)
+{
+    (void)state;
+    give_addresses();
+    assign("web", 20080, NULL);
+    assert_int_equal(find_port("alice.overlay", "http", false), -ENOENT); /* nothing known yet */
+    lone_node_offer(&node, "web", 3000);
+    lone_node_offer(&node, "ssh", 22);
+    assert_int_equal(find_port("web.alice.overlay", "http", false), 0);
+    assert_int_equal(port.port, 3000);
+    assert_int_equal(find_port("alice.overlay", "http", false), 0);
+    assert_int_equal(port.port, 3000);
+    assert_string_equal(port.label, "");
+    assert_int_equal(find_port("alice.overlay", "ssh", false), 0);
+    assert_int_equal(port.port, 22);
+    assert_int_equal(find_port("alice.overlay", "ssh", true), -ENOENT);
+    assert_int_equal(find_port("alice.overlay", "imap", false), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +260,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bare_id_is_never_dialled, build, end),
         cmocka_unit_test_setup_teardown(connected_and_blocked_peers_are_left_alone, build, end),
         cmocka_unit_test_setup_teardown(only_so_many_are_dialled_at_a_time, build, end),
+        cmocka_unit_test_setup_teardown(a_peer_is_at_its_own_address_with_all_its_names, build,
+                                        end),
+        cmocka_unit_test_setup_teardown(ports_at_a_peers_own_address_are_its_own, build, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
