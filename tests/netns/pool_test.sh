@@ -76,6 +76,13 @@ check "datagrams of another user go nowhere" prints "5 lost" \
 check "status says that port 80 is not served" prints False setup "['http']"
 check "and the URL is that of the proxy" shows 'http://web.alice.overlay.localhost:' mine open web.alice
 
+# A program that has a peer's port on all addresses.
+server b taker "$PYTHON" -m http.server -b 0.0.0.0 -d "$T/www" 8124
+within 10 listening b 8124
+ov a share 3000 --as taken --port 8124 --public >/dev/null
+check "a port that another program has is a conflict" within 10 prints '[8124]' setup "['conflicts']"
+check "which the log explains" grep -q ':8124: another program has this port' "$T/b.log"
+
 # A neighbour that knows the range and sends it our way.
 ip -n "$PREFIX-n" route add 198.19.0.0/16 via 198.51.100.2
 on b sysctl -q net.ipv4.conf.all.rp_filter=0 net.ipv4.ip_forward=1
@@ -105,6 +112,9 @@ import socket
 print(len(socket.create_connection(("alice.overlay", 22), 10).recv(100)))'
 check "high ports are redirected, too" prints "a page of a" \
   named 61001 curl -sS -m 10 http://plain.alice.overlay:8123/
+check "a conflict is none any more" within 5 prints '[]' setup "['conflicts']"
+check "and the port leads to the peer" prints "a page of a" \
+  as 61001 curl -sS -m 10 "http://$at:8124/"
 taken() { on b ss -Hltn "sport = :8123" | grep -q .; }
 check "and not taken from other programs" within 5 fails taken
 refused() {
@@ -135,6 +145,43 @@ within 10 mine status
 check "the address is the same after a restart" prints "$at" ask +short alice.overlay A
 check "and dialled anew by the first connection" prints "a page of a" \
   named 61001 curl -sS -m 10 http://web.alice.overlay/
+kill_gateway b
+
+# Without a packet filter again, but with the sockets that systemd passes.
+on b nft delete table ip overlay
+cat >"$T/activate.py" <<'EOF'
+import os, socket, sys
+fds = []
+for port in (80, 443):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+    s.bind(("0.0.0.0", port))
+    s.listen(16)
+    fds.append(s)
+for i, s in enumerate(fds):
+    os.dup2(s.fileno(), 10 + i)
+for i in range(len(fds)):
+    os.dup2(10 + i, 3 + i)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)),
+                  LISTEN_FDNAMES="pool-http:pool-https")
+os.setgroups([])
+os.setgid(61001)
+os.setuid(61001)
+os.execv(sys.argv[1], sys.argv[1:])
+EOF
+server b b "$PYTHON" "$T/activate.py" "$OVERLAY" --home "$T/b" daemon
+echo "$SERVER" >"$T/b.pid"
+within 10 mine status
+check "port 80 is served by a socket that was passed" within 10 prints True setup "['http']"
+check "with the page" prints "a page of a" named 61001 curl -sS -m 10 http://web.alice.overlay/
+check "to its user alone" prints 403 \
+  named 61002 curl -s -m 5 -o /dev/null -w '%{http_code}' http://web.alice.overlay/
+check "under the peer's names alone" prints 421 status_of -H 'Host: evil.example' "http://$at/"
+check "and not to a neighbour" fails on n curl -sS -m 2 http://198.51.100.2/
+check "on 127.0.0.1 it is the proxy" prints "a page of a" \
+  as 61001 curl -sS -m 10 http://web.alice.overlay.localhost/
+
 ip -n "$PREFIX-b" route del local 198.19.0.0/16 dev lo
 check "without the route all is as before" within 10 prints 127.0.0.1 ask +short alice.overlay A
 finish
