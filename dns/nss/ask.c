@@ -151,7 +151,7 @@ static int dial(void)
 
     if (fd < 0)
         return -1;
-    strncpy(at.sun_path, NSS_SOCKET, sizeof(at.sun_path) - 1);
+    memcpy(at.sun_path, NSS_SOCKET, strnlen(NSS_SOCKET, sizeof(at.sun_path) - 1));
     /* Never in progress: a unix socket connects at once or says why not. */
     if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
         return fd;

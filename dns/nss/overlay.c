@@ -128,6 +128,7 @@ static bool fill(struct hostent *out, struct room *r, const char *name, int fami
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are the C library's */
 enum nss_status _nss_overlay_gethostbyname3_r(const char *name, int family, struct hostent *out,
                                               char *buffer, size_t len, int *err, int *h_err,
                                               int32_t *ttl, char **canonical)
@@ -210,6 +211,7 @@ enum nss_status _nss_overlay_gethostbyname4_r(const char *name, struct gaih_addr
 
 /* ---- by address ---- */
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are the C library's */
 enum nss_status _nss_overlay_gethostbyaddr2_r(const void *address, socklen_t address_len,
                                               int family, struct hostent *out, char *buffer,
                                               size_t len, int *err, int *h_err, int32_t *ttl)
@@ -236,6 +238,7 @@ enum nss_status _nss_overlay_gethostbyaddr2_r(const void *address, socklen_t add
     return NSS_STATUS_SUCCESS;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are the C library's */
 enum nss_status _nss_overlay_gethostbyaddr_r(const void *address, socklen_t address_len, int family,
                                              struct hostent *out, char *buffer, size_t len,
                                              int *err, int *h_err)
