@@ -211,14 +211,6 @@ static int start_control(struct daemon *d, char *why, size_t why_len)
     return err;
 }
 
-static int start_page(struct daemon *d, char *why, size_t why_len)
-{
-    int err = page_desk_new(&d->page, control_server_context(d->control));
-    if (err < 0)
-        (void)snprintf(why, why_len, "status page: %s", strerror(-err));
-    return err;
-}
-
 /* ---- what happens while it runs ---- */
 
 static void on_stopped(void *arg)
@@ -315,9 +307,9 @@ static void on_node_changed(struct node_watch *watch, const struct peer_id *peer
 static int build(struct daemon *d, char *why, size_t why_len)
 {
     int (*const parts[])(struct daemon *, char *, size_t) = {
-        open_registry,     set_name_servers, start_node,  start_server_adapter,
-        daemon_start_pool, start_ports,      start_proxy, daemon_open_pool,
-        start_dns,         start_control,    start_page,
+        open_registry,     set_name_servers, start_node,        start_server_adapter,
+        daemon_start_pool, start_ports,      start_proxy,       daemon_open_pool,
+        start_dns,         start_control,    daemon_start_page, daemon_start_metrics,
     };
     int err = daemon_fill_users(d, d->options->settings, why, why_len);
 
@@ -336,6 +328,7 @@ static int build(struct daemon *d, char *why, size_t why_len)
 
 static void take_apart(struct daemon *d)
 {
+    metrics_free(d->metrics);
     page_desk_free(d->page);
     d->page = NULL;
     control_server_free(d->control);

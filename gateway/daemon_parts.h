@@ -9,6 +9,7 @@
 #include "adapters/browser_ports.h"
 #include "adapters/browser_proxy.h"
 #include "adapters/joins.h"
+#include "adapters/metrics.h"
 #include "adapters/pool_doors.h"
 #include "adapters/server_adapter.h"
 #include "config/control/page_desk.h"
@@ -52,7 +53,8 @@ struct daemon {
     struct control_server *control;
     struct control_services services;
     struct page_desk *page;
-    struct web_source web; /* of the status page: that desk, once it is there */
+    struct metrics *metrics; /* NULL: nobody asked for them */
+    struct web_source web;   /* of the status page: that desk, once it is there */
     char *control_path;
     char suffix[NAMES_SUFFIX_MAX + 1]; /* of the start: a new one needs a restart */
     struct node_watch watch;
@@ -85,6 +87,9 @@ bool daemon_owns_port(void *arg, const struct addr *at, const struct peer_id *pe
 void daemon_show_pool(void *arg, struct control_pool *out);
 /** Fills in d->web. */
 void daemon_fill_web(struct daemon *d);
+/** What stands behind it, and the figures for Prometheus. */
+MUST_USE int daemon_start_page(struct daemon *d, char *why, size_t why_len);
+MUST_USE int daemon_start_metrics(struct daemon *d, char *why, size_t why_len);
 /** Fills in d->services. */
 void daemon_fill_services(struct daemon *d);
 /** The same, what is about https. */

@@ -203,25 +203,6 @@ static void page_link(void *arg, char *out, size_t max)
     secret_wipe(link, sizeof(link));
 }
 
-/* ---- the status page ---- */
-
-static char *show(void *arg, bool trusted)
-{
-    struct daemon *d = arg;
-    return d->page ? page_desk_show(d->page, trusted) : NULL;
-}
-
-static char *act(void *arg, const char *text, size_t len, bool *done)
-{
-    struct daemon *d = arg;
-    return d->page ? page_desk_act(d->page, text, len, done) : NULL;
-}
-
-void daemon_fill_web(struct daemon *d)
-{
-    d->web = (struct web_source){d, show, act};
-}
-
 /* ---- all of it ---- */
 
 void daemon_fill_services(struct daemon *d)

@@ -279,6 +279,7 @@ static void check_once(struct parser *p)
 
     check_loopback(p, &s->dns_listen, s->line[SET_dns_listen]);
     check_loopback(p, &s->proxy_listen, s->line[SET_proxy_listen]);
+    check_loopback(p, &s->metrics_listen, s->line[SET_metrics_listen]);
     if (s->gateway_listen.count == 0)
         (void)fail_at(p, s->line[SET_gateway_listen], -EBADMSG,
                       "listen: at least one address is needed");

@@ -73,6 +73,7 @@ static void every_option_of_the_single_sections_is_read(void **state)
               "[dns]\nlisten = 127.0.0.1:53\nsuffix = home.arpa\n"
               "forward = yes\nupstream = 9.9.9.9:53, [2620:fe::fe]:53\n"
               "[proxy]\nlisten =\n"
+              "[metrics]\nlisten = 127.0.0.1:9464\n"
               "[local]\nusers = alice, bob\n"
               "[setup]\npool = 198.18.0.0/16\nredirect_port = 7791\n"
               "names_socket = /run/x/names.sock\n"
@@ -286,6 +287,8 @@ static void what_does_not_fit_together_is_an_error(void **state)
 
     refuses("[dns]\nlisten = 0.0.0.0:5354\n",
             "overlay.conf:2: listen: 0.0.0.0:5354 is not a loopback address");
+    refuses("[metrics]\nlisten = 0.0.0.0:9464\n",
+            "overlay.conf:2: listen: 0.0.0.0:9464 is not a loopback address");
     refuses("[proxy]\nlisten = 192.0.2.1:7777\n",
             "overlay.conf:2: listen: 192.0.2.1:7777 is not a loopback address");
     refuses("[dns]\nforward = on\n", "overlay.conf:2: forward = on needs 'upstream' in [dns]");
