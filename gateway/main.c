@@ -15,6 +15,7 @@
 #include "gateway/io/accounts.h"
 #include "gateway/io/file.h"
 #include "gateway/io/handover.h"
+#include "gateway/io/journal.h"
 #include "gateway/io/logfile.h"
 #include "gateway/io/machine.h"
 #include "gateway/io/process.h"
@@ -31,6 +32,7 @@ struct program {
     int edit; /* lock of the registry, or -1 */
     struct logfile log;
     struct log_ring ring;
+    struct journal journal;
     enum log_level written; /* to standard error; the ring has the operator's day in any case */
 };
 
@@ -152,7 +154,7 @@ static void write_log(void *arg, const struct log_entry *e)
     int64_t wall_us = env_wall_us(machine_env(p->machine));
 
     log_ring_add(&p->ring, wall_us, e);
-    if (e->level > p->written)
+    if (e->level > p->written || journal_write(&p->journal, e))
         return;
     int len = snprintf(out, sizeof(out), "%s%s %s: %s\n", stamp_line(wall_us, e->level, stamp),
                        log_level_name(e->level), log_topic_name(e->topic), e->line);
@@ -189,11 +191,13 @@ static int run_daemon(void *arg, const struct cli_daemon *options, char *why, si
         .arg = p,
     };
     logfile_init(&p->log, STDERR_FILENO, options->home);
+    journal_open(&p->journal, JOURNAL_SOCKET);
     log_set_sink(&sink);
     process_prepare();
     int err = daemon_run(p->machine, options, &p->ring, why, why_len);
     log_set_sink(NULL);
     log_ring_deinit(&p->ring);
+    journal_close(&p->journal);
     logfile_deinit(&p->log);
     return err < 0 ? CLI_FAILED : CLI_OK;
 }

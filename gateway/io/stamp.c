@@ -21,7 +21,7 @@ const char *stamp_local(int64_t wall_us, char out[static STAMP_MAX])
 }
 
 /* The variable is passed on to children, whose standard error may be somewhere else. */
-static bool is_journal(void)
+bool stamp_is_journal(void)
 {
     const char *text = getenv("JOURNAL_STREAM");
     char own[64];
@@ -33,8 +33,7 @@ static bool is_journal(void)
     return strcmp(text, own) == 0;
 }
 
-/* As in syslog(3). */
-static char weight_of(enum log_level level)
+char stamp_weight(enum log_level level)
 {
     switch (level) {
     case LOG_LEVEL_ERROR:
@@ -51,8 +50,8 @@ static char weight_of(enum log_level level)
 
 const char *stamp_line(int64_t wall_us, enum log_level level, char out[static STAMP_MAX])
 {
-    if (is_journal()) {
-        (void)snprintf(out, STAMP_MAX, "<%c>", weight_of(level));
+    if (stamp_is_journal()) {
+        (void)snprintf(out, STAMP_MAX, "<%c>", stamp_weight(level));
         return out;
     }
     size_t len = strlen(stamp_local(wall_us, out));
