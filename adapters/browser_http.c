@@ -306,6 +306,7 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
     c->keep_alive = http_keeps_alive(head);
     c->response_begun = false;
     c->wants_html = page_wants_html(head);
+    c->base.idle = false;
     timer_stop(c->base.proxy->env, &c->timer);
 
     enum http_fault fault = http_body_of_request(&c->request, head);
@@ -363,6 +364,7 @@ enum http_step http_conn_next(struct http_conn *c)
     if (!c->keep_alive || !whole)
         return http_conn_close(c);
     c->response_begun = false;
+    c->base.idle = true;
     timer_set(c->base.proxy->env, &c->timer,
               env_now(c->base.proxy->env) + (c->in.len > 0 ? HTTP_CONN_HEAD_WAIT : IDLE_WAIT));
     return HTTP_STEP_ON;
@@ -442,7 +444,7 @@ static struct http_conn *start(struct proxy *p, struct sock *sock, const struct 
         free(c);
         return NULL;
     }
-    c->base = (struct proxy_conn){.sock = sock, .only = *only, .abort = abort_conn};
+    c->base = (struct proxy_conn){.sock = sock, .only = *only, .idle = true, .abort = abort_conn};
     c->timer.fire = on_timer;
     c->turn.run = on_turn;
     c->writable = true;

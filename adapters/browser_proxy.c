@@ -102,13 +102,13 @@ void proxy_take(struct proxy *p, struct sock *sock, const struct addr *from, con
                 const struct peer_id *only)
 {
     bool stranger = !local_users_allow_tcp(p->o.users, p->env, from, at);
-    bool full = p->count >= PROXY_CONNS_MAX || (stranger && p->strangers >= STRANGERS_MAX);
+    bool full = (stranger && p->strangers >= STRANGERS_MAX) || !proxy_make_room(p);
     struct newcomer *n = full ? NULL : calloc(1, sizeof(*n));
     if (!n) {
         sock_reset(p->env, sock);
         return;
     }
-    n->base = (struct proxy_conn){.sock = sock, .abort = abort_newcomer};
+    n->base = (struct proxy_conn){.sock = sock, .idle = true, .abort = abort_newcomer};
     if (only)
         n->base.only = *only;
     n->stranger = stranger;
@@ -186,7 +186,6 @@ int proxy_new(struct proxy **out, const struct proxy_options *options, char *why
     if (!p)
         return -ENOMEM;
     proxy_state_init(p, options, node_env(options->node));
-    web_stream_init(&p->stream, p->env, options->web);
     int err = listen_somewhere(p, why, why_len);
     if (err < 0) {
         free(p);
@@ -203,8 +202,6 @@ void proxy_free(struct proxy *p)
     stop_listening(p);
     https_free(p->https);
     proxy_state_deinit(p);
-    web_stream_deinit(&p->stream);
-    web_keys_deinit(&p->keys);
     free(p);
 }
 

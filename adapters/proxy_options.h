@@ -13,7 +13,7 @@
 #include "gateway/node/pool.h"
 
 #define PROXY_LISTEN_MAX 4
-#define PROXY_CONNS_MAX  4096 /* at a time; more are closed at once */
+#define PROXY_CONNS_MAX  4096 /* at a time */
 
 struct proxy_options {
     struct node *node;
@@ -25,5 +25,6 @@ struct proxy_options {
     bool (*owns_port)(void *arg, const struct addr *at, const struct peer_id *peer);
     void *owns_arg;
     const struct pool *pool;      /* as in struct site */
+    size_t conns_max;             /* 0: PROXY_CONNS_MAX */
     const struct web_source *web; /* what the status page shows; borrowed, NULL: nothing */
 };

@@ -9,6 +9,22 @@ void proxy_state_init(struct proxy *p, const struct proxy_options *o, struct env
     list_init(&p->conns);
     list_init(&p->tunnels);
     farewells_init(&p->farewells, env);
+    web_stream_init(&p->stream, env, o->web);
+}
+
+bool proxy_make_room(struct proxy *p)
+{
+    if (p->count < (p->o.conns_max ? p->o.conns_max : PROXY_CONNS_MAX))
+        return true;
+    list_each(at, &p->conns)
+    {
+        struct proxy_conn *c = list_entry(at, struct proxy_conn, link);
+        if (c->idle) {
+            c->abort(c);
+            return true;
+        }
+    }
+    return false;
 }
 
 void proxy_add(struct proxy *p, struct proxy_conn *c)
@@ -85,5 +101,7 @@ void proxy_state_deinit(struct proxy *p)
         guarded_abort(&t->pump);
         on_tunnel_end(&t->pump);
     }
+    web_stream_deinit(&p->stream);
+    web_keys_deinit(&p->keys);
     farewells_deinit(&p->farewells);
 }

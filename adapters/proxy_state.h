@@ -37,6 +37,7 @@ struct proxy_conn {
     struct sock *sock;
     struct peer_id only; /* whom it may ask, having dialled that peer's address or got its
                             certificate; zero: anybody */
+    bool idle;           /* no request of it is complete and not answered yet */
     /** Ends it at once, with a reset. */
     void (*abort)(struct proxy_conn *c);
 };
@@ -45,6 +46,9 @@ struct proxy_conn {
 void proxy_state_init(struct proxy *p, const struct proxy_options *o, struct env *env);
 void proxy_state_deinit(struct proxy *p);
 
+/** May one more come? Where there are as many as there may be, the oldest gives way that has not
+ *  asked for anything (again): who opens many and says little keeps nobody out. */
+bool proxy_make_room(struct proxy *p);
 /** Puts a connection into the proxy's list, and takes it out. */
 void proxy_add(struct proxy *p, struct proxy_conn *c);
 void proxy_remove(struct proxy_conn *c);

@@ -5,7 +5,15 @@
 enum chunk_state {
     CHUNK_SIZE_FIRST, /* the first digit */
     CHUNK_SIZE,
-    CHUNK_EXTENSION,
+    CHUNK_EXTENSION, /* behind the size or a value: a space, ';' or the end */
+    CHUNK_EXT_NAME,  /* its first character */
+    CHUNK_EXT_NAME_MORE,
+    CHUNK_EXT_EQUALS, /* spaces behind a name */
+    CHUNK_EXT_VALUE,  /* its first character */
+    CHUNK_EXT_VALUE_MORE,
+    CHUNK_EXT_QUOTED,
+    CHUNK_EXT_ESCAPED,
+    CHUNK_EXT_END, /* behind a quoted value */
     CHUNK_SIZE_LF,
     CHUNK_DATA,
     CHUNK_DATA_CR,
@@ -65,6 +73,7 @@ enum http_fault http_body_of_request(struct http_body *b, const struct http_head
         if (!http_text_is(coding->value, "chunked"))
             return is_chunked_last(coding->value) ? HTTP_UNKNOWN_CODING : HTTP_BAD_CODING;
         settle(b, HTTP_BODY_CHUNKED, 0);
+        b->strict = true;
     } else if (length) {
         if (lengths != 1 || !read_length(length->value, &n))
             return HTTP_BAD_LENGTH;
@@ -148,20 +157,77 @@ static bool take_size(struct http_body *b, uint8_t c)
         return false;
     if (c == '\r')
         b->state = CHUNK_SIZE_LF;
-    else if (c == ';' || c == ' ' || c == '\t')
+    else if (c == ';')
+        b->state = CHUNK_EXT_NAME;
+    else if (c == ' ' || c == '\t')
         b->state = CHUNK_EXTENSION;
     else
         return false;
     return true;
 }
 
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Between extensions, and behind a name. Spaces are for who must be borne with (RFC 9112 §7.1.1),
+ * and stand only where an extension follows. */
+static bool take_between(struct http_body *b, uint8_t c)
+{
+    if (c == ';')
+        b->state = CHUNK_EXT_NAME;
+    else if (c == '=' && (b->state == CHUNK_EXT_NAME_MORE || b->state == CHUNK_EXT_EQUALS))
+        b->state = CHUNK_EXT_VALUE;
+    else if (c == '\r' && b->state != CHUNK_EXTENSION && b->state != CHUNK_EXT_EQUALS)
+        b->state = CHUNK_SIZE_LF;
+    else if (is_space(c))
+        b->state = (uint8_t)(b->state == CHUNK_EXT_NAME_MORE || b->state == CHUNK_EXT_EQUALS
+                                 ? CHUNK_EXT_EQUALS
+                                 : CHUNK_EXTENSION);
+    else
+        return false;
+    return true;
+}
+
+static bool take_quoted(struct http_body *b, uint8_t c)
+{
+    if (is_control(c))
+        return false;
+    if (b->state == CHUNK_EXT_ESCAPED)
+        b->state = CHUNK_EXT_QUOTED;
+    else if (c == '\\')
+        b->state = CHUNK_EXT_ESCAPED;
+    else if (c == '"')
+        b->state = CHUNK_EXT_END;
+    return true;
+}
+
+/* RFC 9112 §7.1.1: *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ). */
 static bool take_extension(struct http_body *b, uint8_t c)
 {
+    bool token = http_is_token_char(c);
     if (++b->line > HTTP_CHUNK_LINE_MAX)
         return false;
-    if (c == '\r')
-        b->state = CHUNK_SIZE_LF;
-    return c == '\r' || !is_control(c);
+    if (!b->strict) {
+        b->state = c == '\r' ? CHUNK_SIZE_LF : CHUNK_EXTENSION;
+        return c == '\r' || !is_control(c);
+    }
+    if (b->state == CHUNK_EXT_QUOTED || b->state == CHUNK_EXT_ESCAPED)
+        return take_quoted(b, c);
+    if ((b->state == CHUNK_EXT_NAME || b->state == CHUNK_EXT_VALUE) && is_space(c))
+        return true;
+    if (b->state == CHUNK_EXT_VALUE && c == '"') {
+        b->state = CHUNK_EXT_QUOTED;
+        return true;
+    }
+    if (b->state == CHUNK_EXT_NAME || b->state == CHUNK_EXT_VALUE) {
+        b->state = (uint8_t)(b->state + 1); /* .._MORE */
+        return token;
+    }
+    if (token && (b->state == CHUNK_EXT_NAME_MORE || b->state == CHUNK_EXT_VALUE_MORE))
+        return true;
+    return take_between(b, c);
 }
 
 static bool take_trailer(struct http_body *b, uint8_t c)
@@ -191,6 +257,14 @@ static bool take_char(struct http_body *b, uint8_t c)
     case CHUNK_SIZE:
         return take_size(b, c);
     case CHUNK_EXTENSION:
+    case CHUNK_EXT_NAME:
+    case CHUNK_EXT_NAME_MORE:
+    case CHUNK_EXT_EQUALS:
+    case CHUNK_EXT_VALUE:
+    case CHUNK_EXT_VALUE_MORE:
+    case CHUNK_EXT_QUOTED:
+    case CHUNK_EXT_ESCAPED:
+    case CHUNK_EXT_END:
         return take_extension(b, c);
     case CHUNK_SIZE_LF:
         b->line = 0;

@@ -176,6 +176,27 @@ static void refuses_malformed_chunks(void **state)
         "0\r\nA: b\n\r\n",
         "0\r\n\rX",
         "5;a\x01\r\n",
+        /* what stands behind the size is no free text */
+        "5 \r\n",
+        "5 5\r\n",
+        "5;\r\n",
+        "5;;a\r\n",
+        "5;a b\r\n",
+        "5;a =\r\n",
+        "5;a=\r\n",
+        "5;a=b c\r\n",
+        "5;a=b=c\r\n",
+        "5;a=\"b\r\n",
+        "5;a=\"b\"c\r\n",
+        "5;a=\"b\\\"\r\n",
+        "5;a ;\r\n",
+        "5;a=b \r\n",
+        "5;=b\r\n",
+        "5;\"a\"\r\n",
+        "5;a=\xff\r\n",
+        "5,a\r\n",
+        "5;a\rb\r\n",
+        "5;a=\"\x7f\"\r\n",
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(of_request("Transfer-Encoding: chunked\r\n"), HTTP_OK);
@@ -184,6 +205,39 @@ static void refuses_malformed_chunks(void **state)
         assert_int_equal(of_request("Transfer-Encoding: chunked\r\n"), HTTP_OK);
         assert_int_equal(take(cases[i], 1000), SIZE_MAX);
     }
+}
+
+static void takes_extensions_as_the_grammar_has_them(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "5",
+        "5;a",
+        "5;a=b",
+        "5 ; a = b",
+        "5;a;b=c;d",
+        "5;a=\"\"",
+        "5;a=\"b \\\" ;\"",
+        "5;a=\"b\";c",
+        "5;a=\"b\" ;c",
+        "5\t;\ta=\tb",
+        "005;a",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char text[100];
+        snprintf(text, sizeof(text), "%s\r\nhello\r\n0;z\r\n\r\nNEXT", lines[i]);
+        assert_int_equal(of_request("Transfer-Encoding: chunked\r\n"), HTTP_OK);
+        if (take(text, 1) != strlen(text) - 4 || !body.done)
+            fail_msg("%s was not taken", lines[i]);
+    }
+}
+
+static void bears_with_services_that_pad_their_chunks(void **state)
+{
+    (void)state;
+    const char *text = "5   \r\nhello\r\n0;x y\r\n\r\nNEXT";
+    assert_int_equal(of_response("200 OK", "Transfer-Encoding: chunked\r\n", false), HTTP_OK);
+    assert_int_equal(take(text, 1), strlen(text) - 4);
 }
 
 static void bounds_size_lines_and_trailers(void **state)
@@ -209,6 +263,8 @@ int main(void)
         cmocka_unit_test(ends_a_body_where_it_ends_however_it_comes),
         cmocka_unit_test(is_not_done_at_any_length_below_the_whole),
         cmocka_unit_test(refuses_malformed_chunks),
+        cmocka_unit_test(takes_extensions_as_the_grammar_has_them),
+        cmocka_unit_test(bears_with_services_that_pad_their_chunks),
         cmocka_unit_test(bounds_size_lines_and_trailers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
