@@ -3,8 +3,8 @@
 # each time. It runs as another user, as it will not as root, so the gateway's overlay.conf must say
 # `[local] users = nobody`.
 
-# browse HOST ARGS...
-browse() {
+# as_nobody HOST CMD...: with @PROFILE@ in CMD for a new profile
+as_nobody() {
   local host=$1 profile
   shift
   mkdir -p "$T/browser"
@@ -12,7 +12,17 @@ browse() {
   profile=$(mktemp -d -p "$T/browser")
   chmod 777 "$profile"
   on "$host" timeout 60 setpriv --reuid nobody --regid nogroup --clear-groups \
-    env HOME="$profile" XDG_RUNTIME_DIR="$profile" chromium --headless --no-sandbox --disable-gpu --disable-quic \
+    env HOME="$profile" XDG_RUNTIME_DIR="$profile" "${@//@PROFILE@/$profile}"
+}
+
+# visit HOST STEP...: as tests/interop/chromium.py has them
+visit() { as_nobody "$1" "$PYTHON" - @PROFILE@ "${@:2}" <"$ROOT/tests/interop/chromium.py"; }
+
+# browse HOST ARGS...
+browse() {
+  local host=$1
+  shift
+  as_nobody "$host" chromium --headless --no-sandbox --disable-gpu --disable-quic \
     --no-first-run --disable-background-networking --disable-component-update --disable-sync \
-    --disable-dev-shm-usage --user-data-dir="$profile" --window-size=800,400 "$@" 2>"$T/chromium.log"
+    --disable-dev-shm-usage --user-data-dir=@PROFILE@ --window-size=800,400 "$@" 2>"$T/chromium.log"
 }
