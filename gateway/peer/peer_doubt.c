@@ -84,6 +84,9 @@ void peer_ask_about_others(struct peer *p, const struct link *by)
         if (l == by || !is_open(l))
             continue;
         ask_about(l, by);
+        /* The peer is there again. This session's own next try may be due after its idle time. */
+        if (is_silent(l, peer_now(p)))
+            quic_conn_probe(l->conn);
         p->ask = peer_now(p) + ASK_EVERY;
     }
     peer_set_timer(p);
