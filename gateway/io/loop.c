@@ -31,7 +31,8 @@ struct io_loop {
     instant last;  /* what the clock said last */
     instant armed; /* when the timerfd goes off, INSTANT_NEVER if it will not */
     struct heap timers;
-    struct list again;        /* watches that want another turn */
+    struct list again, soon;  /* watches that want another turn, and to be told in this one */
+    struct list mark;         /* the end of what is told of one of them */
     struct io_watch *telling; /* whose ready() runs, NULL once it was stopped */
     struct deferred *work, **work_end;
     size_t work_count; /* queued */
@@ -190,6 +191,12 @@ void io_watch_again(struct io_loop *l, struct io_watch *w)
         list_append(&l->again, &w->again);
 }
 
+void io_watch_soon(struct io_loop *l, struct io_watch *w)
+{
+    if (!list_is_linked(&w->again))
+        list_append(&l->soon, &w->again);
+}
+
 static void forget(struct io_loop *l, struct io_watch *w)
 {
     list_remove(&w->again);
@@ -223,7 +230,7 @@ void io_watch_close(struct io_loop *l, struct io_watch *w)
 
 static int wait_ms(struct io_loop *l, instant deadline)
 {
-    if (l->stopping || l->work || !list_is_empty(&l->again))
+    if (l->stopping || l->work || !list_is_empty(&l->again) || !list_is_empty(&l->soon))
         return 0;
     uv_update_time(&l->uv); /* it knows only the time at which it ran last */
     /* 0 also when a handle was started since libuv ran last and must reach its own epoll set. */
@@ -246,18 +253,17 @@ static void tell(struct io_loop *l, struct io_watch *w, uint32_t events)
 }
 
 /* Those that ask again while they are told are left for the next turn. */
-static void tell_again(struct io_loop *l)
+static void tell_listed(struct io_loop *l, struct list *list)
 {
-    struct list end = {0};
-    if (list_is_empty(&l->again))
+    if (list_is_empty(list))
         return;
-    list_append(&l->again, &end);
-    for (struct list *node; (node = list_first(&l->again)) != &end;) {
+    list_append(list, &l->mark);
+    for (struct list *node; (node = list_first(list)) != &l->mark;) {
         struct io_watch *w = list_entry(node, struct io_watch, again);
         list_remove(node);
         tell(l, w, 0);
     }
-    list_remove(&end);
+    list_remove(&l->mark);
 }
 
 /* From here on who is stopped is taken out of the batch: before anybody is told anything. */
@@ -301,8 +307,9 @@ void io_loop_turn(struct io_loop *l, instant deadline)
     if (count == 0 && ms > 0)
         l->uv_ready = true; /* perhaps a timer of libuv ended the wait */
     number_batch(l, count); /* below 0 only for a signal: nobody */
-    tell_again(l);
+    tell_listed(l, &l->again);
     tell_batch(l, count);
+    tell_listed(l, &l->soon);
     run_uv(l);
     fire_timers(l);
     run_deferred(l);
@@ -382,6 +389,7 @@ int io_loop_new(struct io_loop **out)
     l->armed = INSTANT_NEVER;
     l->work_end = &l->work;
     list_init(&l->again);
+    list_init(&l->soon);
     err = uv_async_init(&l->uv, &l->anchor, NULL);
     if (err == 0)
         err = start_watches(l);

@@ -77,6 +77,9 @@ MUST_USE int io_watch_start(struct io_loop *l, struct io_watch *w, int fd, uint3
 void io_watch_change(struct io_loop *l, struct io_watch *w, uint32_t events);
 /** Asks for another turn: not everything was done. Also for a watch that was not started. */
 void io_watch_again(struct io_loop *l, struct io_watch *w);
+/** The same, but in this turn yet, when all others were told: what that brings can go with what
+ * they bring. Once: who asks then is left for the next turn. */
+void io_watch_soon(struct io_loop *l, struct io_watch *w);
 /**
  * Is the watch whose ready() runs now still there? For after a call that may have closed it: its
  * memory may be gone then.

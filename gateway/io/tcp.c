@@ -23,6 +23,8 @@ struct sock {
     bool connecting;
     bool watched;
     bool quiet;         /* on_connect runs, and there is nothing to read */
+    bool told;          /* on_ready was given */
+    bool wants_room;    /* the last write was short */
     bool ended;         /* end of data or an error was seen: tell again after a short read */
     bool failed;        /* an error was seen */
     bool resets;        /* closing it would send a reset: see io_fd_reset_on_close() */
@@ -60,6 +62,7 @@ static bool finish_connecting(struct sock *s, uint32_t events)
     const struct io_loop *l = s->loop;
     int err = connect_result(s, events);
     s->connecting = false;
+    s->told = true; /* that it may write */
     s->quiet = !(events & TO_READ);
     s->handler->on_connect(s->arg, err);
     if (!io_watch_survived(l))
@@ -79,6 +82,11 @@ static void on_ready(struct io_watch *w, uint32_t events)
         s->failed = true;
     if (s->connecting && !finish_connecting(s, events))
         return;
+    /* Linux tells that writing is possible on other occasions too, as when an end of data of ours
+     * has arrived: nobody is to read in vain for that. */
+    if (events == EPOLLOUT && s->told && !s->wants_room)
+        return;
+    s->told = true;
     s->handler->on_ready(s->arg);
 }
 
@@ -235,7 +243,7 @@ ssize_t io_sock_readv(struct sock *s, const struct iovec *area, int count)
     if (n == 0 && s->failed && room > 0)
         return error_behind_end(s);
     if ((size_t)n < room && n > 0 && s->ended)
-        io_watch_again(s->loop, &s->watch);
+        io_watch_soon(s->loop, &s->watch);
     return n;
 }
 
@@ -256,7 +264,9 @@ ssize_t io_sock_writev(struct sock *s, const struct iovec *area, int count)
         };
         n = sendmsg(s->watch.fd, &msg, MSG_NOSIGNAL);
     }
-    return n < 0 ? -errno : n;
+    int err = n < 0 ? -errno : 0;
+    s->wants_room = err == -EAGAIN || (err == 0 && (size_t)n < total(area, count));
+    return err < 0 ? err : n;
 }
 
 /* ---- the end ---- */

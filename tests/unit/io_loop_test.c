@@ -19,8 +19,8 @@
 struct bell {
     struct io_watch watch;
     struct io_loop *loop;
-    struct bell *closes; /* closed when this one rings */
-    unsigned rang, again;
+    struct bell *closes;        /* closed when this one rings */
+    unsigned rang, again, soon; /* and asks so often */
 };
 
 static char order[64];
@@ -33,6 +33,10 @@ static void on_bell(struct io_watch *w, uint32_t events)
     if (b->again > 0) {
         b->again--;
         io_watch_again(b->loop, w);
+    }
+    if (b->soon > 0) {
+        b->soon--;
+        io_watch_soon(b->loop, w);
     }
     if (b->closes && b->closes->watch.fd >= 0)
         io_watch_close(b->loop, &b->closes->watch);
@@ -95,6 +99,35 @@ static void gives_another_turn_to_who_asks(void **state)
     spin_for(l, MSEC(2));
     assert_int_equal(b.rang, 4);
     io_watch_close(l, &b.watch);
+}
+
+static void tells_who_wants_it_soon_in_the_same_turn_but_once(void **state)
+{
+    struct io_loop *l = *state;
+    struct bell b = bell(l);
+
+    hang(&b, 1);
+    b.soon = 2;
+    io_loop_turn(l, INSTANT_NEVER);
+    assert_int_equal(b.rang, 2);
+    io_loop_turn(l, INSTANT_NEVER);
+    assert_int_equal(b.rang, 3);
+    io_watch_close(l, &b.watch);
+}
+
+static void forgets_one_that_closes_before_it_is_told_soon(void **state)
+{
+    struct io_loop *l = *state;
+    struct bell a = bell(l), b = bell(l);
+
+    hang(&a, 1);
+    hang(&b, 1);
+    a.soon = b.soon = 1;
+    a.closes = &b;
+    b.closes = &a;
+    spin_for(l, MSEC(2));
+    assert_int_equal(a.rang + b.rang, 2);
+    io_watch_close(l, a.watch.fd >= 0 ? &a.watch : &b.watch);
 }
 
 static void tells_nothing_to_one_closed_in_the_same_turn(void **state)
@@ -448,6 +481,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(tells_an_edge_once, build, end),
         cmocka_unit_test_setup_teardown(gives_another_turn_to_who_asks, build, end),
+        cmocka_unit_test_setup_teardown(tells_who_wants_it_soon_in_the_same_turn_but_once, build,
+                                        end),
+        cmocka_unit_test_setup_teardown(forgets_one_that_closes_before_it_is_told_soon, build, end),
         cmocka_unit_test_setup_teardown(tells_nothing_to_one_closed_in_the_same_turn, build, end),
         cmocka_unit_test_setup_teardown(
             tells_nothing_to_one_that_waited_for_another_turn_and_closed, build, end),

@@ -334,6 +334,20 @@ static void hands_what_was_ready_to_the_next_handler(void **state)
     assert_true(spin_until(w->loop, &w->server.bytes, 5));
 }
 
+/* Linux tells that writing is possible when an end of data has arrived, too. */
+static void tells_of_room_only_who_has_had_none(void **state)
+{
+    struct world *w = *state;
+    connect_both(w, "127.0.0.1:0");
+    say(&w->client, "hello");
+    assert_true(spin_until(w->loop, &w->server.bytes, 5));
+    unsigned before = w->server.ready;
+    sock_finish(w->env, w->server.sock);
+    assert_true(spin_until(w->loop, &w->client.over, 1));
+    spin_for(w->loop, MSEC(2));
+    assert_int_equal(w->server.ready, before);
+}
+
 /* One that takes a fresh connection over knows that it may write, and spares a read in vain. */
 static void whoever_takes_a_fresh_connection_is_told_when_there_are_bytes(void **state)
 {
@@ -657,6 +671,7 @@ int main(void)
         TEST(tells_the_end_that_came_with_the_data),
         TEST(tells_data_once_until_there_is_more),
         TEST(hands_what_was_ready_to_the_next_handler),
+        TEST(tells_of_room_only_who_has_had_none),
         TEST(whoever_takes_a_fresh_connection_is_told_when_there_are_bytes),
         TEST(the_first_bytes_of_one_that_speaks_save_a_packet),
         TEST(tells_room_for_writing_again),
