@@ -151,6 +151,10 @@ static bool is_own(const struct resolver *r, const struct ares_addr_port_node *s
     return false;
 }
 
+/* The functions that c-ares has for this since 1.24 are not in Debian 12. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 /* Takes ourselves out of the servers to ask: we would wait for our own answer. */
 static int drop_own(struct resolver *r)
 {
@@ -176,6 +180,8 @@ static int drop_own(struct resolver *r)
     ares_free_data(list);
     return status == ARES_SUCCESS ? 0 : -EIO;
 }
+
+#pragma GCC diagnostic pop
 
 static int open_channel(struct resolver *r)
 {
