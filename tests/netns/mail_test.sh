@@ -14,37 +14,12 @@ OWNER=Debian-exim
 
 # ---- two homes ----
 
-# masquerade ROUTER
-masquerade() {
-  on "$1" sysctl -q net.ipv4.ip_forward=1
-  on "$1" nft -f - <<'END'
-table ip nat {
-  chain out {
-    type nat hook postrouting priority 100
-    oifname "wan" masquerade
-  }
-}
-table ip filter {
-  chain forward {
-    type filter hook forward priority 0
-    iifname "wan" ct state established,related accept
-    iifname "wan" drop
-  }
-  chain input {
-    type filter hook input priority 0
-    iifname "wan" ct state established,related accept
-    iifname "wan" drop
-  }
-}
-END
-}
-
 hosts alice bob door gate internet
 on internet sysctl -q net.ipv4.ip_forward=1
 home alice door 1 203.0.113
-masquerade door
+masquerade door forward input
 home bob gate 2 198.51.100
-masquerade gate
+masquerade gate forward input
 server internet stun turnserver -n --stun-only --no-tls --no-dtls --no-cli -L $MAIL -p 3478 \
   --log-file stdout --pidfile "$T/turnserver.pid"
 within 10 listening internet 3478 -u || die "no STUN server"
