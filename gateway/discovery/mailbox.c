@@ -205,10 +205,13 @@ void mailbox_sent(struct mailbox *m, instant now, bool ok)
     m->sent += ok;
     if (ok || !c || now >= c->until)
         return;
-    if (m->draft.answers)
-        c->owed = true;
-    else
-        c->want = now;
+    if (m->draft.answers) {
+        c->owed = true; /* after the pause of answers */
+        return;
+    }
+    c->want = now + m->options.pace->answers;
+    c->sent = 0; /* it had none */
+    c->unheard -= c->unheard > 0;
 }
 
 void mailbox_fetched(struct mailbox *m, instant now)

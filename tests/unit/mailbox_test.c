@@ -252,6 +252,24 @@ static instant fetches_after(struct mailbox *m, instant *now)
     return *now - before;
 }
 
+static void a_call_that_could_not_be_sent_does_not_count_as_unheard(void **state)
+{
+    struct mailbox_draft draft;
+    instant now = NOW, before;
+    (void)state;
+
+    assert_true(wants(A, B, NOW));
+    assert_int_equal(next(A, &now, &draft), MAILBOX_SEND);
+    for (unsigned tries = 0; tries < 5; tries++) {
+        mailbox_sent(&stage.box[A], before = now, false);
+        assert_int_equal(next(A, &now, &draft), MAILBOX_SEND);
+        assert_true(now == before + MAILBOX_CONTACT_EVERY);
+    }
+    mailbox_reached(&stage.box[A], &stage.keys[B].id);
+    mailbox_sent(&stage.box[A], now, false);
+    assert_int_equal(stage.box[A].contact[0].unheard, 0);
+}
+
 static void mail_is_looked_for_at_once_and_each_five_minutes(void **state)
 {
     struct mailbox *m = &stage.box[A];
@@ -418,6 +436,7 @@ int main(void)
         STORY(twenty_mails_an_hour_and_no_more),
         STORY(one_mail_is_sent_at_a_time),
         STORY(what_could_not_be_sent_is_tried_again_for_ten_minutes),
+        STORY(a_call_that_could_not_be_sent_does_not_count_as_unheard),
         STORY(mail_is_looked_for_at_once_and_each_five_minutes),
         STORY(without_a_mailbox_nobody_looks),
         STORY(a_call_is_owed_an_answer_that_names_it),
