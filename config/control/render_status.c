@@ -277,6 +277,14 @@ static void print_setup(FILE *out, const json_t *setup, const char *suffix)
     (void)fputc('\n', out);
 }
 
+static void print_mailbox(FILE *out, const json_t *mailbox)
+{
+    double sent = field_number(mailbox, "sent"), received = field_number(mailbox, "received");
+
+    if (sent + received > 0)
+        (void)fprintf(out, "calls  through the DHT: %.0f sent, %.0f received\n", sent, received);
+}
+
 static void print_head(FILE *out, const json_t *status)
 {
     const json_t *dns = json_object_get(status, "dns"), *proxy = json_object_get(status, "proxy");
@@ -297,6 +305,7 @@ static void print_head(FILE *out, const json_t *status)
     print_turn(out, json_object_get(status, "turn"));
     print_dht(out, json_object_get(status, "dht"));
     print_mail(out, json_object_get(status, "mail"));
+    print_mailbox(out, json_object_get(status, "mailbox"));
 }
 
 /** " 43.4 ms; spare 192.0.2.10:4433 44.0 ms" behind the first one's address. */

@@ -59,7 +59,7 @@ static void begin(const struct dht_mailbox *m, struct dht_mailbox_contact *c,
 void dht_mailbox_set_contacts(struct dht_mailbox *m, instant now, const struct peer_id *list,
                               size_t count)
 {
-    struct dht_mailbox_contact fresh[DHT_MAILBOX_CONTACTS];
+    struct dht_mailbox_contact fresh[DHT_MAILBOX_CONTACTS] = {{.usable = false}};
 
     if (count > DHT_MAILBOX_CONTACTS)
         count = DHT_MAILBOX_CONTACTS;
@@ -233,7 +233,7 @@ instant dht_mailbox_due(const struct dht_mailbox *m, instant now, bool idle)
     return m->contact[first].poll > now ? m->contact[first].poll : now;
 }
 
-void dht_mailbox_called(struct dht_mailbox *m, instant now, const struct peer_id *to)
+void dht_mailbox_await(struct dht_mailbox *m, instant now, const struct peer_id *to)
 {
     struct dht_mailbox_contact *c = find(m, to);
 

@@ -110,8 +110,8 @@ void dht_mailbox_done(struct dht_mailbox *m, instant now, const struct peer_id *
                       const struct dht_near *near);
 /** When to call dht_mailbox_next() again. */
 instant dht_mailbox_due(const struct dht_mailbox *m, instant now, bool idle);
-/** A call went to a contact: its answer is waited for. */
-void dht_mailbox_called(struct dht_mailbox *m, instant now, const struct peer_id *to);
+/** Something of this contact is waited for: a call went to it, or it has become one just now. */
+void dht_mailbox_await(struct dht_mailbox *m, instant now, const struct peer_id *to);
 
 /** Makes the item that holds what is said to a contact, sealed. Its number is higher than any
  *  before. Returns 0; -ENOENT: no contact; -EINVAL: there are no keys for it; -EMSGSIZE; -ERANGE:

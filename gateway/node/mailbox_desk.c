@@ -97,6 +97,20 @@ static void choose_all(struct choice *c, const struct mailbox_desk *d)
         }
 }
 
+/* Who has become a contact just now, by an invite or by hand, is likely to call soon. */
+static void take_contacts(struct mailbox_desk *d, const struct choice *c)
+{
+    bool fresh[DHT_MAILBOX_CONTACTS];
+
+    for (size_t i = 0; i < c->count; i++)
+        fresh[i] = d->known && !dht_mailbox_has(&d->slots, &c->id[i]);
+    dht_mailbox_set_contacts(&d->slots, now_of(d), c->id, c->count);
+    for (size_t i = 0; i < c->count; i++)
+        if (fresh[i])
+            dht_mailbox_await(&d->slots, now_of(d), &c->id[i]);
+    d->known = true;
+}
+
 void mailbox_desk_contacts(struct mailbox_desk *d)
 {
     struct mailbox_known list[DHT_MAILBOX_CONTACTS];
@@ -109,7 +123,7 @@ void mailbox_desk_contacts(struct mailbox_desk *d)
         list[i] = (struct mailbox_known){.id = c.id[i], .has_address = true};
     if (mailbox_set_contacts(&d->box, list, c.count) < 0)
         log_warn(LOG_PEER, "no memory for contacts: new ones cannot be met through the DHT");
-    dht_mailbox_set_contacts(&d->slots, now_of(d), c.id, c.count);
+    take_contacts(d, &c);
     for (size_t i = 0; i < DHT_MAILBOX_READS; i++)
         if (d->look[i].call.request && !dht_mailbox_has(&d->slots, &d->look[i].from))
             dht_desk_cancel(d->options.dht, &d->look[i].call);
@@ -199,17 +213,20 @@ static void fill_random(void *arg, void *out, size_t len)
     env_random(d->node->env, out, len);
 }
 
-static void end_writing(struct mailbox_desk *d, bool ok)
+static void end_writing(struct mailbox_desk *d, int err)
 {
     char id[9];
 
-    if (ok) {
+    if (err == 0) {
         log_info(LOG_PEER, "%s: a message waits for it on the DHT",
                  peer_id_short(&d->draft.to, id));
-        dht_mailbox_called(&d->slots, now_of(d), &d->draft.to);
+        dht_mailbox_await(&d->slots, now_of(d), &d->draft.to);
+    } else {
+        log_info(LOG_PEER, "%s: no message could be left for it on the DHT: %s",
+                 peer_id_short(&d->draft.to, id), strerror(-err));
     }
     d->writing = MAILBOX_DESK_IDLE;
-    mailbox_sent(&d->box, now_of(d), ok);
+    mailbox_sent(&d->box, now_of(d), err == 0);
     run_soon(d);
 }
 
@@ -240,8 +257,9 @@ static int put(struct mailbox_desk *d)
 static void write_message(struct mailbox_desk *d)
 {
     d->writing = MAILBOX_DESK_PUTS;
-    if (put(d) < 0)
-        end_writing(d, false);
+    int err = put(d);
+    if (err < 0)
+        end_writing(d, err);
 }
 
 static void on_put(struct dht_call *call, const struct dht_event *e)
@@ -256,7 +274,7 @@ static void on_put(struct dht_call *call, const struct dht_event *e)
         write_message(d);
         return;
     }
-    end_writing(d, e->result == 0);
+    end_writing(d, e->result);
 }
 
 /* We know where we are, or that nobody can tell. */
@@ -355,7 +373,7 @@ void mailbox_desk_network_changed(struct mailbox_desk *d)
 
 /* ---- from the peers' events ---- */
 
-/* While it tries what a message has said there is no need for another one. */
+/* While what a message has said is tried there is no need for another one. */
 static bool is_meeting(const struct mailbox_desk *d, const struct peer_id *id)
 {
     const struct mail_meeting *m = mail_meeting_of(d->options.mail, id);
@@ -372,13 +390,22 @@ static bool has_nodes(const struct mailbox_desk *d)
 
 void mailbox_desk_find(struct mailbox_desk *d, struct peer *p)
 {
-    if (!d->node || !registry_peer(d->node->registry, &p->id) || is_meeting(d, &p->id))
+    /* An attempt that a meeting makes is not worth a call, or two would call each other for ever.
+     */
+    if (!d->node || d->options.mail->dials || !registry_peer(d->node->registry, &p->id))
         return;
+    if (is_meeting(d, &p->id)) {
+        peer_await(p, PEER_AWAIT_MAILBOX, true);
+        peer_note(p, "it has said where it is, and has not answered there yet");
+        return;
+    }
     want(d, &p->id);
     if (!mailbox_want(&d->box, now_of(d), &p->id) || !has_nodes(d))
         return;
     peer_await(p, PEER_AWAIT_MAILBOX, true);
     peer_note(p, "it is called through the DHT, too: try again in half a minute");
+    if (mirror_desk_varies(&d->mirror))
+        peer_note(p, "our NAT gives every destination another port: it may take a relay");
     run_soon(d);
 }
 

@@ -35,6 +35,7 @@ struct mailbox_desk {
     struct mirror_desk mirror;
     struct dht_ready ready;
     bool entered; /* it makes sense to ask the DHT */
+    bool known;   /* the contacts of the start are */
     struct mailbox_look {
         struct mailbox_desk *desk;
         struct dht_call call;

@@ -1,43 +1,21 @@
 #!/usr/bin/env bash
-# Two gateways behind two kernel NATs that know each other's id, and nothing else: no relay, no STUN
-# server, no mail, no address. A few nodes of the DHT, which are nobody's of the two, pass sealed
-# messages on and tell each where it is seen.
+# Gateways behind kernel NATs that know each other's id, and nothing else: no relay, no STUN server,
+# no mail, no address. A few nodes of the DHT, which are nobody's of them, pass sealed messages on
+# and tell each where it is seen. A stranger comes by the three words of an invite.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/kernel_home.sh"
+. "$(dirname "$0")/invites.sh"
 
 NODES=(node1 node2 node3 node4 node5)
 
-# masquerade ROUTER: nothing comes in that was not asked for
-masquerade() {
-  on "$1" sysctl -q net.ipv4.ip_forward=1
-  on "$1" nft -f - <<'END_RULES'
-table ip nat {
-  chain out {
-    type nat hook postrouting priority 100
-    oifname "wan" masquerade
-  }
-}
-table ip filter {
-  chain forward {
-    type filter hook forward priority 0
-    iifname "wan" ct state established,related accept
-    iifname "wan" drop
-  }
-  chain input {
-    type filter hook input priority 0
-    iifname "wan" ct state established,related accept
-    iifname "wan" drop
-  }
-}
-END_RULES
-}
-
-hosts alice bob door gate internet "${NODES[@]}"
+hosts alice bob carol door gate fence internet "${NODES[@]}"
 on internet sysctl -q net.ipv4.ip_forward=1
 home alice door 1 203.0.113
-masquerade door
+masquerade door forward input
 home bob gate 2 198.51.100
-masquerade gate
+masquerade gate forward input
+home carol fence 3 192.0.2
+masquerade fence forward input
 for i in 1 2 3 4 5; do
   link "node$i" "45.33.$i.1" internet "45.33.$i.254" eth0
   on "node$i" ip route add default via "45.33.$i.254"
@@ -77,10 +55,7 @@ fetch() { # HOST
 }
 is_direct() { [ "$(status "$1" "s['peers'][0]['state']")" = direct ]; }
 
-mkdir "$T/www"
-echo "met with nobody's server" >"$T/www/page"
-server alice www "$PYTHON" -m http.server -b 127.0.0.1 -d "$T/www" 7402
-within 10 listening alice 7402 || die "no web server"
+has_web_server alice "met with nobody's server"
 
 start off
 ov alice share 7402 --as web --public >/dev/null 2>&1 || die "share"
@@ -93,15 +68,28 @@ stop
 start on
 check "contacts are looked for" within 30 looks alice
 check "and the status says so" prints on count alice state
-began=$(date +%s%N)
+began=$(now_ms)
 check "with it the two meet" within 60 fetch bob
-took=$((($(date +%s%N) - began) / 1000000))
-echo "# from the first request to the page: $took ms"
+echo "# from the first request to the page: $(($(now_ms) - began)) ms"
 check "the page comes through" prints "met with nobody's server" fetch bob
 check "straight" is_direct bob
 check "each has left one message" prints "1 1" echo "$(count alice sent) $(count bob sent)"
 check "and got one" prints "1 1" echo "$(count alice received) $(count bob received)"
 check "none was dropped" prints "0 0" echo "$(count alice dropped) $(count bob dropped)"
 check "nodes of the DHT have told where it is seen" shows 'see us at 203.0.113.1:' cat "$T/alice.log"
+
+mailbox carol on
+gateway carol
+within 20 entered carol || die "the DHT is not entered"
+began=$(now_ms)
+ov alice invite web >"$T/code" 2>"$T/code.err" || die "invite"
+# It may be told to try again: the two have no more than ten seconds, and call each other meanwhile.
+ov carol open "$(head -n 1 "$T/code")" >"$T/open.first" 2>&1
+check "a stranger opens an invite by its words alone" within 40 eval \
+  'ov carol open "web.${IDS[alice]}" >"$T/open" 2>"$T/open.err"'
+check "and gets the page" prints "met with nobody's server" page_of carol "$(url "$T/open")page"
+echo "# from the invite to the page: $(($(now_ms) - began)) ms"
+check "straight, too" is_direct carol
+kill_gateway carol
 stop
 finish

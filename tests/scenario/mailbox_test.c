@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/node/invites.h"
 #include "gateway/node/members.h"
 #include "tests/sim/sim_gateway.h"
 #include "tests/sim/sim_router.h"
@@ -154,6 +155,29 @@ static void two_behind_cone_nats_meet_with_nobodys_server(void **state)
         }
 }
 
+/* Alice may have looked just before the call, or be about to. */
+static void it_takes_half_a_minute_at_most(void **state)
+{
+    enum { OFFSETS = 20 };
+    instant sum = 0, most = 0;
+    (void)state;
+
+    for (unsigned i = 0; i < OFFSETS; i++) {
+        begin("port_restricted", "port_restricted");
+        start();
+        wait(SEC(i));
+        instant called = stage.world.now;
+        sim_gateway_connect(&stage.bob, &stage.alice);
+        assert_true(meet_within(SEC(30)));
+        instant took = stage.world.now - called;
+        sum += took;
+        most = took > most ? took : most;
+        leave();
+    }
+    print_message("# from call to direct path: %.1f s in the mean, %.1f s at most\n",
+                  (double)sum / OFFSETS / 1e9, (double)most / 1e9);
+}
+
 static void both_call_at_once_and_meet(void **state)
 {
     (void)state;
@@ -276,6 +300,68 @@ static void a_gateway_may_stop_while_a_message_is_on_its_way(void **state)
     leave();
 }
 
+/* ---- strangers ---- */
+
+struct joining {
+    struct node_join join;
+    bool over;
+    int err;
+};
+
+static void on_joined(struct node_join *j, int err, const struct node_joined *joined,
+                      const char *why)
+{
+    struct joining *joining = container_of(j, struct joining, join);
+    (void)joined, (void)why;
+    joining->over = true;
+    joining->err = err;
+}
+
+static bool is_over(void *arg)
+{
+    return ((struct joining *)arg)->over;
+}
+
+/* Who has been made a contact just now is looked for at once. */
+static void strangers_meet_by_an_invite_and_then_by_calls(void **state)
+{
+    struct joining joining = {.join.done = on_joined};
+    struct node_invite invite;
+    struct invite_code code;
+    const char *word;
+    size_t len;
+    (void)state;
+    begin("port_restricted", "linux");
+    assert_int_equal(registry_unname(stage.alice.registry, "bob"), 0);
+    assert_int_equal(registry_unname(stage.bob.registry, "alice"), 0);
+    start();
+    assert_int_equal(node_invite(stage.alice.node, "", 1, SEC(600), &invite), 0);
+    wait(SEC(5));
+    assert_int_equal(invite_code_parse(&code, invite.code, &word, &len), 0);
+    assert_int_equal(node_join(stage.bob.node, &code, NULL, SEC(60), &joining.join), 0);
+    assert_true(sim_world_run(&stage.world, SEC(70), is_over, &joining));
+    assert_int_equal(joining.err, 0);
+    sim_gateway_must_connect(&stage.bob, &stage.alice, SEC(10));
+    assert_true(meet_within(SEC(1)));
+    leave();
+}
+
+static void two_symmetric_nats_need_a_relay_and_are_told_so(void **state)
+{
+    (void)state;
+    begin("sym_random", "sym_random");
+    start();
+    bob_tries();
+    wait(SEC(60));
+    bob_tries();
+    assert_int_equal(stage.bob.wait_err, -ETIMEDOUT);
+    assert_non_null(strstr(stage.bob.wait_why, "another port"));
+    wait(SEC(600)); /* and do not go on for that */
+    assert_in_range(mailbox_of(&stage.bob).sent, 2, 3);
+    assert_in_range(mailbox_of(&stage.alice).sent, 2, 3);
+    leave();
+}
+
 /* ---- hostile items ---- */
 
 static void on_put(struct dht_call *call, const struct dht_event *e)
@@ -351,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_behind_cone_nats_meet_with_nobodys_server),
+        cmocka_unit_test(it_takes_half_a_minute_at_most),
         cmocka_unit_test(both_call_at_once_and_meet),
         cmocka_unit_test(the_hour_may_change_between_call_and_answer),
         cmocka_unit_test(they_meet_again_when_one_has_been_away),
@@ -359,6 +446,8 @@ int main(void)
         cmocka_unit_test(a_contact_is_looked_for_every_twenty_seconds_by_few_packets),
         cmocka_unit_test(who_is_reached_by_a_relay_looks_for_nobody),
         cmocka_unit_test(a_gateway_may_stop_while_a_message_is_on_its_way),
+        cmocka_unit_test(strangers_meet_by_an_invite_and_then_by_calls),
+        cmocka_unit_test(two_symmetric_nats_need_a_relay_and_are_told_so),
         cmocka_unit_test(hostile_items_are_dropped_and_counted_once),
         cmocka_unit_test(a_clock_that_was_ahead_does_not_shut_bob_out),
     };

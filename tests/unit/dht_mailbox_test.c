@@ -177,7 +177,7 @@ static void whose_answer_is_waited_for_is_read_more_often_for_a_while(void **sta
     unsigned fast = 0;
     (void)state;
     (void)look(A, &now, WALL);
-    dht_mailbox_called(&stage.box[A], began = now, &stage.keys[B].id);
+    dht_mailbox_await(&stage.box[A], began = now, &stage.keys[B].id);
     for (instant before = now;; before = now) {
         (void)look(A, &now, WALL);
         if (now - before != DHT_MAILBOX_POLL_FAST)
@@ -194,7 +194,7 @@ static void who_has_a_relay_reads_only_where_it_waits_for_an_answer(void **state
     (void)state;
     assert_false(dht_mailbox_next(m, NOW, WALL, false, &at));
     assert_true(dht_mailbox_due(m, NOW, false) == INSTANT_NEVER);
-    dht_mailbox_called(m, NOW, &stage.keys[B].id);
+    dht_mailbox_await(m, NOW, &stage.keys[B].id);
     assert_true(dht_mailbox_next(m, NOW, WALL, false, &at));
 }
 

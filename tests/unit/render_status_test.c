@@ -200,6 +200,22 @@ static void it_tells_of_mail_where_mail_is_used(void **state)
     json_decref(status);
 }
 
+static void it_tells_of_calls_through_the_dht_once_there_were_any(void **state)
+{
+    json_t *status = status_of(59, true, 1500);
+    (void)state;
+
+    render_status(&FRONT, status);
+    assert_null(strstr(s.out, "calls"));
+    assert_int_equal(
+        json_object_set_new(status, "mailbox",
+                            json_pack("{s:s, s:i, s:i}", "state", "on", "sent", 1, "received", 2)),
+        0);
+    render_status(&FRONT, status);
+    shows("calls  through the DHT: 1 sent, 2 received\n");
+    json_decref(status);
+}
+
 static void it_says_how_long_in_words_of_that_length(void **state)
 {
     static const struct {
@@ -305,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup(it_tells_what_the_nat_is_and_which_stun_server_disagrees, set_up),
         cmocka_unit_test_setup(it_says_when_no_udp_gets_through_and_counts_one_peer_as_one, set_up),
         cmocka_unit_test_setup(it_tells_of_mail_where_mail_is_used, set_up),
+        cmocka_unit_test_setup(it_tells_of_calls_through_the_dht_once_there_were_any, set_up),
         cmocka_unit_test_setup(it_says_how_long_in_words_of_that_length, set_up),
         cmocka_unit_test_setup(an_empty_gateway_has_none_of_either, set_up),
         cmocka_unit_test_setup(states_are_coloured_on_a_terminal_unless_no_color_is_set, set_up),
