@@ -31,8 +31,10 @@ struct pool_doors {
     struct pool_targets targets;
     struct pool_ports ports;
     struct sock_listener *redirected, *passed[2];
+    bool held; /* systemd holds the port of the redirection for us */
     struct door_probe http, any;
     bool looking, settled;
+    bool all; /* every port is redirected, as far as was seen */
     unsigned again;
     struct timer timer;
     int said; /* of the last error with the redirect port */
@@ -110,9 +112,22 @@ static void listen_passed(struct pool_doors *d)
     }
 }
 
+static struct addr redirect_address(const struct pool_doors *d)
+{
+    return addr_v4((const uint8_t[4]){0}, d->o.redirect_port);
+}
+
+/* While the gateway is not running another user could take the port, and with it what programs send
+ * to peers: not so where systemd holds it. It cannot be opened a second time. */
+static void listen_held(struct pool_doors *d)
+{
+    struct addr at = redirect_address(d);
+    d->held = sock_listen_lo(d->env, &d->redirected, &at, true, &listener_events, d) == 0;
+}
+
 static void listen_redirected(struct pool_doors *d)
 {
-    struct addr at = addr_v4((const uint8_t[4]){0}, d->o.redirect_port);
+    struct addr at = redirect_address(d);
     int err =
         d->redirected ? 0 : sock_listen_lo(d->env, &d->redirected, &at, false, &listener_events, d);
 
@@ -184,7 +199,8 @@ static void settle(struct pool_doors *d)
     pool_set_http(d->o.pool, d->http.came);
     d->looking = false;
     d->settled = true;
-    pool_ports_sync(&d->ports, !d->any.came);
+    d->all = d->any.came;
+    pool_ports_sync(&d->ports, !d->all);
     if (d->again < sizeof(AGAIN) / sizeof(*AGAIN))
         timer_set(d->env, &d->timer, env_now(d->env) + AGAIN[d->again++]);
 }
@@ -234,8 +250,9 @@ static void end(struct pool_doors *d)
     end_probe(&d->http);
     end_probe(&d->any);
     timer_stop(d->env, &d->timer);
-    d->looking = d->settled = d->http.came = d->any.came = false;
-    close_listener(d, &d->redirected);
+    d->looking = d->settled = d->all = false;
+    if (!d->held)
+        close_listener(d, &d->redirected);
     pool_ports_sync(&d->ports, false);
 }
 
@@ -257,7 +274,7 @@ void pool_doors_peer(struct pool_doors *d, const struct peer_id *peer)
     struct peer_view view;
 
     if (node_peer(d->o.node, peer, &view) && meet(d, &view) && d->settled)
-        pool_ports_sync(&d->ports, !d->any.came);
+        pool_ports_sync(&d->ports, !d->all);
 }
 
 /* ---- life ---- */
@@ -284,6 +301,7 @@ int pool_doors_new(struct pool_doors **out, const struct pool_doors_options *opt
     pool_targets_init(&d->targets);
     pool_ports_init(&d->ports, &d->targets, &listener_events, d);
     listen_passed(d);
+    listen_held(d);
     pool_doors_look(d);
     *out = d;
     return 0;
@@ -312,11 +330,11 @@ size_t pool_doors_conflicts(const struct pool_doors *d, enum service_proto proto
 
 bool pool_doors_redirected(const struct pool_doors *d)
 {
-    return d->any.came;
+    return d->all;
 }
 
 bool pool_doors_https(struct pool_doors *d, const struct peer_id *peer)
 {
-    bool comes = d->settled && (d->any.came || d->passed[1]);
+    bool comes = d->settled && (d->all || d->passed[1]);
     return comes && pool_is_active(d->o.pool) && is_for_proxy(d, peer, HTTPS);
 }

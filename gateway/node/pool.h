@@ -18,10 +18,12 @@
  *     programs. The gateway finds out which it is by a connection to its own address; without, it
  *     listens on each peer's address for each service it knows, and `status --json` lists under
  *     `setup` as `conflicts` the ports that others hold on all addresses: those need redirection.
+ *   - That port is best held by systemd (ListenStream=0.0.0.0:7790, BindToDevice=lo): else another
+ *     user could take it while the gateway is not running, and with it what programs send to peers.
  *   - Where systemd passes sockets for 0.0.0.0:80 and :443, bound to device lo, they are used
  *     as well.
- *   - [setup] names_socket is dns/names_server.h, for libnss_overlay (dns/nss/overlay.h): the word in
- *     nsswitch.conf(5) is best `overlay [NOTFOUND=return]`, and where suffix or pool are not the
+ *   - [setup] names_socket is dns/names_server.h, for libnss_overlay (dns/nss/overlay.h): the word
+ * in nsswitch.conf(5) is best `overlay [NOTFOUND=return]`, and where suffix or pool are not the
  *     usual ones the module is told by a file (dns/nss/ask.h).
  *   - The DNS server names the addresses as well, in the zones of the pool (19.198.in-addr.arpa).
  */

@@ -367,6 +367,37 @@ static void a_socket_that_systemd_passes_serves_port_80(void **state)
     assert_string_equal(newest()->what.name, "wiki");
 }
 
+static void a_port_that_systemd_holds_is_kept_without_the_route(void **state)
+{
+    (void)state;
+    pool_doors_free(doors);
+    assert_int_equal(addr_parse(&world.passed, "0.0.0.0:7790"), 0);
+    open_doors();
+    redirect(true);
+    struct addr ssh = at(alice, 22);
+    world.pool_local = false;
+    pool_doors_look(doors);
+    assert_true(redirected(ssh)->reset);
+    world.pool_local = true;
+    pool_doors_look(doors);
+    redirect(true);
+    assert_false(redirected(ssh)->reset);
+}
+
+/* While it is looked again whether all ports are redirected they are not taken meanwhile. */
+static void a_second_look_takes_no_ports_before_it_is_over(void **state)
+{
+    (void)state;
+    redirect(true);
+    pool_doors_look(doors);
+    local_node_service(bob, "git", 9418, SERVICE_TCP);
+    pool_doors_peer(doors, &bob->id);
+    assert_null(world_dial(&world, text_of(at(bob, 9418)), next_port++));
+    assert_true(pool_doors_redirected(doors));
+    redirect(true);
+    assert_true(pool_doors_redirected(doors));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +424,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_packet_filter_may_come_later_but_is_not_waited_for_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_socket_that_systemd_passes_serves_port_80, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_port_that_systemd_holds_is_kept_without_the_route, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_second_look_takes_no_ports_before_it_is_over, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
