@@ -15,6 +15,9 @@ enum { ANY_PORT = 65533 };
 /* How long a connection within the machine may take to come in. */
 #define PROBE_WAIT MSEC(300)
 
+/* How often it is looked whether another gateway that has the pool is gone. */
+#define OTHER_WAIT SEC(30)
+
 /* `setup` makes the route first and the filter after it: look again for a while. */
 static const instant AGAIN[] = {SEC(2), SEC(10), SEC(60)};
 
@@ -133,9 +136,12 @@ static void listen_redirected(struct pool_doors *d)
 
     if (err < 0 && err != d->said)
         log_warn(LOG_OPEN,
-                 "port %u, to which connections to peers are redirected, cannot be opened: %s; "
-                 "another one is set by redirect_port in [setup], and then `sudo overlay setup`",
-                 d->o.redirect_port, strerror(-err));
+                 "peers have no addresses of their own: port %u, to which connections to them are "
+                 "led, %s; another one is set by redirect_port in [setup], and then "
+                 "`sudo overlay setup`",
+                 d->o.redirect_port,
+                 err == -EADDRINUSE ? "is another gateway's, or another program's"
+                                    : strerror(-err));
     d->said = err;
 }
 
@@ -183,7 +189,6 @@ static void begin_probe(struct door_probe *p)
 static void probe(struct pool_doors *d)
 {
     d->looking = true;
-    listen_redirected(d);
     begin_probe(&d->http);
     begin_probe(&d->any);
     timer_set(d->env, &d->timer, env_now(d->env) + PROBE_WAIT);
@@ -209,7 +214,9 @@ static void on_timer(struct timer *timer)
 {
     struct pool_doors *d = container_of(timer, struct pool_doors, timer);
 
-    if (d->looking)
+    if (!pool_is_active(d->o.pool))
+        pool_doors_look(d);
+    else if (d->looking)
         settle(d);
     else if (!d->http.came || !d->any.came)
         probe(d);
@@ -256,17 +263,24 @@ static void end(struct pool_doors *d)
     pool_ports_sync(&d->ports, false);
 }
 
+/* Another gateway of this machine that has the port has the range, too. */
 void pool_doors_look(struct pool_doors *d)
 {
-    bool changed = pool_look(d->o.pool);
+    bool local = pool_is_local(d->o.pool);
 
-    if (changed && pool_is_active(d->o.pool))
+    if (local)
+        listen_redirected(d);
+    bool active = local && d->redirected;
+    bool changed = pool_set_active(d->o.pool, active);
+    if (changed && active)
         begin(d);
     else if (changed)
         end(d);
     d->again = 0;
-    if (pool_is_active(d->o.pool))
+    if (active)
         probe(d);
+    else if (local)
+        timer_set(d->env, &d->timer, env_now(d->env) + OTHER_WAIT);
 }
 
 void pool_doors_peer(struct pool_doors *d, const struct peer_id *peer)

@@ -83,10 +83,14 @@ static bool is_host(const struct pool *p, const uint8_t ip[static 4])
            !addr_equal(&at, &own) && !addr_equal(&at, &last);
 }
 
-bool pool_look(struct pool *p)
+bool pool_is_local(const struct pool *p)
 {
     struct addr first = pool_gateway(p), last = host(p, p->hosts + FIRST_HOST - 1);
-    bool active = env_is_local(p->env, &first) && env_is_local(p->env, &last);
+    return env_is_local(p->env, &first) && env_is_local(p->env, &last);
+}
+
+bool pool_set_active(struct pool *p, bool active)
+{
     if (active == p->active)
         return false;
     p->active = active;

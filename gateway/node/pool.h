@@ -11,7 +11,8 @@
  * What `setup` and the gateway agree on:
  *   - [setup] pool, made local by `ip route add local POOL dev lo`. Its first address (198.19.0.1)
  *     is the gateway's own. The gateway sees by itself that the range is local: at its start, when
- *     routes change, and on reload.
+ *     routes change, and on reload. Of several gateways on a machine it is the one's that has
+ *     redirect_port.
  *   - The packet filter redirects TCP to addresses of the pool to [setup] redirect_port, on this
  *     machine's own traffic (hook output) alone. The ports below 1024 at least, but best all of
  *     them: then the gateway binds none of its peers' ports, none of which is taken from other
@@ -62,9 +63,12 @@ void pool_free(struct pool *p);
 const struct addr_prefix *pool_range(const struct pool *p);
 /** The gateway's own address there; its port is 0. */
 struct addr pool_gateway(const struct pool *p);
-/** Looks whether the range is local. Returns true when that has changed. */
-bool pool_look(struct pool *p);
-/** Is the range local? False for NULL too. */
+/** Is the range local now? Asks the machine. */
+bool pool_is_local(const struct pool *p);
+/** Peers have addresses from now on, or have none any more. Returns true if that is another state.
+ */
+bool pool_set_active(struct pool *p, bool active);
+/** False for NULL too. */
 bool pool_is_active(const struct pool *p);
 
 /** Is port 80 of the peers served, so that their URLs need no port? False while not active. */

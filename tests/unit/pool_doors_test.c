@@ -384,6 +384,23 @@ static void a_port_that_systemd_holds_is_kept_without_the_route(void **state)
     assert_false(redirected(ssh)->reset);
 }
 
+static void of_two_gateways_one_has_the_pool(void **state)
+{
+    (void)state;
+    pool_doors_free(doors);
+    assert_true(pool_set_active(pool, false));
+    world.taken_tcp = 7790;
+    open_doors();
+    assert_false(pool_is_active(pool));
+    assert_null(world_dial(&world, "0.0.0.0:7790", next_port++));
+    world.taken_tcp = 0;
+    world_wait(&world, SEC(31));
+    assert_true(pool_is_active(pool));
+    pool_doors_look(doors);
+    redirect(true);
+    assert_true(pool_has_http(pool));
+}
+
 /* While it is looked again whether all ports are redirected they are not taken meanwhile. */
 static void a_second_look_takes_no_ports_before_it_is_over(void **state)
 {
@@ -427,6 +444,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_port_that_systemd_holds_is_kept_without_the_route, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(of_two_gateways_one_has_the_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_look_takes_no_ports_before_it_is_over, set_up,
                                         tear_down),
     };

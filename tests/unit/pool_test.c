@@ -33,7 +33,7 @@ static void open_pool(const char *range)
     assert_int_equal(addr_prefix_parse(&prefix, range), 0);
     assert_true(pool_range_ok(&prefix));
     assert_int_equal(pool_new(&pool, &fake.env, registry, &keys, &prefix), 0);
-    (void)pool_look(pool);
+    (void)pool_set_active(pool, pool_is_local(pool));
 }
 
 static int build(void **state)
@@ -98,13 +98,15 @@ static void nobody_has_an_address_without_the_route(void **state)
     struct peer_id alice = contact(1), found;
     assert_true(pool_address(pool, &alice, &at));
     route = false;
-    assert_true(pool_look(pool));
-    assert_false(pool_look(pool));
+    assert_false(pool_is_local(pool));
+    assert_true(pool_set_active(pool, false));
+    assert_false(pool_set_active(pool, false));
     assert_false(pool_is_active(pool));
     assert_false(pool_address(pool, &alice, &other));
     assert_false(pool_peer(pool, &at, &found));
     route = true;
-    assert_true(pool_look(pool));
+    assert_true(pool_is_local(pool));
+    assert_true(pool_set_active(pool, true));
     assert_true(pool_address(pool, &alice, &other));
     assert_true(addr_equal(&at, &other));
     assert_false(pool_is_active(NULL));

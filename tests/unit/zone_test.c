@@ -43,7 +43,7 @@ static void give_addresses(void)
     keys_from_seed(&keys, seed);
     assert_int_equal(addr_prefix_parse(&range, "198.19.0.0/16"), 0);
     assert_int_equal(pool_new(&zone.pool, &node.fake.env, node.registry, &keys, &range), 0);
-    assert_true(pool_look(zone.pool));
+    assert_true(pool_set_active(zone.pool, pool_is_local(zone.pool)));
 }
 
 static int end(void **state)
