@@ -212,7 +212,7 @@ build/docs/bindir: FORCE
 lint-docs: docs
 	$(call say,MANDOC,build/docs)
 	$Qbash -n build/docs/overlay.bash
-	$Qmandoc -T lint -W warning $(if $(PROGRAM),build/docs/overlay.1 build/docs/overlay.conf.5)
+	$Qmandoc -T lint -W warning $(if $(PROGRAM),build/docs/overlay.1 build/docs/overlay.conf.5) config/man/libnss_overlay.8
 
 # ---- tests ----
 

@@ -17,6 +17,7 @@ page() { # SOURCE NAME PART
 
 page overlay.1 COMMANDS commands
 page overlay.conf.5 OPTIONS options
+cp "$here/libnss_overlay.8" "$out/"
 "$program" completion bash >"$out/overlay.bash"
 "$program" completion zsh >"$out/_overlay"
 "$program" completion fish >"$out/overlay.fish"

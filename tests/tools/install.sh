@@ -19,6 +19,7 @@ files() {
   echo "build/docs/overlay-user.service $unitdir/user/overlay.service data"
   echo "build/docs/overlay.1 $mandir/man1/overlay.1 data"
   echo "build/docs/overlay.conf.5 $mandir/man5/overlay.conf.5 data"
+  echo "build/docs/libnss_overlay.8 $mandir/man8/libnss_overlay.8 data"
   echo "build/docs/overlay.bash $datadir/bash-completion/completions/overlay data"
   echo "build/docs/_overlay $datadir/zsh/site-functions/_overlay data"
   echo "build/docs/overlay.fish $datadir/fish/vendor_completions.d/overlay.fish data"
