@@ -55,20 +55,19 @@ static struct page unknown(const struct route *r, struct route_words *w)
     bool found = !peer_id_is_zero(&r->peer);
     snprintf(w->title, sizeof(w->title), "There is no %.120s", r->host);
     snprintf(w->text, sizeof(w->text), "%s", r->why);
-    if (found)
-        snprintf(w->title, sizeof(w->title), "%s does not offer %s", label_of(r, peer),
-                 service_of(r, service));
-    else if (near.peer_known)
-        snprintf(w->text, sizeof(w->text), "%s shares no service %s with us.", near.peer,
-                 near.service);
-    else if (near.peer[0])
+    if (found || near.peer_known) {
+        snprintf(w->title, sizeof(w->title), "%s does not offer %s to us",
+                 found ? label_of(r, peer) : near.peer,
+                 found ? service_of(r, service) : near.service);
+        snprintf(w->text, sizeof(w->text), "There is no such service, or it is not open to us.");
+    } else if (near.peer[0])
         snprintf(w->text, sizeof(w->text), "No peer is called %s here.", near.peer);
     struct page page = {
         .status = 404,
         .title = w->title,
         .text = w->text,
         .advice = found || near.peer_known
-                      ? "This lists what every peer offers:"
+                      ? "Ask the person there for an invite. This lists what every peer offers:"
                       : "Names are given on this machine. This lists the peers you know:",
         .command = "overlay status",
     };
@@ -174,8 +173,12 @@ static struct page down(const struct route *r, struct route_words *w, unsigned s
     (void)label_of(r, peer);
     (void)service_of(r, service);
     snprintf(w->title, sizeof(w->title), "%s is down", service);
-    snprintf(w->text, sizeof(w->text), "%s is connected, but %s there %s%s%s.", peer, service, what,
-             reason[0] ? ": " : "", reason);
+    if (reason[0])
+        snprintf(w->text, sizeof(w->text), "%s is connected, and says of %s: %s.", peer, service,
+                 reason);
+    else
+        snprintf(w->text, sizeof(w->text), "%s is connected, but %s there %s.", peer, service,
+                 what);
     return (struct page){
         .status = status,
         .title = w->title,

@@ -39,10 +39,11 @@ static char *write_figures(void *arg)
 {
     struct daemon *d = arg;
     const struct command_context *c = control_server_context(d->control);
-    instant up = env_now(d->env) - c->since;
+    int64_t up_ms = (int64_t)((env_now(d->env) - c->since) / MSEC(1));
+    int64_t now_ms = env_wall_us(d->env) / 1000;
     const struct metrics_about about = {
         .version = OVERLAY_VERSION,
-        .started = (double)(env_wall_us(d->env) / 1000 - (int64_t)(up / MSEC(1))) / 1e3,
+        .started = (double)(now_ms - up_ms) / 1e3,
     };
     return metrics_write(d->node, &about);
 }

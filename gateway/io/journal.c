@@ -20,16 +20,15 @@ struct entry {
 /* A value ends with its line: there is no newline in any of ours, and none gets in. */
 static void put(struct entry *out, const char *name, const char *value)
 {
-    size_t name_len = strlen(name), len = value ? strlen(value) : 0;
-    if (len == 0 || name_len + len + 2 > ENTRY_MAX - out->len)
-        return;
+    size_t room = ENTRY_MAX - out->len;
     char *at = out->text + out->len;
-    memcpy(at, name, name_len);
-    at[name_len] = '=';
-    for (size_t i = 0; i < len; i++)
-        at[name_len + 1 + i] = (char)(value[i] == '\n' ? ' ' : value[i]);
-    at[name_len + 1 + len] = '\n';
-    out->len += name_len + len + 2;
+    int len = value && *value ? snprintf(at, room, "%s=%s", name, value) : 0;
+    if (len <= 0 || (size_t)len + 1 > room)
+        return;
+    for (char *c = at; (c = strchr(c, '\n'));)
+        *c = ' ';
+    at[len] = '\n';
+    out->len += (size_t)len + 1;
 }
 
 void journal_open(struct journal *j, const char *path)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/pages.h"
+#include "adapters/web_guard.h"
 #include "gateway/wire/http_body.h"
 #include "gateway/wire/http_cookie.h"
 #include "gateway/wire/http_head.h"
@@ -57,6 +59,17 @@ static void check_body(const struct http_body *body, const uint8_t *data, size_t
     must(fault != HTTP_OK || at == used);
 }
 
+/* Who may change something may look, too. */
+static void check_guard(const struct http_head *head)
+{
+    const struct web_guard guard = {"overlay", 7777};
+    const struct http_field *field = http_find(head, "host", NULL);
+    struct http_host host;
+    (void)page_wants_html(head);
+    if (field && http_host_read(&host, field->value) == 0 && web_guard_change(&guard, head, &host))
+        must(web_guard_read(&guard, head, &host) == WEB_MAY);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct http_head head;
@@ -64,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct http_url url;
     if (http_read_request(&head, data, len, HTTP_REQUEST_HEAD_MAX) == HTTP_OK) {
         check_head(&head, data, len);
+        check_guard(&head);
         for (size_t i = 0; i < head.len; i++)
             must(http_read_request(&head, data, i, HTTP_REQUEST_HEAD_MAX) == HTTP_MORE);
         must(http_read_request(&head, data, len, HTTP_REQUEST_HEAD_MAX) == HTTP_OK);

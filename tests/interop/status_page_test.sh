@@ -39,6 +39,14 @@ check "the owner sees the code, and the ticket as a picture" browser owner "open
 check "which is one that works" grep -Eq 'overlay open [0-9]+-[a-z]+-[a-z]+' "$T/owner.out"
 check "the key is no longer in the address" grep -qx "$own/" "$T/owner.out"
 check "without anything refused" fails grep -E '^(LOG|EXCEPTION)' "$T/owner.err"
+checks=$(cat "$ROOT/tests/interop/page_checks.js")
+check "contrast, names, headings and widths are as they should be, in both schemes and on a telephone" \
+  browser looks size=1200x800 scheme=light "open=$(ov b status --web)" "until=document.querySelector('.qr path')" \
+  "print=$checks" scheme=dark "print=$checks" size=360x740 "print=$checks" scheme=light "print=$checks"
+check "of which nothing is wrong" prints "nothing wrong nothing wrong nothing wrong nothing wrong" paste -sd ' ' "$T/looks.out"
+check "nor with a page that says what went wrong" browser error size=360x740 scheme=dark \
+  open=http://web.nobody.overlay.localhost:7777/ "until=document.querySelector('h1')" "print=$checks" scheme=light "print=$checks"
+check "of which nothing is wrong either" prints "nothing wrong nothing wrong" paste -sd ' ' "$T/error.out"
 check "the owner makes an invite and ends it, by keys and by clicks" browser acts "open=$(ov b status --web)" "until=$live" \
   "until=document.querySelectorAll('.qr').length === 1" "click=#invite-form button" \
   "until=document.querySelectorAll('.qr').length === 2" "until=document.querySelector('#said').textContent.includes('The code is')" \

@@ -24,7 +24,7 @@ shot() {
 page() { shot "$1" a "$2" "$said" "${@:3}"; }
 
 hosts me a b c d
-network 192.0.2 a b c d
+network 192.0.2 a b c d me
 for host in me a b c d; do
   mkdir -m 700 "$T/$host"
   printf '[local]\nusers = nobody\n[dht]\nmode = off\n' >"$T/$host/overlay.conf"
@@ -44,7 +44,9 @@ ov b peer add "${IDS[a]}" --alias anna >/dev/null
 knows a b 192.0.2.2 >/dev/null
 knows a c 192.0.2.3 >/dev/null
 knows a d 192.0.2.4 >/dev/null
-ov a name a-rather-long-name-for-a-friend "${IDS[me]}" >/dev/null
+ov a peer add "${IDS[me]}" --alias a-rather-long-name-for-a-friend --address "192.0.2.5:$(udp_port me)" >/dev/null
+ov me share 3000 --as one --public >/dev/null
+ov me share 3001 --as two --public >/dev/null
 ov a open web.b >/dev/null
 ov a ping c -c 1 >/dev/null 2>&1
 kill_gateway d KILL
@@ -60,5 +62,9 @@ page denied http://closed.b.overlay.localhost:7777/
 page down http://wiki.b.overlay.localhost:7777/
 page no-service http://wib.b.overlay.localhost:7777/
 page outside http://example.com/ proxy=127.0.0.1:7777
-page which http://b.overlay.localhost:7777/
+page which http://a-rather-long-name-for-a-friend.overlay.localhost:7777/
+page misdirected "http://elsewhere.localhost:$(port_of a web.b)/"
+# Somebody ends the gateway while the page is open.
+(sleep 10 && kill "$(pid_of a)") &
+shot status-away a $own/ 'document.querySelector("#link")?.dataset.state === "lost" && document.querySelector("#facts dd")'
 finish
