@@ -49,9 +49,6 @@ struct pipe_ops {
     int (*reserve)(struct pipe *p, struct iovec area[static 2]);
     /** `len` bytes were put into the areas that the last reserve() named. */
     void (*commit)(struct pipe *p, size_t len);
-    /** While set, nobody waits for what is written: it may leave a little later, along with other
-     *  things. NULL where that makes no difference. */
-    void (*set_patient)(struct pipe *p, bool patient);
     /** No more bytes will be written: the far side reads an end of data. */
     void (*finish)(struct pipe *p);
     /** Names up to `max` areas that hold received bytes, and returns how many. */
@@ -82,10 +79,4 @@ static inline void pipe_attach(struct pipe *p, const struct pipe_handler *handle
 {
     p->handler = handler;
     p->arg = arg;
-}
-
-static inline void pipe_set_patient(struct pipe *p, bool patient)
-{
-    if (p->ops->set_patient)
-        p->ops->set_patient(p, patient);
 }

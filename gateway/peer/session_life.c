@@ -28,9 +28,7 @@ int session_open_stream(struct session *s, const struct preamble *what, struct p
     int err = quic_open_stream(s->conn, out);
     if (err < 0)
         return err;
-    pipe_set_patient(*out, true);
     (void)talk_write(*out, data, preamble_write(what, data)); /* a fresh stream has room */
-    pipe_set_patient(*out, false);
     return 0;
 }
 

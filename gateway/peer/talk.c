@@ -53,9 +53,7 @@ void talk_answer(struct pipe *pipe, enum preamble_status status, const char *rea
     if (reason)
         (void)snprintf(answer.reason, sizeof(answer.reason), "%s", reason);
     /* A fresh stream has room for it; one that was reset meanwhile does not mind. */
-    pipe_set_patient(pipe, status == PREAMBLE_OK);
     (void)talk_write(pipe, out, preamble_answer_write(&answer, out));
-    pipe_set_patient(pipe, false);
 }
 
 int talk_take_answer(struct pipe *pipe, struct preamble_answer *out)

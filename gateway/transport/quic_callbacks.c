@@ -141,7 +141,6 @@ static int on_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_
     const struct quic_stream *s = stream;
     if (!s)
         return 0;
-    s->conn->carried = true;
     if (!s->quiet)
         quic_route_traffic(user);
     bool fin = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
@@ -153,8 +152,7 @@ static int on_stream_acked(ngtcp2_conn *quic, int64_t id, uint64_t offset, uint6
 {
     (void)quic;
     (void)id;
-    struct quic_conn *conn = user;
-    conn->carried = true;
+    (void)user;
     if (stream)
         quic_stream_acked(stream, offset, len);
     return 0;

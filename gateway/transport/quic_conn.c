@@ -211,16 +211,6 @@ struct quic_conn *quic_conn_accept(struct quic_endpoint *ep, const struct quic_c
 
 /* ---- life ---- */
 
-/* What came may be worth an answer at once: so many packets are, and so is room for data that waits
- * for it, or whatever has to do with paths. */
-static void touch_for_answer(struct quic_conn *conn)
-{
-    if (++conn->unanswered >= ACK_EVERY || conn->held_back || !conn->carried)
-        quic_work_touch(conn);
-    else
-        quic_work_touch_soon(conn);
-}
-
 void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8_t *data,
                     size_t len)
 {
@@ -233,7 +223,6 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
     if (!quic_route_in(conn, path, &from, &scratch))
         return;
     conn->rx_bytes += len;
-    conn->carried = false;
     static const ngtcp2_pkt_info no_ecn;
     int err = ngtcp2_conn_read_pkt(conn->quic, &from, &no_ecn, data, len, conn->ep->now);
     if (err == 0 && conn->detour != QUIC_DETOUR_NONE)
@@ -245,7 +234,7 @@ void quic_conn_read(struct quic_conn *conn, const struct path *path, const uint8
     } else if (quic_memory_is_too_much(conn)) {
         quic_end_greedy(conn);
     } else {
-        touch_for_answer(conn);
+        quic_work_touch(conn);
     }
 }
 

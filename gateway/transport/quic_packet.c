@@ -284,8 +284,6 @@ enum quic_turn quic_packet_batch(struct quic_conn *conn, struct quic_tx *tx, int
     if (*err != 0)
         return QUIC_TURN_FAILED;
     if (b.count > 0) {
-        conn->sent_at = conn->ep->now;
-        conn->unanswered = 0;
         size_t last = b.used - (b.count - 1) * b.segment;
         quic_route_sent(conn, conn->ep->batch + b.used - last, last);
         *tx = (struct quic_tx){

@@ -15,8 +15,6 @@
 #define LEAST_ROOM 2048
 
 #define WORTH_WAKING (64 * 1024)
-/* Bytes of room that the other side may be waiting for. */
-#define WORTH_TELLING 4096
 
 /* What lies unacknowledged on a short path waits in the other gateway's socket, and what does not
  * fit the processor's cache is slow to send. So it is kept to this much and 20 Gbit/s times the
@@ -62,35 +60,6 @@ void quic_pipe_free(struct quic_stream *s)
     free(s);
 }
 
-static bool is_live(const struct quic_stream *s)
-{
-    return s->conn && s->conn->quic;
-}
-
-static bool line_up(struct quic_stream *s)
-{
-    if (!is_live(s) || s->blocked || s->tx_shut || !s->open)
-        return false;
-    if (!list_is_linked(&s->send)) {
-        s->burst = 0;
-        s->bulk = false;
-        list_append(&s->conn->send_new, &s->send);
-    }
-    return true;
-}
-
-void quic_pipe_activate(struct quic_stream *s)
-{
-    if (line_up(s))
-        quic_work_touch(s->conn);
-}
-
-static void activate_soon(struct quic_stream *s)
-{
-    if (line_up(s))
-        quic_work_touch_soon(s->conn);
-}
-
 int quic_open_stream(struct quic_conn *conn, struct pipe **out)
 {
     if (!conn->quic || !conn->connected)
@@ -106,7 +75,7 @@ int quic_open_stream(struct quic_conn *conn, struct pipe **out)
     }
     s->open = true;
     s->announce = true;
-    activate_soon(s);
+    quic_pipe_activate(s);
     *out = &s->pipe;
     return 0;
 }
@@ -128,6 +97,23 @@ struct quic_conn *quic_stream_conn(const struct pipe *pipe)
 
 /* ---- shared with quic_stream ---- */
 
+static bool is_live(const struct quic_stream *s)
+{
+    return s->conn && s->conn->quic;
+}
+
+void quic_pipe_activate(struct quic_stream *s)
+{
+    if (!is_live(s) || s->blocked || s->tx_shut || !s->open)
+        return;
+    if (!list_is_linked(&s->send)) {
+        s->burst = 0;
+        s->bulk = false;
+        list_append(&s->conn->send_new, &s->send);
+    }
+    quic_work_touch(s->conn);
+}
+
 void quic_pipe_credit(struct quic_stream *s, size_t len)
 {
     if (len == 0 || !is_live(s))
@@ -135,10 +121,7 @@ void quic_pipe_credit(struct quic_stream *s, size_t len)
     if (s->open)
         (void)!ngtcp2_conn_extend_max_stream_offset(s->conn->quic, s->id, len);
     quic_rate_consumed(s->conn, len);
-    if (len < WORTH_TELLING)
-        quic_work_touch_soon(s->conn);
-    else
-        quic_work_touch(s->conn);
+    quic_work_touch(s->conn);
 }
 
 void quic_pipe_clear_tx(struct quic_stream *s)
@@ -292,15 +275,7 @@ static void commit(struct pipe *p, size_t len)
         take_spare(s, QUIC_SMALL, &len);
     take_spare(s, s->ep->reserved_size, &len);
     assert(len == 0);
-    if (s->patient)
-        activate_soon(s);
-    else
-        quic_pipe_activate(s);
-}
-
-static void set_patient(struct pipe *p, bool patient)
-{
-    of(p)->patient = patient;
+    quic_pipe_activate(s);
 }
 
 static void finish(struct pipe *p)
@@ -309,10 +284,7 @@ static void finish(struct pipe *p)
     if (s->finish)
         return;
     s->finish = true;
-    if (s->sent == s->ended)
-        activate_soon(s);
-    else
-        quic_pipe_activate(s);
+    quic_pipe_activate(s);
 }
 
 /* ---- reading ---- */
@@ -410,10 +382,9 @@ static void close_pipe(struct pipe *p)
     if (is_live(s) && s->open) {
         if (!s->finish)
             shut_write(s, PIPE_RESET_ABORTED);
-        if (!s->rx_fin) {
+        if (!s->rx_fin)
             (void)!ngtcp2_conn_shutdown_stream_read(s->conn->quic, 0, s->id, PIPE_RESET_ABORTED);
-            quic_work_touch(s->conn);
-        }
+        quic_work_touch(s->conn);
     }
     give_back(s);
 }
@@ -421,7 +392,6 @@ static void close_pipe(struct pipe *p)
 static const struct pipe_ops ops = {
     .reserve = reserve,
     .commit = commit,
-    .set_patient = set_patient,
     .finish = finish,
     .peek = peek,
     .consume = consume,

@@ -80,7 +80,6 @@ struct quic_stream {
     bool owned;                    /* the pipe was not given back yet */
     bool held;                     /* a handler is running: do not free */
     bool bulk;                     /* in send_old */
-    bool patient;                  /* what is written now need not leave by itself */
     bool quiet;                    /* its data is no sign that the session is used */
     bool open;                     /* ngtcp2 knows it */
     bool announce;                 /* nothing was sent, so the other side does not know of it */
@@ -191,15 +190,10 @@ struct quic_conn {
     bool datagram_turn;
     uint64_t datagram_id;
 
-    unsigned rounds;     /* of this turn */
-    size_t round_bytes;  /* written in this round */
-    size_t round_limit;  /* 0: no round under way */
-    bool turn_over;      /* the pacer or the lack of data says so */
-    instant sent_at;     /* when a packet of ngtcp2's was written last, */
-    unsigned unanswered; /* and how many were read since */
-    bool soon;           /* something waits for company: see quic_work_touch_soon() */
-    bool held_back;      /* data was left when its last turn was over */
-    bool carried;        /* what was read now had to do with the data of streams */
+    unsigned rounds;    /* of this turn */
+    size_t round_bytes; /* written in this round */
+    size_t round_limit; /* 0: no round under way */
+    bool turn_over;     /* the pacer or the lack of data says so */
     uint64_t rx_bytes, tx_bytes;
     uint64_t told_bytes; /* tx_bytes, when the path set was last told of as many, */
     instant told_at;     /* and when that was */

@@ -16,41 +16,10 @@ void quic_work_touch(struct quic_conn *conn)
     if (!conn->quic && !conn->farewell_due)
         return;
     conn->turn_over = false;
-    conn->soon = false;
     if (list_is_linked(&conn->active))
         return;
     list_append(&conn->ep->active, &conn->active);
     wake(conn->ep);
-}
-
-/* Never out of the heap, so that putting it back cannot fail. */
-static void arm(struct quic_conn *conn, instant due)
-{
-    if (due == INSTANT_NEVER)
-        due--;
-    if (heap_set(&conn->ep->timers, &conn->timer, due) < 0)
-        quic_work_touch(conn);
-}
-
-void quic_work_touch_soon(struct quic_conn *conn)
-{
-    instant due = conn->sent_at + QUIC_PATIENCE;
-    if (!conn->connected || !conn->quic || list_is_linked(&conn->active) || conn->ep->now >= due) {
-        quic_work_touch(conn);
-        return;
-    }
-    if (conn->soon)
-        return;
-    conn->soon = true;
-    if (conn->timer.due > due)
-        arm(conn, due);
-    wake(conn->ep);
-}
-
-static bool is_waiting(const struct quic_conn *conn)
-{
-    return !list_is_empty(&conn->send_new) || !list_is_empty(&conn->send_old) ||
-           conn->datagram_count > 0;
 }
 
 void quic_work_rest(struct quic_conn *conn)
@@ -76,6 +45,15 @@ void quic_work_post_stream(struct quic_stream *s, unsigned events)
     wake(s->ep);
 }
 
+/* Never out of the heap, so that putting it back cannot fail. */
+static void arm(struct quic_conn *conn, instant due)
+{
+    if (due == INSTANT_NEVER)
+        due--;
+    if (heap_set(&conn->ep->timers, &conn->timer, due) < 0)
+        quic_work_touch(conn);
+}
+
 void quic_work_rearm(struct quic_conn *conn)
 {
     instant due = ngtcp2_conn_get_expiry(conn->quic);
@@ -83,10 +61,6 @@ void quic_work_rearm(struct quic_conn *conn)
         due = path_set_deadline(conn->paths);
     if (quic_rate_deadline(conn) < due)
         due = quic_rate_deadline(conn);
-    conn->held_back = is_waiting(conn);
-    /* Otherwise what is due are acknowledgements and the like. */
-    if (conn->connected && !conn->held_back && due < conn->sent_at + QUIC_PATIENCE)
-        due = conn->sent_at + QUIC_PATIENCE;
     arm(conn, due);
 }
 

@@ -5,16 +5,9 @@
 
 #include "gateway/transport/quic_state.h"
 
-/* How long after a packet the next one leaves that nobody waits for. On a path quicker than that,
- * most of what it would say goes along with data. */
-#define QUIC_PATIENCE (MSEC(1) / 2)
-
 /** The connection may have something to send: quic_output() will ask it. Wakes the owner if need
  *  be. Does nothing for one that has ended and has no farewell to send. */
 void quic_work_touch(struct quic_conn *conn);
-/** The same for what nobody waits for: it goes with the next packet, or by itself when the last one
- *  has been gone for QUIC_PATIENCE. So a session that is hardly used delays nothing. */
-void quic_work_touch_soon(struct quic_conn *conn);
 /** Takes it out of the line. */
 void quic_work_rest(struct quic_conn *conn);
 

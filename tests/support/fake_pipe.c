@@ -91,15 +91,8 @@ static void pipe_close(struct pipe *p)
 }
 
 static const struct pipe_ops pipe_ops = {
-    .reserve = pipe_reserve,
-    .commit = pipe_commit,
-    .finish = pipe_finish,
-    .peek = pipe_peek,
-    .consume = pipe_consume,
-    .at_end = pipe_at_end,
-    .drained = pipe_drained,
-    .reset = pipe_reset,
-    .close = pipe_close,
+    pipe_reserve, pipe_commit,  pipe_finish, pipe_peek,  pipe_consume,
+    pipe_at_end,  pipe_drained, pipe_reset,  pipe_close,
 };
 
 void fake_pipe_init(struct fake_pipe *f)
