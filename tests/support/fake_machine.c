@@ -183,7 +183,7 @@ static const char *last_word(const char *line)
 
 static bool change_kernel(struct fake_machine *m, const char *line)
 {
-    char at[128], state[160];
+    char at[128], state[544];
 
     if (starts(line, "ip link add ")) {
         (void)snprintf(state, sizeof(state), "link %s", word(line, 3, at));
@@ -250,7 +250,7 @@ static bool change_units(struct fake_machine *m, const char *line)
 
 static bool change(struct fake_machine *m, const char *line)
 {
-    char state[192];
+    char state[544];
 
     if (m->failing && starts(line, m->failing))
         return false;
