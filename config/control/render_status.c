@@ -253,6 +253,14 @@ static void print_dht(FILE *out, const json_t *dht)
     (void)fputc('\n', out);
 }
 
+static void print_exchange(FILE *out, const json_t *exchange)
+{
+    if (!field_flag(exchange, "on"))
+        return;
+    (void)fprintf(out, "told   %.0f records, by %.0f contacts that tell of others\n",
+                  field_number(exchange, "known"), field_number(exchange, "contacts"));
+}
+
 static void print_mail(FILE *out, const json_t *mail)
 {
     const char *state = field_text(mail, "state");
@@ -304,6 +312,7 @@ static void print_head(FILE *out, const json_t *status)
     print_port_mapping(out, json_object_get(status, "nat"));
     print_turn(out, json_object_get(status, "turn"));
     print_dht(out, json_object_get(status, "dht"));
+    print_exchange(out, json_object_get(status, "peer_exchange"));
     print_mail(out, json_object_get(status, "mail"));
     print_mailbox(out, json_object_get(status, "mailbox"));
 }

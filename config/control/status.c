@@ -245,6 +245,7 @@ static json_t *status_of(struct command_context *c)
     (void)json_object_set_new(status, "setup", setup_json(c));
     (void)json_object_set_new(status, "trust", status_trust(c));
     (void)json_object_set_new(status, "dht", status_dht(c));
+    (void)json_object_set_new(status, "peer_exchange", status_exchange(c));
     (void)json_object_set_new(status, "relay", status_relay(c));
     (void)json_object_set_new(status, "turn", status_turn(c));
     (void)json_object_set_new(status, "limits", limits_json(c));

@@ -46,6 +46,18 @@ static json_t *record_json(struct command_context *c, const struct record_status
                      (json_int_t)r->relays, "left_out", (json_int_t)r->left_out);
 }
 
+json_t *status_exchange(struct command_context *c)
+{
+    struct node_dht_view v;
+
+    node_dht_view(c->node, &v);
+    const struct exchange_counts *x = &v.exchange;
+    return json_pack("{s:b, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "on", v.exchanging, "contacts",
+                     (int)x->contacts, "known", (int)x->known, "taken", (json_int_t)x->taken,
+                     "forged", (json_int_t)x->forged, "old", (json_int_t)x->old, "unwanted",
+                     (json_int_t)x->unwanted, "dropped", (json_int_t)x->dropped);
+}
+
 json_t *status_dht(struct command_context *c)
 {
     struct node_dht_view v;

@@ -9,5 +9,6 @@
 
 /** A new reference. */
 json_t *status_dht(struct command_context *c);
+json_t *status_exchange(struct command_context *c);
 /** The word for a mode: "adaptive". */
 const char *status_dht_mode(enum node_dht mode);

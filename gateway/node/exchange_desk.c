@@ -134,6 +134,13 @@ const struct exchange_known *exchange_desk_find(const struct exchange_desk *d,
     return d->exchange ? peer_exchange_find(d->exchange, id) : NULL;
 }
 
+bool exchange_desk_counts(const struct exchange_desk *d, struct exchange_counts *out)
+{
+    if (d->exchange)
+        peer_exchange_counts(d->exchange, out);
+    return d->exchange != NULL;
+}
+
 void exchange_desk_superseded(struct exchange_desk *d, const struct record_found *found)
 {
     if (d->exchange)

@@ -40,5 +40,7 @@ bool exchange_desk_ask(struct exchange_desk *d, const struct peer_id *id);
 /** What they have told us; or NULL. Borrowed until the loop runs again. */
 const struct exchange_known *exchange_desk_find(const struct exchange_desk *d,
                                                 const struct peer_id *id);
+/** What came of it so far. False: it is switched off. */
+bool exchange_desk_counts(const struct exchange_desk *d, struct exchange_counts *out);
 /** A record was found elsewhere. */
 void exchange_desk_superseded(struct exchange_desk *d, const struct record_found *found);

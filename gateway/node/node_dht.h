@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/discovery/exchange_types.h"
 #include "gateway/node/dht_desk.h"
 #include "gateway/node/node.h"
 #include "gateway/node/record_desk.h"
@@ -22,6 +23,8 @@ struct node_dht_view {
     uint64_t network_size;           /* nodes that there are, about; 0: not known */
     unsigned items, topics;          /* kept for others */
     struct record_status record;     /* ours */
+    bool exchanging;                 /* peer exchange is on */
+    struct exchange_counts exchange;
 };
 
 void node_dht_view(struct node *n, struct node_dht_view *out);

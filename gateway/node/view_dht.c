@@ -8,6 +8,7 @@ void node_dht_view(struct node *n, struct node_dht_view *out)
 
     *out = (struct node_dht_view){.mode = n->options.dht};
     record_desk_status(&n->record, &out->record);
+    out->exchanging = exchange_desk_counts(&n->exchange, &out->exchange);
     if (!n->dht.dht)
         return;
     dht_get_status(n->dht.dht, env_now(n->env), &status);

@@ -108,8 +108,7 @@ check "what is shared for a time" eval 'a share 9 --as short --for 1s && a ls | 
 check "ends then" within 3 lacks short a ls
 check "close takes a service back" eval 'a close p80 && lacks p80 a ls'
 check "closing it again is exit 3" exits 3 -- a close p80
-keys() { a status --json | json '" ".join(sorted(v))'; }
-check "status --json has every key" prints "abuse dht dns home id limits mail nat peers pid proxy relay services tcp turn udp uptime_s version" keys
+check "status --json has every key" prints "True" eval 'a status --json | json "set(\"abuse dht dns home id limits mail mailbox nat peer_exchange peers pid proxy relay services setup tcp trust turn udp uptime_s version\".split()) <= set(v)"'
 check "and services theirs" prints "allow connections deny name port proto public rx_bytes target tx_bytes" \
   eval 'a status --json | json "\" \".join(sorted(v[\"services\"][0]))"'
 check "and peers theirs" prints "True" eval 'a status --json | json "set(\"id alias state path why_not_direct rx_bytes tx_bytes streams ports\".split()) <= set(v[\"peers\"][0])"'

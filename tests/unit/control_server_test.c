@@ -1024,6 +1024,11 @@ static void the_status_shows_our_record_on_the_dht(void **state)
         (struct record_status){.state = RECORD_WAITING, .seq = 5, .nodes = 21, .left_out = 1};
     says("{\"cmd\":\"status\"}", "\"record\":{\"state\":\"published\",\"seq\":5,\"age_s\":");
     says("{\"cmd\":\"status\"}", "\"nodes\":21,\"relays\":0,\"left_out\":1}");
+    says("{\"cmd\":\"status\"}", "\"peer_exchange\":{\"on\":false,\"contacts\":0,");
+    stage.node.dht_view.exchanging = true;
+    stage.node.dht_view.exchange = (struct exchange_counts){.contacts = 2, .known = 7, .forged = 1};
+    says("{\"cmd\":\"status\"}", "\"peer_exchange\":{\"on\":true,\"contacts\":2,\"known\":7,"
+                                 "\"taken\":0,\"forged\":1,");
 }
 
 static void status_has_every_key_of_the_contract(void **state)
