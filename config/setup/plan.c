@@ -216,14 +216,14 @@ static int plan_names(struct builder *b, char why[static SETUP_WHY_MAX],
 
 /* ---- units ---- */
 
-/** `anew`: its sockets cannot be opened again while the gateway has them. */
-static void enable(struct builder *b, const char *unit, bool anew)
+/** `first`: units that are stopped before it, or NULL. */
+static void enable(struct builder *b, const char *unit, const char *first)
 {
     struct setup_step *s = step(b, TRACE_UNIT, unit, "from now on, and at each start");
 
     command(s, "systemctl daemon-reload");
-    if (anew)
-        command(s, "systemctl stop overlay-gateway.service");
+    if (first)
+        command(s, "systemctl stop%s", first);
     command(s, "systemctl --no-ask-password enable %s", unit);
     command(s, "systemctl --no-ask-password restart %s", unit);
     s->always = true;
@@ -249,23 +249,26 @@ static void plan_units(struct builder *b)
          !f->nft && f->https_free},
     };
     const size_t count = sizeof(sockets) / sizeof(sockets[0]);
-    char path[TRACE_NAME_MAX];
-    bool first = true;
+    char path[TRACE_NAME_MAX], all[PLAN_LINE_MAX] = " overlay-gateway.service";
+    const char *first = f->set_up ? all : NULL;
 
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(path, sizeof(path), SETUP_UNITS "/%s", sockets[i].name);
-        if (sockets[i].wanted)
-            (void)file(b, path, sockets[i].what, sockets[i].print(f));
+        if (!sockets[i].wanted)
+            continue;
+        (void)file(b, path, sockets[i].what, sockets[i].print(f));
+        (void)snprintf(all + strlen(all), sizeof(all) - strlen(all), " %s", sockets[i].name);
     }
     (void)file(b, SETUP_UNITS "/overlay-gateway.service", "the gateway, as its user",
                unit_gateway(f));
     for (size_t i = 0; i < count; i++) {
         if (!sockets[i].wanted)
             continue;
-        enable(b, sockets[i].name, first && f->set_up);
-        first = false;
+        /* Sockets cannot be opened again while the gateway has them, and one starts it. */
+        enable(b, sockets[i].name, first);
+        first = NULL;
     }
-    enable(b, "overlay-gateway.service", false);
+    enable(b, "overlay-gateway.service", NULL);
 }
 
 /** What is made again at each start. It is written last, when all of that is known to work. */
@@ -277,7 +280,7 @@ static void plan_boot(struct builder *b)
         (void)file(b, SETUP_RULES, "the rules, for each start", rules_print(f));
     char *text = unit_setup(b->plan, f);
     (void)file(b, SETUP_UNITS "/overlay-setup.service", "all of that again at each start", text);
-    enable(b, "overlay-setup.service", false);
+    enable(b, "overlay-setup.service", NULL);
 }
 
 /* ---- may it be done? ---- */
