@@ -275,6 +275,12 @@ int dns_server_new(struct dns_server **out, struct node *n,
     return 0;
 }
 
+void dns_server_look(struct dns_server *s)
+{
+    if (!s->look_ups)
+        open_look_ups(s);
+}
+
 size_t dns_server_addresses(const struct dns_server *s, struct addr *out, size_t max)
 {
     size_t count = s->doors < max ? s->doors : max;

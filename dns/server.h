@@ -29,7 +29,7 @@ struct dns_server_options {
     /** Is https served at port 443 of the peer's own address? NULL: nowhere. */
     bool (*https)(void *arg, const struct peer_id *peer);
     void *https_arg;
-    const char *names_socket;               /* dns/names_server.h; NULL or "": none */
+    const char *names_socket; /* dns/names_server.h; NULL or "": none */
 };
 
 struct dns_server;
@@ -42,4 +42,6 @@ MUST_USE int dns_server_new(struct dns_server **out, struct node *n,
                             const struct dns_server_options *options, char *why, size_t why_len);
 /** Writes the addresses that are bound, at most `max`. Returns how many. */
 size_t dns_server_addresses(const struct dns_server *s, struct addr *out, size_t max);
+/** The machine has changed: is there a folder for the socket of look-ups now? */
+void dns_server_look(struct dns_server *s);
 void dns_server_free(struct dns_server *s);

@@ -250,6 +250,7 @@ static void on_network(void *arg)
     struct daemon *d = arg;
     node_network_changed(d->node);
     pool_doors_look(d->pool_doors);
+    dns_server_look(d->dns);
 }
 
 static void on_wake(void *arg, instant slept)

@@ -180,6 +180,20 @@ static void add_word(struct builder *b)
              nsswitch_add(text));
 }
 
+/** The module asks about no other suffix and pool than these unless root says so: here, whoever is
+ *  asked now, for programs that come with the module. Its line is the first. */
+static void tell_module(struct builder *b)
+{
+    char pool[ADDR_PREFIX_TEXT_MAX], *text = NULL;
+
+    (void)addr_prefix_print(&b->f->pool, pool);
+    if (strcmp(b->f->suffix, "overlay") == 0 && strcmp(pool, "198.19.0.0/16") == 0)
+        return;
+    if (asprintf(&text, "%s %s\n" SETUP_MARK, b->f->suffix, pool) < 0)
+        text = NULL;
+    (void)file(b, SETUP_MODULE, "the suffix and the pool that the module overlay asks about", text);
+}
+
 /** Who is asked decides; resolv.conf is never touched. */
 static int plan_names(struct builder *b, char why[static SETUP_WHY_MAX],
                       char hint[static SETUP_WHY_MAX])
@@ -188,6 +202,7 @@ static int plan_names(struct builder *b, char why[static SETUP_WHY_MAX],
     char dns[ADDR_TEXT_MAX];
 
     (void)addr_print(&f->dns, dns);
+    tell_module(b);
     if (f->resolved && f->systemd_version >= DELEGATE_SINCE)
         delegate(b, dns);
     else if (f->resolved)
@@ -336,6 +351,16 @@ static int check_earlier(const struct setup_facts *f, char why[static SETUP_WHY_
     return -EEXIST;
 }
 
+static void make_folder(struct builder *b)
+{
+    struct setup_step *s =
+        step(b, TRACE_FOLDER, SETUP_RUN_FOLDER, "for the socket that the module overlay asks");
+
+    (void)snprintf(s->owner, sizeof(s->owner), "%.63s", b->f->user);
+    note(b, "systemd does not run here: the device, the route and the rules do not survive a "
+            "restart of the machine; run it again then");
+}
+
 int plan_make(struct setup_plan *plan, const struct setup_facts *f, char why[static SETUP_WHY_MAX],
               char hint[static SETUP_WHY_MAX])
 {
@@ -347,18 +372,14 @@ int plan_make(struct setup_plan *plan, const struct setup_facts *f, char why[sta
     if ((err = check_earlier(f, why, hint)) < 0 || (err = check_pool(f, why, hint)) < 0)
         return err;
     const struct addr address = own_address(&f->pool);
-    make_rules(&b); /* before the addresses: a gateway that runs looks where these lead to */
+    /* Addresses come last: a gateway that runs looks around when these do. */
+    if (!f->systemd)
+        make_folder(&b);
+    make_rules(&b);
     make_route(&b);
     make_link(&b, addr_print_ip(&address, own));
-    if (f->systemd) {
+    if (f->systemd)
         plan_units(&b);
-    } else {
-        struct setup_step *s =
-            step(&b, TRACE_FOLDER, SETUP_RUN_FOLDER, "for the socket that the module overlay asks");
-        (void)snprintf(s->owner, sizeof(s->owner), "%.63s", f->user);
-        note(&b, "systemd does not run here: the device, the route and the rules do not survive a "
-                 "restart of the machine; run it again then");
-    }
     err = plan_names(&b, why, hint);
     if (err == 0 && f->systemd)
         plan_boot(&b);

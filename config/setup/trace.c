@@ -40,8 +40,7 @@ int trace_read(struct trace *out, const char *line, size_t len)
 static bool is_ours(const struct setup_host *host, const char *path)
 {
     auto_free char *text = NULL;
-    return host->read(host->arg, path, &text) == 0 &&
-           strncmp(text, SETUP_MARK, strlen(SETUP_MARK)) == 0;
+    return host->read(host->arg, path, &text) == 0 && strstr(text, SETUP_MARK);
 }
 
 /** A writer that was killed leaves the new file under this name (gateway/io/file.c). */
@@ -306,6 +305,7 @@ size_t trace_search(const struct setup_host *host, struct trace *out, size_t max
         const char *name;
     } KNOWN[] = {
         {TRACE_WORD, NSSWITCH_PATH},
+        {TRACE_FILE, SETUP_MODULE},
         {TRACE_FILE, SETUP_DELEGATE},
         {TRACE_FILE, SETUP_NM_DNSMASQ},
         {TRACE_FILE, SETUP_DNSMASQ},

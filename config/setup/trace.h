@@ -2,9 +2,9 @@
  * What setup leaves on a machine: each thing by its kind and its name, how to see whether it is
  * there, and how to take it away.
  *
- * Taking away is safe to repeat and touches nothing of others: files bear a mark in their first
- * line, the route has a protocol number of its own (see ip-route(8)), link, table and units have
- * names that nobody else uses.
+ * Taking away is safe to repeat and touches nothing of others: files bear a mark, the route has a
+ * protocol number of its own (see ip-route(8)), link, table and units have names that nobody else
+ * uses.
  */
 #pragma once
 
@@ -22,6 +22,7 @@
 #define SETUP_RUN_FOLDER "/run/overlay"
 #define SETUP_NAMES      SETUP_RUN_FOLDER "/names.sock"
 #define SETUP_RULES      SETUP_FOLDER "/overlay.nft"
+#define SETUP_MODULE     "/etc/libnss_overlay.conf" /* see dns/nss/ask.h */
 #define SETUP_UNITS      "/etc/systemd/system"
 #define SETUP_DELEGATES  "/etc/systemd/dns-delegate.d"
 #define SETUP_DELEGATE   SETUP_DELEGATES "/overlay.dns-delegate"

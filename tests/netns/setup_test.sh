@@ -165,7 +165,31 @@ check "a tool that fails is shown with what it says" \
 in_room umount "$(readlink -f "$(command -v ip)")"
 check "and what was done before it is undone" unchanged
 
-# ---- with systemd-resolved, and a gateway ----
+# ---- with a gateway, by the module ----
+
+background() {
+  local name=$1
+  shift
+  nsenter -t "$ROOM" -m -n "$@" >"$T/$name.log" 2>&1 </dev/null &
+  PIDS+=($!)
+}
+background gateway-b "$OVERLAY" --home "$T/b" daemon
+GATEWAY=${PIDS[-1]}
+within 10 setup status || die "the gateway of b did not get ready"
+setup peer add "${IDS[a]}" --alias alice --address "192.0.2.1:$(udp_port a)" >/dev/null 2>&1
+in_room sed -i 's/^nameserver .*/nameserver 127.0.0.9/' /etc/resolv.conf
+setup setup >/dev/null 2>&1
+fetch() { in_room curl -sS --noproxy '*' --max-time 10 http://web.alice.overlay/page; }
+if [ "$module" != "$T/libnss_overlay.so.2" ]; then
+  check "by the module a name is an address of the pool" within 10 \
+    shows '^198\.19\.' in_room getent ahostsv4 web.alice.overlay
+  check "and programs get there by the name alone" prints 'the page of alice' fetch
+fi
+setup unsetup >/dev/null 2>&1
+in_room sed -i 's/^nameserver .*/nameserver 192.0.2.53/' /etc/resolv.conf
+check "what is left is nothing" unchanged
+
+# ---- with systemd-resolved ----
 
 [ -x "$resolved/lib/systemd/systemd-resolved" ] || [ -x /usr/lib/systemd/systemd-resolved ] || {
   echo "# systemd-resolved is neither here nor to be had: not tested with it"
@@ -197,12 +221,6 @@ getent group systemd-resolve >/dev/null || echo 'systemd-resolve:x:991:' >>/etc/
 [ ! -d '$resolved/usr' ] || cp '$resolved'/usr/share/dbus-1/system.d/*.conf /etc/dbus-1/system.d/
 printf '[Resolve]\nDNS=192.0.2.2:5399\nDNSSEC=no\n' >/etc/systemd/resolved.conf.d/story.conf
 echo 'nameserver 127.0.0.53' >/etc/resolv.conf"
-background() {
-  local name=$1
-  shift
-  nsenter -t "$ROOM" -m -n "$@" >"$T/$name.log" 2>&1 </dev/null &
-  PIDS+=($!)
-}
 background upstream "$PYTHON" "$T/upstream.py"
 background dbus dbus-daemon --system --nofork --nopidfile
 within 10 in_room test -S /run/dbus/system_bus_socket
@@ -211,9 +229,6 @@ query() { in_room timeout 20 resolvectl --no-pager query "$@"; }
 within 20 in_room resolvectl status || die "systemd-resolved does not run"
 snapshot >"$T/before"
 
-background gateway-b "$OVERLAY" --home "$T/b" daemon
-within 10 setup status || die "the gateway of b did not get ready"
-setup peer add "${IDS[a]}" --alias alice --address "192.0.2.1:$(udp_port a)" >/dev/null 2>&1
 names_resolve() { query web.alice.overlay | grep -Eo '198\.19\.[0-9]+\.[0-9]+'; }
 
 doctor() { setup doctor; }
@@ -250,7 +265,7 @@ check "also at the peer's own" shows 'the page of alice|web.alice.overlay' \
 check "unsetup takes that back" exits 0 -- setup unsetup
 check "names are unknown again" fails names_resolve
 check "those of others are not" shows '203\.0\.113\.77' query www.example.com
-kill "${PIDS[-1]}"
-within 10 gone "${PIDS[-1]}"
+kill "$GATEWAY"
+within 10 gone "$GATEWAY"
 check "and nothing is left" unchanged
 finish

@@ -72,7 +72,7 @@ static int set_up(struct fake_machine *m)
                             .home = "/home/alice/o",
                             .program = "/usr/bin/overlay",
                             .redirect_port = 7790,
-                            .suffix = "overlay",
+                            .suffix = "mesh", /* so that the module must be told, too */
                             .dns = addr_loopback(false, 5354)};
 
     assert_int_equal(addr_prefix_parse(&f.pool, "198.19.0.0/16"), 0);
@@ -105,7 +105,7 @@ static void a_setup_does_what_it_says_and_unsetup_leaves_no_trace(void **state)
         assert_int_equal(fake_machine_has(&m, "active overlay-gateway.service"), kind != NSS);
         assert_int_equal(nsswitch_has(fake_machine_file(&m, NSSWITCH_PATH), "overlay"),
                          kind == NSS);
-        assert_int_equal(fake_machine_ran(&m, "resolvectl domain overlay0 ~overlay"),
+        assert_int_equal(fake_machine_ran(&m, "resolvectl domain overlay0 ~mesh"),
                          kind == RESOLVED);
         assert_int_equal(fake_machine_file(&m, SETUP_NM_DNSMASQ) != NULL, kind == NETWORK_MANAGER);
         assert_true(take_back(&m) > 0);

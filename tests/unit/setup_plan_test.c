@@ -150,6 +150,20 @@ static void elsewhere_the_module_is_asked(void **state)
     assert_null(step(TRACE_LINE, NSSWITCH_PATH));
 }
 
+static void the_module_is_told_of_another_suffix_or_pool(void **state)
+{
+    (void)state;
+    struct setup_facts f = machine();
+
+    f.nss = true;
+    assert_int_equal(make(&f), 0);
+    assert_null(step(TRACE_FILE, SETUP_MODULE));
+    (void)snprintf(f.suffix, sizeof(f.suffix), "home.arpa");
+    assert_int_equal(make(&f), 0);
+    assert_string_equal(step(TRACE_FILE, SETUP_MODULE)->text,
+                        "home.arpa 198.19.0.0/16\n" SETUP_MARK);
+}
+
 static void with_nobody_to_tell_nothing_is_begun(void **state)
 {
     (void)state;
@@ -310,6 +324,7 @@ int main(void)
         cmocka_unit_test(since_258_it_is_told_by_a_file),
         cmocka_unit_test(dnsmasq_is_told_by_a_file_and_keeps_our_answers),
         cmocka_unit_test(elsewhere_the_module_is_asked),
+        cmocka_unit_test(the_module_is_told_of_another_suffix_or_pool),
         cmocka_unit_test(with_nobody_to_tell_nothing_is_begun),
         cmocka_unit_test(the_pool_is_local_and_its_ports_are_led_to_the_gateway),
         cmocka_unit_test(without_systemd_there_are_no_units_and_it_is_said),
