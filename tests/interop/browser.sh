@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A browser for stories, after tests/netns/lib.sh: Chromium without a window and with a new profile
 # each time. It runs as another user, as it will not as root, so the gateway's overlay.conf must say
-# `[local] users = nobody`.
+# `[local] users = nobody`. With BROWSER_PKI it has a copy of that folder as its ~/.pki: authorities
+# that it believes.
 
 # as_nobody HOST CMD...: with @PROFILE@ in CMD for a new profile
 as_nobody() {
@@ -10,6 +11,7 @@ as_nobody() {
   mkdir -p "$T/browser"
   chmod 777 "$T/browser"
   profile=$(mktemp -d -p "$T/browser")
+  [ -z "${BROWSER_PKI:-}" ] || { cp -r "$BROWSER_PKI" "$profile/.pki" && chown -R nobody "$profile/.pki"; }
   chmod 777 "$profile"
   on "$host" timeout 60 setpriv --reuid nobody --regid nogroup --clear-groups \
     env HOME="$profile" XDG_RUNTIME_DIR="$profile" "${@//@PROFILE@/$profile}"
