@@ -19,6 +19,8 @@ struct ports {
     struct list open; /* struct port, in the order of opening */
     uint16_t proxy_port;
     const struct pool *pool;
+    bool (*https)(void *arg, const struct peer_id *peer);
+    void *https_arg;
     struct timer retry;
     struct farewells farewells;
 };
@@ -174,6 +176,11 @@ static void free_port(struct port *p)
     free(p);
 }
 
+static bool has_https(const struct ports *ports, const struct peer_id *peer)
+{
+    return ports->https && ports->https(ports->https_arg, peer);
+}
+
 static void view(const struct port *p, struct ports_view *out)
 {
     char name[PORTS_URL_MAX - sizeof("http://.localhost:65535/")];
@@ -193,7 +200,8 @@ static void view(const struct port *p, struct ports_view *out)
     size_t len = names_write(p->target.node, p->ports->o.suffix, &p->kept.peer, p->kept.service,
                              name, sizeof(name));
     if (len < sizeof(name) && pool_has_http(p->ports->pool))
-        snprintf(out->url, sizeof(out->url), "http://%s/", name);
+        snprintf(out->url, sizeof(out->url), "http%s://%s/",
+                 has_https(p->ports, &p->kept.peer) ? "s" : "", name);
     else if (len < sizeof(name))
         snprintf(out->url, sizeof(out->url), "http://%s.localhost:%u/", name, p->ports->proxy_port);
 }
@@ -427,6 +435,13 @@ void ports_free(struct ports *ports)
 void ports_set_proxy_port(struct ports *ports, uint16_t port)
 {
     ports->proxy_port = port;
+}
+
+void ports_set_https(struct ports *ports, bool (*https)(void *arg, const struct peer_id *peer),
+                     void *arg)
+{
+    ports->https = https;
+    ports->https_arg = arg;
 }
 
 void ports_set_pool(struct ports *ports, const struct pool *pool)

@@ -60,6 +60,9 @@ void ports_set_proxy_port(struct ports *p, uint16_t port);
 /** Addresses that peers have besides (borrowed): their URLs are shown instead once there are any.
  */
 void ports_set_pool(struct ports *p, const struct pool *pool);
+/** Is https served at such an address of a peer? Then the URLs there say so. */
+void ports_set_https(struct ports *p, bool (*https)(void *arg, const struct peer_id *peer),
+                     void *arg);
 
 /**
  * Opens a local port and remembers it. Opening an open one again changes nothing, other than

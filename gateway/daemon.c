@@ -175,6 +175,7 @@ static int start_proxy(struct daemon *d, char *why, size_t why_len)
     if (err < 0)
         return err;
     ports_set_proxy_port(d->ports, proxy_port(d->proxy));
+    ports_set_https(d->ports, daemon_has_https, d);
     daemon_start_trust(d);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "config/control/ask.h"
 #include "config/control/doctor.h"
 #include "config/control/doctor_names.h"
+#include "config/control/doctor_trust.h"
 #include "config/control/name_facts.h"
 #include "config/control/tell.h"
 
@@ -16,6 +17,17 @@ static void examine_names(const struct front *f, json_t *report)
     name_facts_gather(&facts, report, f->host->names, f->host->setup);
     doctor_names(findings, &facts, report);
     name_facts_deinit(&facts);
+    (void)json_object_set_new(report, "worst", json_string(doctor_worst(findings)));
+}
+
+static void examine_trust(const struct front *f, json_t *report)
+{
+    struct trust_facts facts;
+    json_t *findings = json_object_get(report, "findings");
+
+    trust_facts_gather(&facts, report, f->host->setup, f->home,
+                       f->host->getenv(f->host->arg, "HOME"), env_wall_us(f->env) / 1000000);
+    doctor_trust(findings, &facts, report);
     (void)json_object_set_new(report, "worst", json_string(doctor_worst(findings)));
 }
 
@@ -33,5 +45,7 @@ int doctor_verb(struct front *f, const json_t *request)
     json_t *report = json_object_get(asked.answer, "result");
     if (report && f->host->names)
         examine_names(f, report);
+    if (report && f->host->setup)
+        examine_trust(f, report);
     return tell_answer(f, asked.answer);
 }

@@ -13,7 +13,7 @@
 
 /* The keys of the status that `doctor` shows beside its findings. */
 static const char *const EXAMINED[] = {"id",  "home",  "udp",   "nat",   "dht",
-                                       "dns", "proxy", "setup", "relay", "peers"};
+                                       "dns", "proxy", "setup", "trust", "relay", "peers"};
 
 static json_t *addrs_json(const struct addr *at, size_t count)
 {

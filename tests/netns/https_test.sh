@@ -128,7 +128,8 @@ check "and by the peer's bare name its web service" prints "over TLS" own a.over
 ov b name other "$("$OVERLAY" --home "$T/other" id)" >/dev/null
 check "the certificate of another peer is not given there" exits 35 'unrecognized' -- own web.other.overlay /page
 check "now there is an HTTPS record" shows 'ANSWER: 1,' ask web.a.overlay TYPE65
-check "that says no more than that" prints '\# 3 000100' ask +short +unknownformat web.a.overlay TYPE65
+check "and open prints the URL" shows 'https://web.a.overlay/' ov b open web.a
+check "the record says no more than that" prints '\# 3 000100' ask +short +unknownformat web.a.overlay TYPE65
 serve a 7443 echo
 ov a share 7443 --as mine --port 443 --public >/dev/null
 check "a peer that shares port 443 has it to itself" within 10 prints hi client b ask "$at" 443 hi
@@ -144,6 +145,7 @@ echo moon >"$T/b/ca.key"
 kill_gateway b
 gateway b
 check "a broken key is named, and the gateway runs" grep -q 'b/ca.key: it holds no private key' "$T/b.log"
+check "doctor says so" shows 'problem.*https is not spoken' ov b doctor
 check "trust says so too" exits 1 'ca.key' -- ov b trust --print
 cp "$T/ca.key.kept" "$T/b/ca.key"
 check "once it is repaired, trust takes it" ov b trust --print
@@ -173,6 +175,7 @@ within 10 room_ready || die "no room for the system's store"
 in_room() { nsenter -t "$ROOM" -m -n timeout 60 env HOME="$T/home" "$@"; }
 run() { in_room "$OVERLAY" --home "$T/b" "$@"; }
 nss() { certutil -L -d "sql:$T/home/$1"; }
+check "doctor sees who does not believe it" shows 'note.*chromium does not believe' run doctor
 check "trust --dry-run prints the steps" shows 'certutil -A -d sql:.*one.default' run trust --dry-run
 check "and does nothing" fails ls "$T/home/.pki"
 check "trust" run trust
@@ -180,6 +183,8 @@ check "Chromium's store has it, made for that" shows 'overlay-.* C,,' nss .pki/n
 check "each profile of Firefox too" shows 'overlay-.* C,,' nss .mozilla/firefox/one.default
 check "and the system's" prints "over TLS" \
   in_room curl -sS --max-time 30 --resolve '*:7777:127.0.0.1' https://web.a.overlay:7777/page
+check "doctor sees who believes it" shows 'ok.*firefox believes' run doctor
+check "and how long it is good" shows 'good for 7[0-9][0-9] days' run doctor
 check "again, it is so already" shows 'is so already' run trust
 check "its file is root's, and for everybody to read" prints "0 644" \
   in_room sh -c 'stat -c "%u %a" /usr/local/share/ca-certificates/overlay-*.crt'
