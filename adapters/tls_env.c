@@ -42,7 +42,7 @@ static void push(struct tls_sock *s)
     size_t len;
     const uint8_t *data = tls_stream_output(s->tls, &len);
 
-    while (len > 0 && s->writable && s->error == 0) {
+    while (len > 0 && s->writable && s->error == 0 && !s->finished) {
         const struct iovec area = {(void *)(uintptr_t)data, len};
         ssize_t n = sock_writev(s->owner->below, s->sock, &area, 1);
         s->writable = n >= 0 && (size_t)n == len;
@@ -295,7 +295,7 @@ static void close_(struct sock *sock)
     else
         push(s); /* why the handshake failed */
     const uint8_t *data = tls_stream_output(s->tls, &len);
-    if (s->error < 0 || (len == 0 && s->secure))
+    if (s->error < 0 || s->finished)
         sock_close(s->owner->below, s->sock);
     else
         farewells_say(s->owner->farewells, s->sock, data, len);
