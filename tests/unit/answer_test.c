@@ -26,6 +26,9 @@ static int find_host(void *arg, const char *host, struct answer_host *found)
         return 0;
     if (strstr(host, "long.overlay"))
         return 0;
+    found->https = strcmp(host, "safe.overlay") == 0;
+    if (found->https)
+        return 0;
     if (strcmp(host, "six.alice.overlay") == 0) {
         found->has_v4 = false;
         found->has_v6 = true;
@@ -173,6 +176,19 @@ static void says_no_data_for_other_types_of_a_name(void **state)
         expect_none("alice.overlay", types[i], LDNS_RCODE_NOERROR);
     }
     expect_none("six.alice.overlay", 1, LDNS_RCODE_NOERROR);
+}
+
+static void says_where_https_is_and_nothing_else_about_it(void **state)
+{
+    (void)state;
+    ldns_pkt *pkt = ask("safe.overlay", 65);
+    ldns_rr *rr = only_answer(pkt, 65);
+    assert_int_equal(ldns_rr_ttl(rr), 30);
+    ldns_pkt_free(pkt);
+    /* RFC 9460 §2.2: priority 1, the owner itself, no parameters. */
+    assert_memory_equal(out + out_len - 5, "\0\3\0\1\0", 5);
+    expect_none("_7777._https.safe.overlay", 65, LDNS_RCODE_NXDOMAIN);
+    ldns_pkt_free(ask("safe.overlay", 1));
 }
 
 static void answers_aaaa_where_there_is_one(void **state)
@@ -498,6 +514,7 @@ int main(void)
         cmocka_unit_test(answers_an_address_in_the_bytes_of_the_rfc),
         cmocka_unit_test(keeps_the_letter_case_of_the_question),
         cmocka_unit_test(says_no_data_for_other_types_of_a_name),
+        cmocka_unit_test(says_where_https_is_and_nothing_else_about_it),
         cmocka_unit_test(answers_aaaa_where_there_is_one),
         cmocka_unit_test(says_that_unknown_names_do_not_exist),
         cmocka_unit_test(takes_no_dot_inside_a_label_for_a_border),

@@ -73,6 +73,18 @@ static void an_absolute_target_gives_the_host(void **state)
     assert_request(&r, "GET /?q HTTP/1.0\r\nHost: b:80\r\nVia: 1.1 overlay-me\r\n\r\n");
 }
 
+static void who_came_by_https_is_said_to_and_says_it_not_himself(void **state)
+{
+    (void)state;
+    read_request("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: ftp\r\n\r\n");
+    struct rewrite_request r = plain("/");
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: ftp\r\n"
+                       "Via: 1.1 overlay-me\r\n\r\n");
+    r.secure = true;
+    assert_request(&r, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n"
+                       "Via: 1.1 overlay-me\r\n\r\n");
+}
+
 static void an_upgrade_is_asked_for_only_when_it_may_be(void **state)
 {
     (void)state;
@@ -143,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_request_keeps_all_but_what_is_of_one_hop),
         cmocka_unit_test(nobody_can_have_the_framing_or_the_host_taken_away),
         cmocka_unit_test(an_absolute_target_gives_the_host),
+        cmocka_unit_test(who_came_by_https_is_said_to_and_says_it_not_himself),
         cmocka_unit_test(an_upgrade_is_asked_for_only_when_it_may_be),
         cmocka_unit_test(a_head_full_of_short_fields_still_fits),
         cmocka_unit_test(a_response_says_what_happens_to_the_connection),

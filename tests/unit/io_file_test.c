@@ -104,6 +104,35 @@ static void says_when_there_is_none(void **state)
     assert_int_equal(load_error(*state, "registry.json"), -ENOENT);
 }
 
+static void removes_what_is_there_and_what_is_not(void **state)
+{
+    struct place *p = *state;
+    save_text(p, "ca.key", "secret");
+    assert_int_equal(home_remove(&p->home, "ca.key"), 0);
+    assert_int_equal(count_files(p), 0);
+    assert_int_equal(home_remove(&p->home, "ca.key"), 0);
+    assert_int_equal(home_remove(&p->home, "../ca.key"), -EINVAL);
+}
+
+static void a_file_counts_only_if_it_is_that_users(void **state)
+{
+    struct place *p = *state;
+    char path[96];
+    uint8_t *data = NULL;
+    size_t len = 0;
+    save_text(p, "ca.crt", "text");
+    (void)snprintf(path, sizeof(path), "%s/ca.crt", p->path);
+    assert_int_equal(file_load_of(path, geteuid(), &data, &len), 0);
+    assert_string_equal((char *)data, "text");
+    free(data);
+    data = NULL;
+    assert_int_equal(file_load_of(path, geteuid() + 1, &data, &len), -EPERM);
+    assert_null(data);
+    assert_int_equal(symlinkat("ca.crt", p->home.folder, "link.crt"), 0);
+    (void)snprintf(path, sizeof(path), "%s/link.crt", p->path);
+    assert_int_equal(file_load_of(path, geteuid(), &data, &len), -ELOOP);
+}
+
 static void keeps_to_its_folder(void **state)
 {
     struct place *p = *state;
@@ -410,6 +439,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(loads_what_was_saved),
         TEST(says_when_there_is_none),
+        TEST(removes_what_is_there_and_what_is_not),
+        TEST(a_file_counts_only_if_it_is_that_users),
         TEST(keeps_to_its_folder),
         TEST(follows_no_symbolic_link),
         TEST(takes_only_plain_files),
