@@ -92,11 +92,12 @@ static void start(struct https *h, struct sock *sock, const struct greeter *how,
         sock_reset(h->plain->env, sock);
         return;
     }
+    const struct tls_caller caller = {sock, data, len};
     const struct tls_names names = {find, g};
     *g = *how;
     g->https = h;
     g->timer.fire = on_silence;
-    if (tls_env_accept(&h->tls, &g->sock, sock, data, len, &names, &greeter_events, g) < 0) {
+    if (tls_env_accept(&h->tls, &g->sock, &caller, &names, &greeter_events, g) < 0) {
         free(g);
         return;
     }

@@ -141,30 +141,35 @@ static const struct sock_handler below_events = {NULL, on_ready};
 
 /* ---- the sockets of this environment ---- */
 
-int tls_env_accept(struct tls_env *t, struct sock **out, struct sock *sock, const uint8_t *first,
-                   size_t len, const struct tls_names *names, const struct sock_handler *handler,
-                   void *arg)
+static void take_first(struct tls_sock *s, const struct tls_caller *caller)
+{
+    size_t room;
+    uint8_t *area = tls_stream_area(s->tls, &room);
+    size_t len = caller->len < room ? caller->len : room;
+
+    if (len > 0)
+        memcpy(area, caller->first, len);
+    tls_stream_input(s->tls, len);
+}
+
+int tls_env_accept(struct tls_env *t, struct sock **out, const struct tls_caller *caller,
+                   const struct tls_names *names, const struct sock_handler *handler, void *arg)
 {
     struct tls_sock *s = calloc(1, sizeof(*s));
-    size_t room;
 
     if (!s || tls_stream_serve(&s->tls, names) < 0) {
         free(s);
-        sock_reset(t->below, sock);
+        sock_reset(t->below, caller->sock);
         return -ENOMEM;
     }
     s->owner = t;
-    s->sock = sock;
+    s->sock = caller->sock;
     s->handler = handler;
     s->arg = arg;
     s->writable = true;
     s->again.run = on_again;
-    uint8_t *area = tls_stream_area(s->tls, &room);
-    len = len < room ? len : room;
-    if (len > 0)
-        memcpy(area, first, len);
-    tls_stream_input(s->tls, len);
-    sock_attach(t->below, sock, &below_events, s);
+    take_first(s, caller);
+    sock_attach(t->below, s->sock, &below_events, s);
     env_defer(t->below, &s->again);
     *out = (struct sock *)(void *)s;
     return 0;

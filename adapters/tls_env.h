@@ -27,13 +27,19 @@ struct tls_env {
 /** Both are borrowed for its life. */
 void tls_env_init(struct tls_env *t, struct env *below, struct farewells *farewells);
 
+/** A connection of the environment below, on which the client begins with a handshake. */
+struct tls_caller {
+    struct sock *sock;
+    const uint8_t *first; /* what was read from it already, at most TLS_STREAM_BUFFER bytes */
+    size_t len;
+};
+
 /**
- * Begins a handshake with who is at the other end of `sock`, the first `len` bytes of whom were
- * read already (at most TLS_STREAM_BUFFER). The handler's on_connect() tells how it went: 0, or
- * -EPROTO, -ECONNRESET .., and then it is to be closed. Takes `sock`, also on error (-ENOMEM).
+ * Begins the handshake. The handler's on_connect() tells how it went: 0, or -EPROTO, -ECONNRESET
+ * .., and then it is to be closed. Takes the caller's socket, also on error (-ENOMEM).
  */
-MUST_USE int tls_env_accept(struct tls_env *t, struct sock **out, struct sock *sock,
-                            const uint8_t *first, size_t len, const struct tls_names *names,
-                            const struct sock_handler *handler, void *arg);
+MUST_USE int tls_env_accept(struct tls_env *t, struct sock **out, const struct tls_caller *caller,
+                            const struct tls_names *names, const struct sock_handler *handler,
+                            void *arg);
 /** Why a handshake failed, for people. */
 const char *tls_env_reason(const struct sock *secure);
