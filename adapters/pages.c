@@ -187,6 +187,27 @@ static const char *place_of(const char *link)
     return link ? link + strspn(link, "/") : NULL;
 }
 
+/* Copies the first word of a list, cut where it is too long. Returns the rest, NULL at the end. */
+static const char *next_choice(const char *list, char out[static PAGE_TEXT_MAX])
+{
+    size_t len = list ? strcspn(list, " ") : 0;
+    if (len == 0)
+        return NULL;
+    (void)snprintf(out, PAGE_TEXT_MAX, "%.*s", (int)len, list);
+    return list + len + (list[len] == ' ');
+}
+
+static void add_choices(struct body *b, const char *list)
+{
+    char link[PAGE_TEXT_MAX];
+    add(b, "<ul>");
+    while ((list = next_choice(list, link))) {
+        add_text(b, true, "<li><a href=\"", link, "\">");
+        add_text(b, true, "", place_of(link), "</a></li>");
+    }
+    add(b, "</ul>");
+}
+
 static void write_html(struct body *b, const struct page *p, const char *title)
 {
     char safe_title[ESCAPED_MAX], safe_text[ESCAPED_MAX];
@@ -194,10 +215,12 @@ static void write_html(struct body *b, const struct page *p, const char *title)
     add(b, BODY_BEGIN, safe_title, STYLE, p->status, status_text(p->status), safe_title,
         clean(p->text, true, safe_text));
     add_text(b, true, "<h2>What was tried</h2><p>", p->tried, "</p>");
-    if (p->advice || p->command || p->link)
+    if (p->advice || p->command || p->link || p->choices)
         add(b, "<h2>What to do</h2>");
     add_text(b, true, "<p>Did you mean <a href=\"", p->link, "\">");
     add_text(b, true, "", place_of(p->link), "</a>?</p>");
+    if (p->choices)
+        add_choices(b, p->choices);
     add_text(b, true, "<p>", p->advice, "</p>");
     add_text(b, true, "<pre><code>", p->command, "</code></pre>");
     add(b, BODY_END);
@@ -209,6 +232,9 @@ static void write_plain(struct body *b, const struct page *p, const char *title)
     add_text(b, false, "", p->text, "\n");
     add_text(b, false, "Tried: ", p->tried, "\n");
     add_text(b, false, "Did you mean ", place_of(p->link), "\n");
+    char link[PAGE_TEXT_MAX];
+    for (const char *list = p->choices; (list = next_choice(list, link));)
+        add_text(b, false, "  ", place_of(link), "\n");
     add_text(b, false, "", p->advice, "\n");
     add_text(b, false, "Try: ", p->command, "\n");
     add(b, "\n%u %s. The Overlay gateway on this machine says this.\n", p->status,

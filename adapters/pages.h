@@ -24,6 +24,7 @@ struct page {
     const char *advice;  /* a sentence: what can be done; or NULL */
     const char *command; /* that helps; or NULL */
     const char *link;    /* where the reader may have wanted to go: "//host:port/"; or NULL */
+    const char *choices; /* several such links, a space between: the reader takes one; or NULL */
     bool html;           /* the client shows HTML */
     bool close;          /* the connection ends after it */
     bool head_only;      /* the request was HEAD */

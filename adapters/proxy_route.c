@@ -57,19 +57,6 @@ static enum route_result take(struct route *r, const struct remote_service *s)
     return ROUTE_READY;
 }
 
-/* Several services, and no word which: names them, as far as there is room. */
-static void list_services(struct route *r, const struct peer_view *v)
-{
-    size_t at = (size_t)snprintf(r->why, sizeof(r->why),
-                                 "This peer shares several services: put "
-                                 "the name of one in front. They are");
-    for (size_t i = 0; i < v->service_count && at + PREAMBLE_NAME_MAX + 4 < sizeof(r->why); i++) {
-        if (is_tcp(&v->services[i]))
-            at += (size_t)snprintf(r->why + at, sizeof(r->why) - at, " %s,", v->services[i].name);
-    }
-    r->why[at - 1] = '.';
-}
-
 /* The service of a peer whose list is known. */
 static enum route_result choose(struct route *r, const struct peer_view *v)
 {
@@ -95,12 +82,10 @@ static enum route_result choose(struct route *r, const struct peer_view *v)
     bool none = true;
     for (size_t i = 0; i < v->service_count; i++)
         none = none && !is_tcp(&v->services[i]);
-    if (!none) {
-        list_services(r, v);
-        return ROUTE_NO_DEFAULT;
-    }
-    snprintf(r->why, sizeof(r->why), "This peer shares no TCP service with us.");
-    return ROUTE_UNKNOWN;
+    snprintf(r->why, sizeof(r->why), "%s",
+             none ? "This peer shares no TCP service with us."
+                  : "This peer shares several services: put the name of one in front.");
+    return none ? ROUTE_UNKNOWN : ROUTE_NO_DEFAULT;
 }
 
 static bool is_connected(const struct peer_view *v)

@@ -31,19 +31,61 @@ static const char *service_of(const struct route *r, char out[static 64])
     return out;
 }
 
+static bool is_below_localhost(const char *name)
+{
+    size_t len = strlen(name), tail = sizeof(".localhost") - 1;
+    return len > tail && strcmp(name + len - tail, ".localhost") == 0;
+}
+
+/* Returns the length, as snprintf() would. */
+static size_t write_link(const struct route *r, const char *name, char *out, size_t room)
+{
+    uint16_t port = addr_port(&r->proxy->local[0]);
+    int len = is_below_localhost(name) && port != 80 ? snprintf(out, room, "//%s:%u/", name, port)
+                                                     : snprintf(out, room, "//%s/", name);
+    return len > 0 ? (size_t)len : 0;
+}
+
 static void suggest(const struct route *r, const char *name, struct page *page,
                     struct route_words *w)
 {
-    size_t len = strlen(name), tail = sizeof(".localhost") - 1;
-    bool local = len > tail && strcmp(name + len - tail, ".localhost") == 0;
-    uint16_t port = addr_port(&r->proxy->local[0]);
-    if (len == 0)
+    if (!*name)
         return;
-    if (local && port != 80)
-        snprintf(w->link, sizeof(w->link), "//%s:%u/", name, port);
-    else
-        snprintf(w->link, sizeof(w->link), "//%s/", name);
+    (void)write_link(r, name, w->link, sizeof(w->link));
     page->link = w->link;
+}
+
+/* All that the peer shares, under the names by which it was asked for. */
+static void offer_all(const struct route *r, struct page *page, struct route_words *w)
+{
+    const struct proxy_options *o = &r->proxy->o;
+    struct peer_view view = {.service_count = 0};
+    char name[NAMES_HOST_MAX + 1], link[sizeof(w->link)];
+    size_t at = 0;
+    if (!node_peer(o->node, &r->peer, &view) || !view.services_known)
+        return;
+    for (size_t i = 0; i < view.service_count; i++) {
+        size_t len =
+            names_write(o->node, o->suffix, &r->peer, view.services[i].name, name, sizeof(name));
+        if (!(view.services[i].proto & SERVICE_TCP) || len + sizeof(".localhost") > sizeof(name))
+            continue;
+        if (is_below_localhost(r->host))
+            snprintf(name + len, sizeof(name) - len, ".localhost");
+        len = write_link(r, name, link, sizeof(link));
+        if (len + 1 >= sizeof(w->choices) - at)
+            break;
+        at +=
+            (size_t)snprintf(w->choices + at, sizeof(w->choices) - at, "%s%s", at ? " " : "", link);
+    }
+    if (at > 0)
+        page->choices = w->choices;
+}
+
+static struct page which(const struct route *r, struct route_words *w)
+{
+    struct page page = {.status = 404, .title = "Which service?", .text = r->why};
+    offer_all(r, &page, w);
+    return page;
 }
 
 static struct page unknown(const struct route *r, struct route_words *w)
@@ -142,11 +184,7 @@ struct page route_page(const struct route *r, enum route_result result, struct r
     case ROUTE_UNKNOWN:
         return unknown(r, words);
     case ROUTE_NO_DEFAULT:
-        return (struct page){.status = 404,
-                             .title = "Which service?",
-                             .text = r->why,
-                             .advice = "This lists them:",
-                             .command = "overlay status"};
+        return which(r, words);
     case ROUTE_WRONG_PROTO:
         return (struct page){.status = 502, .title = "This is no web service", .text = r->why};
     case ROUTE_DENIED:

@@ -13,6 +13,7 @@
 struct route_words {
     char title[ROUTE_TITLE_MAX], text[ROUTE_WHY_MAX + 160], command[160];
     char link[NAMES_HOST_MAX + 16];
+    char choices[1024];
 };
 
 /** For a way that was not found. Valid as long as `words` and the route are. */

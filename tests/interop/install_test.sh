@@ -16,7 +16,7 @@ installing() { make --no-print-directory "$1" DESTDIR="$T/root" prefix=/usr; }
 files() { find "$T/root" -type f | wc -l; }
 folders() { (cd "$T/root" && find . -type d | sort | paste -sd ' '); }
 STANDARD='. ./usr ./usr/bin ./usr/lib ./usr/share ./usr/share/doc'
-STANDARD="$STANDARD ./usr/share/man ./usr/share/man/man1 ./usr/share/man/man5"
+STANDARD="$STANDARD ./usr/share/man ./usr/share/man/man1 ./usr/share/man/man5 ./usr/share/man/man8"
 if [ "$OVERLAY" = "$ROOT/build/release/overlay" ]; then
   mkdir -p "$T/root/usr/share/zsh/site-functions"
   check "make install" installing install

@@ -76,7 +76,7 @@ static void cuts_what_is_too_long_and_stays_whole(void **state)
     char text[5000];
     memset(text, '<', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
-    struct page p = {500, text, text, text, text, text, text, true, false, false};
+    struct page p = {500, text, text, text, text, text, text, text, true, false, false};
     write_page(&p);
     assert_int_equal(strtoul(strstr(out, "Content-Length: ") + 16, NULL, 10), body_len());
     assert_non_null(strstr(out, "</html>\n"));

@@ -192,6 +192,25 @@ static void a_service_on_port_80_comes_before_the_default(void **state)
     assert_string_equal(newest()->what.name, "front");
 }
 
+static void a_peer_with_several_services_has_a_page_that_lists_them(void **state)
+{
+    (void)state;
+    redirect(true);
+    local_node_service(bob, "git", 9418, SERVICE_TCP);
+    local_node_service(bob, "game", 7000, SERVICE_UDP);
+    struct sock *s = redirected(at(bob, 80));
+    world_say(s, "GET / HTTP/1.1\r\nHost: bob.overlay\r\nAccept: text/html\r\n\r\n");
+    assert_true(has(world_heard(s), "HTTP/1.1 404 "));
+    assert_true(has(world_heard(s), "<a href=\"//wiki.bob.overlay/\">wiki.bob.overlay/</a>"));
+    assert_true(has(world_heard(s), "<a href=\"//git.bob.overlay/\">"));
+    assert_false(has(world_heard(s), "game"));
+    world_finish(s);
+    s = redirected(at(bob, 80));
+    world_say(s, "GET / HTTP/1.1\r\nHost: bob.overlay\r\n\r\n");
+    assert_true(has(world_heard(s), "  git.bob.overlay/\n"));
+    world_finish(s);
+}
+
 static void port_80_of_one_peer_serves_no_other(void **state)
 {
     (void)state;
@@ -426,6 +445,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(port_80_serves_the_peer_by_its_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_service_on_port_80_comes_before_the_default, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_peer_with_several_services_has_a_page_that_lists_them,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(port_80_of_one_peer_serves_no_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_request_is_judged_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_raw_service_on_port_80_gets_the_bytes, set_up, tear_down),
