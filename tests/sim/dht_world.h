@@ -5,8 +5,8 @@
  * Most nodes are servers that have been there for long: their tables are filled at the start with
  * nodes drawn as a network at rest has them. A NATed one answers only who it wrote to in the last
  * minute. A hostile one answers look-ups with its friends and with what a lie may look like
- * (dht_world_lies.c), and takes puts that it does not keep. A node that churns leaves and comes back
- * with another id, knowing a few nodes.
+ * (dht_world_lies.c), and takes puts that it does not keep. A node that churns leaves and comes
+ * back with another id, knowing a few nodes.
  */
 #pragma once
 
