@@ -133,6 +133,26 @@ static void an_answer_of_one_of_the_closest_opens_it(void **state)
     assert_int_equal(ask_all(1), DHT_CLOSEST - DHT_ALPHA); /* all that matter */
 }
 
+static void who_is_named_among_the_nearest_is_asked_at_once(void **state)
+{
+    (void)state;
+    for (unsigned n = 101; n <= 130; n++)
+        add_local(n, 0);
+    assert_int_equal(ask_all(0), DHT_ALPHA);
+    answer(105);
+    for (unsigned n = 10; n < 20; n++)
+        add_local(n, 0);
+    assert_int_equal(ask_all(1), DHT_NEAREST); /* though nine of ten are under way */
+    for (unsigned n = 10; n < 10 + DHT_NEAREST; n++) {
+        const struct addr a = local(n);
+        assert_int_equal(dht_lookup_find(&l, &a)->state, DHT_ASKED);
+    }
+    answer(106);
+    assert_int_equal(ask_all(2), 0);
+    add_local(5, 0); /* nearer still */
+    assert_int_equal(ask_all(3), 1);
+}
+
 static void it_is_done_when_the_twenty_closest_have_answered(void **state)
 {
     (void)state;
@@ -317,6 +337,7 @@ int main(void)
         TEST(the_closest_are_asked_first_and_only_a_few_at_once),
         TEST(silence_widens_it),
         TEST(an_answer_of_one_of_the_closest_opens_it),
+        TEST(who_is_named_among_the_nearest_is_asked_at_once),
         TEST(it_is_done_when_the_twenty_closest_have_answered),
         TEST(those_that_are_late_hold_nobody_up),
         TEST(who_answers_with_another_id_is_of_no_use),
