@@ -6,7 +6,8 @@
 
 #include "gateway/base/log.h"
 
-#define NO_SALT ((struct krpc_bytes){.at = NULL})
+#define NO_SALT     ((struct krpc_bytes){.at = NULL})
+#define NODES_AGAIN SEC(2) /* until it is seen whether some answer by now */
 
 static instant now_of(const struct mailbox_desk *d)
 {
@@ -28,6 +29,15 @@ static bool is_reached(const struct mailbox_desk *d, const struct peer_id *id)
 {
     const struct peer *p = d->node->find(d->node->node, id);
     return p && peer_session(p);
+}
+
+/* Is there a DHT to speak of? */
+static bool has_nodes(const struct mailbox_desk *d)
+{
+    struct dht_status status;
+
+    dht_get_status(d->options.dht->dht, now_of(d), &status);
+    return status.good + status.good6 > 0;
 }
 
 /* ---- contacts ---- */
@@ -305,6 +315,10 @@ static void on_timer(struct timer *timer)
 
     if (!d->entered)
         return;
+    if (!has_nodes(d)) {
+        timer_set(d->node->env, &d->timer, now + NODES_AGAIN);
+        return;
+    }
     if (now < until) {
         mirror_desk_keep(&d->mirror, until);
         mail_desk_keep(d->options.mail, until);
@@ -378,14 +392,6 @@ static bool is_meeting(const struct mailbox_desk *d, const struct peer_id *id)
 {
     const struct mail_meeting *m = mail_meeting_of(d->options.mail, id);
     return m && m->core.dials < MEETING_DIALS;
-}
-
-static bool has_nodes(const struct mailbox_desk *d)
-{
-    struct dht_status status;
-
-    dht_get_status(d->options.dht->dht, now_of(d), &status);
-    return status.good + status.good6 > 0;
 }
 
 void mailbox_desk_find(struct mailbox_desk *d, struct peer *p)
