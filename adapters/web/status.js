@@ -239,7 +239,9 @@ function peerActions(peer) {
   const name = nameOf(peer);
   if (!view.may) return [];
   if (peer.state === "blocked") return [actButton("Unblock", name, {cmd: "unblock", peer: peer.id})];
-  return [actButton("Block", name, {cmd: "block", peer: peer.id},
+  const revoke = peer.guest ? [actButton("Revoke", name, {cmd: "revoke", what: peer.id},
+    "It may no longer use what it was invited to; who was known by an invite alone is a stranger again.")] : [];
+  return [...revoke, actButton("Block", name, {cmd: "block", peer: peer.id},
     "Its session ends at once, and nothing that it sends is listened to any more.")];
 }
 
@@ -273,7 +275,7 @@ function peerCard(first) {
     show(chips, Boolean(peer.offers?.length));
     fill(chips, [peer.offers, peer.ports], () => (peer.offers || []).map((o) => make("li", null, serviceChip(peer, o))));
     put(traffic, `${bytes(peer.rx_bytes)} in, ${bytes(peer.tx_bytes)} out`);
-    fill(actions, [view.may, peer.state === "blocked", nameOf(peer)], () => peerActions(peer));
+    fill(actions, [view.may, peer.state === "blocked", peer.guest, nameOf(peer)], () => peerActions(peer));
   };
   return card;
 }

@@ -50,7 +50,15 @@ static json_t *history_json(const struct rtt_history *history, const char *id)
     return list;
 }
 
-static json_t *peer_json(const struct rtt_history *history, const json_t *peer)
+static bool is_guest(struct command_context *c, const char *text)
+{
+    struct peer_id id;
+
+    return peer_id_parse(&id, text, strlen(text)) == 0 && registry_is_guest(c->registry, &id);
+}
+
+static json_t *peer_json(struct command_context *c, const struct rtt_history *history,
+                         const json_t *peer)
 {
     static const char *const NAMES[] = {
         "id",      "alias", "known",  "state",      "why_not_direct", "rx_bytes", "tx_bytes",
@@ -65,6 +73,7 @@ static json_t *peer_json(const struct rtt_history *history, const json_t *peer)
     (void)json_object_set_new(out, "rtt",
                               connected ? tenths(field_number(path, "rtt_ms")) : json_null());
     (void)json_object_set_new(out, "history", history_json(history, field_text(peer, "id")));
+    (void)json_object_set_new(out, "guest", json_boolean(is_guest(c, field_text(peer, "id"))));
     return out;
 }
 
@@ -72,7 +81,8 @@ static json_t *peer_json(const struct rtt_history *history, const json_t *peer)
 static const char *const STATES[] = {"direct",      "relayed", "finding",
                                      "unreachable", "idle",    "blocked"};
 
-static json_t *peers_json(const struct rtt_history *history, const json_t *peers)
+static json_t *peers_json(struct command_context *c, const struct rtt_history *history,
+                          const json_t *peers)
 {
     json_t *list = json_array(), *peer;
     size_t i;
@@ -82,7 +92,7 @@ static json_t *peers_json(const struct rtt_history *history, const json_t *peers
         {
             if (json_array_size(list) < PAGE_PEERS_MAX &&
                 strcmp(field_text(peer, "state"), STATES[k]) == 0)
-                (void)json_array_append_new(list, peer_json(history, peer));
+                (void)json_array_append_new(list, peer_json(c, history, peer));
         }
     }
     return list;
@@ -165,7 +175,7 @@ json_t *page_view(struct command_context *c, const struct rtt_history *history, 
     (void)json_object_set_new(out, "since", json_integer(since));
     (void)json_object_set_new(out, "may", json_boolean(trusted));
     (void)json_object_set_new(out, "suffix", json_string(c->suffix));
-    (void)json_object_set_new(out, "peers", peers_json(history, peers));
+    (void)json_object_set_new(out, "peers", peers_json(c, history, peers));
     (void)json_object_set_new(out, "peer_count", json_integer((json_int_t)json_array_size(peers)));
     (void)json_object_set_new(
         out, "services",

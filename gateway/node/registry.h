@@ -161,6 +161,8 @@ MUST_USE int registry_allow_guest(struct registry *r, const char *service,
 /** Takes back what invites gave to a peer, also that it is known. Returns how many services that
  *  are; -ENOENT: nothing of it came from an invite; or -ENOMEM. */
 MUST_USE int registry_revoke(struct registry *r, const struct peer_id *peer);
+/** Has this peer anything that registry_revoke() would take back? */
+bool registry_is_guest(const struct registry *r, const struct peer_id *peer);
 /** Makes a label out of what somebody calls himself, `nameless` out of nothing, and with a number
  * if need be one that is nobody's alias. False: there are too many of that name. */
 MUST_USE bool registry_free_alias(struct registry *r, const char *proposed, const char *nameless,

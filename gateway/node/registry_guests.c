@@ -106,6 +106,19 @@ int registry_revoke(struct registry *r, const struct peer_id *peer)
     return count > 0 || guest ? (int)count : -ENOENT;
 }
 
+bool registry_is_guest(const struct registry *r, const struct peer_id *peer)
+{
+    const struct peer_entry *e = registry_entry(r, peer);
+
+    for (size_t i = 0; i < r->grant_count; i++)
+        if (r->grants[i].guest && peer_id_equal(&r->grants[i].peer, peer))
+            return true;
+    for (size_t i = 0; i < r->service_count; i++)
+        if (has(&r->services[i]->guests, peer))
+            return true;
+    return e && e->peer.guest;
+}
+
 /* ---- what to call somebody ---- */
 
 /* A label: small letters, digits, single hyphens inside. */

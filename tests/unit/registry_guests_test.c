@@ -83,8 +83,10 @@ static void what_an_invite_gave_is_taken_back_and_nothing_else(void **state)
     assert_int_equal(registry_allow_guest(h->r, "web", &h->carol), 0);
     comes_home_again(h);
     assert_true(may(h, "web", &h->bob) && may(h, "file", &h->bob) && may(h, "ssh", &h->bob));
+    assert_true(registry_is_guest(h->r, &h->bob));
     assert_int_equal(registry_revoke(h->r, &h->bob), 2);
     comes_home_again(h);
+    assert_false(registry_is_guest(h->r, &h->bob));
     assert_false(may(h, "web", &h->bob) || may(h, "file", &h->bob));
     assert_true(may(h, "ssh", &h->bob));
     assert_true(may(h, "web", &h->carol));
@@ -99,8 +101,10 @@ static void who_was_known_before_stays_known(void **state)
     assert_int_equal(registry_set_alias(h->r, &h->bob, "bob"), 0);
     assert_int_equal(registry_allow(h->r, "ssh", &h->bob), 0);
     assert_int_equal(registry_allow_guest(h->r, "ssh", &h->bob), 0);
+    assert_false(registry_is_guest(h->r, &h->bob));
     assert_int_equal(registry_revoke(h->r, &h->bob), -ENOENT);
     assert_int_equal(registry_allow_guest(h->r, "web", &h->bob), 0);
+    assert_true(registry_is_guest(h->r, &h->bob));
     assert_int_equal(registry_revoke(h->r, &h->bob), 1);
     assert_true(may(h, "ssh", &h->bob));
     assert_string_equal(registry_peer(h->r, &h->bob)->alias, "bob");
