@@ -223,7 +223,7 @@ bash_completes() {
     _overlay overlay "${@: -1}" "${@: -2:1}" 2>/dev/null
     echo "${COMPREPLY[*]}"' - overlay "$@"
 }
-check "bash completes commands" prints "share status stun-test stop" bash_completes s
+check "bash completes commands" prints "share status stun-test stop setup" bash_completes s
 check "bash completes peers" prints bob bash_completes open b
 check "bash completes our services for allow" prints "ssh web" bash_completes allow bob ''
 check "bash completes options" prints --until-direct bash_completes ping bob --u
