@@ -260,6 +260,12 @@ static void who_asks_finds_what_is_four_sessions_away_and_not_further(void **sta
     /* What came by an answer is not given to others. */
     assert_int_equal(peer_exchange_find(g[B].x, &g[E].keys.id)->from, EXCHANGE_BY_ANSWER);
     assert_int_equal(g[D].sent[EXCHANGE_ASK - EXCHANGE_RECORD], 0);
+    struct exchange_message m = {.type = EXCHANGE_ASK};
+    unsigned refused = g[B].sent[EXCHANGE_NONE - EXCHANGE_RECORD];
+    memcpy(m.key, g[E].keys.id.key, sizeof(m.key));
+    peer_exchange_input(g[B].x, now, &g[C].keys.id, &m);
+    play();
+    assert_int_equal(g[B].sent[EXCHANGE_NONE - EXCHANGE_RECORD], refused + 1);
 }
 
 static void a_question_that_nobody_answers_ends(void **state)
