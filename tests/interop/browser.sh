@@ -13,9 +13,16 @@ as_nobody() {
   profile=$(mktemp -d -p "$T/browser")
   [ -z "${BROWSER_PKI:-}" ] || { cp -r "$BROWSER_PKI" "$profile/.pki" && chown -R nobody "$profile/.pki"; }
   chmod 777 "$profile"
-  on "$host" timeout 60 setpriv --reuid nobody --regid nogroup --clear-groups \
+  prepare_profile "$profile"
+  on "$host" "${AROUND[@]}" timeout 120 setpriv --reuid nobody --regid nogroup --clear-groups \
     env HOME="$profile" XDG_RUNTIME_DIR="$profile" "${@//@PROFILE@/$profile}"
 }
+# What a story runs the browser by, and what it does to a new profile: it may say otherwise.
+AROUND=()
+prepare_profile() { :; }
+
+# visit_by_firefox HOST STEP...: as tests/interop/firefox.py has them
+visit_by_firefox() { as_nobody "$1" "$PYTHON" - @PROFILE@ "${@:2}" <"$ROOT/tests/interop/firefox.py"; }
 
 # visit HOST STEP...: as tests/interop/chromium.py has them
 visit() { as_nobody "$1" "$PYTHON" - @PROFILE@ "${@:2}" <"$ROOT/tests/interop/chromium.py"; }

@@ -4,12 +4,12 @@
     chromium.py PROFILE [STEP...]        steps, in their order:
 
     size=WIDTHxHEIGHT    of the window, in CSS pixels            scheme=dark|light   prefers-color-scheme
-    open=URL             begins to load a page                   until=EXPRESSION    waits for it, at most 20 s
+    open=URL             begins to load a page                   until=EXPRESSION    waits for it, at most 60 s
     print=EXPRESSION     its value, on a line                    shot=FILE.png       the whole page as a picture
     click=SELECTOR       a mouse click in the middle of it       keys=TEXT           Tab, Enter, Escape or letters
 
-What the page's console said goes to standard error. proxy=HOST:PORT may stand first. Exit code 1: an
-expression did not become true.
+What the page's console said goes to standard error. proxy=HOST:PORT, pac=URL or socks=HOST:PORT may
+stand first. Exit code 1: an expression did not become true.
 """
 import base64
 import json
@@ -17,6 +17,13 @@ import os
 import subprocess
 import sys
 import time
+
+
+def proxy_arguments(word):
+    kind, value = word.split("=", 1)
+    if kind == "pac":
+        return [f"--proxy-pac-url={value}"]
+    return [f"--proxy-server={'socks5://' if kind == 'socks' else ''}{value}"]
 
 
 class Browser:
@@ -27,7 +34,7 @@ class Browser:
             "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
-            f"--user-data-dir={profile}"] + ([f"--proxy-server={proxy}"] if proxy else [])
+            f"--user-data-dir={profile}"] + proxy
         self.process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "chromium"] + arguments,
             pass_fds=(to_read, from_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -79,7 +86,7 @@ class Browser:
         return answer["result"].get("value")
 
     def until(self, expression):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not self.value(f"Boolean({expression})"):
             if time.monotonic() > end:
                 print(self.value("document.body?.innerText"), file=sys.stderr)
@@ -127,7 +134,8 @@ class Browser:
 
 def main():
     steps = sys.argv[2:]
-    proxy = steps.pop(0)[6:] if steps and steps[0].startswith("proxy=") else None
+    named = steps and steps[0].split("=")[0] in ("proxy", "pac", "socks")
+    proxy = proxy_arguments(steps.pop(0)) if named else []
     browser = Browser(sys.argv[1], proxy)
     try:
         for step in steps:

@@ -53,6 +53,7 @@ things() {
             command ssh openssh-client
             command openssl openssl
             command certutil libnss3-tools
+            command firefox-esr firefox-esr
             command turnserver coturn
             command miniupnpd miniupnpd-nftables
             command dropbear dropbear-bin
