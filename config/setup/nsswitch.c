@@ -8,6 +8,7 @@
 
 #define BLANKS " \t"
 #define MODULE "overlay"
+#define WORD   MODULE " [NOTFOUND=return]"
 
 /** A part of a text. */
 struct part {
@@ -105,9 +106,9 @@ char *nsswitch_add(const char *text)
     if (nsswitch_has(text, MODULE))
         return strdup(text);
     if (files.at)
-        return replaced(text, behind(line, files), 0, " " MODULE);
+        return replaced(text, behind(line, files), 0, " " WORD);
     const struct part first = next(line, line.at);
-    return replaced(text, first.at, 0, first.len > 0 ? MODULE " " : MODULE);
+    return replaced(text, first.at, 0, first.len > 0 ? WORD " " : WORD);
 }
 
 char *nsswitch_remove(const char *text)

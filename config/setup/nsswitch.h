@@ -1,5 +1,8 @@
 /**
- * Our word in nsswitch.conf(5): `hosts: files overlay dns`.
+ * Our word in nsswitch.conf(5): `hosts: files overlay [NOTFOUND=return] dns`.
+ *
+ * The module says "not found" of our names only (dns/nss/overlay.h): what is in brackets keeps
+ * names of ours that do not exist, and those without an IPv6 address, from being asked of others.
  *
  * One word goes in, and the same word comes out again; whatever else is written there, before or
  * meanwhile, stays as it is, byte by byte. Texts are returned new; the caller frees them. NULL: no
@@ -10,7 +13,7 @@
 #include <stdbool.h>
 
 #define NSSWITCH_PATH "/etc/nsswitch.conf"
-#define NSSWITCH_LINE "hosts:          files overlay dns\n"
+#define NSSWITCH_LINE "hosts:          files overlay [NOTFOUND=return] dns\n"
 
 /** Is there a line for host names at all? */
 bool nsswitch_has_hosts(const char *text);

@@ -92,7 +92,7 @@ check "the gateway has an address in it" shows 'inet 198.19.0.1/32' in_room ip -
 check "its ports lead to one" shows 'ip daddr 198.19.0.0/16 .*redirect to :7790' \
   in_room nft list table ip overlay
 check "look-ups ask the module behind the hosts file" \
-  shows '^hosts:          files overlay dns # as it was$' in_room cat /etc/nsswitch.conf
+  shows '^hosts:          files overlay \[NOTFOUND=return\] dns # as it was$' in_room cat /etc/nsswitch.conf
 check "resolv.conf is as it was" prints 'nameserver 192.0.2.53' in_room cat /etc/resolv.conf
 check "a second setup finds all of it" shows 'word .*is so already' setup setup
 check "unsetup takes it back" shows 'ip link delete overlay0' setup unsetup

@@ -24,29 +24,31 @@ static void expect_add(const char *before, const char *after)
 static void the_word_goes_behind_files_and_comes_out_again(void **state)
 {
     (void)state;
-    expect_add("hosts: files dns\n", "hosts: files overlay dns\n");
-    expect_add("passwd: files\nhosts:\t\tfiles\tdns # x\nnetworks: files\n",
-               "passwd: files\nhosts:\t\tfiles overlay\tdns # x\nnetworks: files\n");
-    expect_add("hosts: files", "hosts: files overlay");
-    expect_add("hosts:          files mdns4_minimal [NOTFOUND=return] dns\n",
-               "hosts:          files overlay mdns4_minimal [NOTFOUND=return] dns\n");
+    expect_add("hosts: files dns\n", "hosts: files overlay [NOTFOUND=return] dns\n");
+    expect_add(
+        "passwd: files\nhosts:\t\tfiles\tdns # x\nnetworks: files\n",
+        "passwd: files\nhosts:\t\tfiles overlay [NOTFOUND=return]\tdns # x\nnetworks: files\n");
+    expect_add("hosts: files", "hosts: files overlay [NOTFOUND=return]");
+    expect_add(
+        "hosts:          files mdns4_minimal [NOTFOUND=return] dns\n",
+        "hosts:          files overlay [NOTFOUND=return] mdns4_minimal [NOTFOUND=return] dns\n");
 }
 
 static void what_is_to_be_done_after_files_stays_with_it(void **state)
 {
     (void)state;
     expect_add("hosts: files [!UNAVAIL=continue] dns\n",
-               "hosts: files [!UNAVAIL=continue] overlay dns\n");
+               "hosts: files [!UNAVAIL=continue] overlay [NOTFOUND=return] dns\n");
     expect_add("hosts: files[NOTFOUND=continue] dns\n",
-               "hosts: files[NOTFOUND=continue] overlay dns\n");
+               "hosts: files[NOTFOUND=continue] overlay [NOTFOUND=return] dns\n");
 }
 
 static void without_files_it_is_the_first(void **state)
 {
     (void)state;
-    expect_add("hosts: dns\n", "hosts: overlay dns\n");
-    expect_add("hosts:\tmymachines\tdns\n", "hosts:\toverlay mymachines\tdns\n");
-    expect_add("hosts:\n", "hosts:overlay\n");
+    expect_add("hosts: dns\n", "hosts: overlay [NOTFOUND=return] dns\n");
+    expect_add("hosts:\tmymachines\tdns\n", "hosts:\toverlay [NOTFOUND=return] mymachines\tdns\n");
+    expect_add("hosts:\n", "hosts:overlay [NOTFOUND=return]\n");
 }
 
 static void it_is_never_there_twice(void **state)
@@ -60,7 +62,7 @@ static void words_that_look_like_it_stay(void **state)
 {
     (void)state;
     expect_add("hosts: files myoverlay overlays dns # overlay\n",
-               "hosts: files overlay myoverlay overlays dns # overlay\n");
+               "hosts: files overlay [NOTFOUND=return] myoverlay overlays dns # overlay\n");
     auto_free char *other = nsswitch_remove("passwd: overlay\n#hosts: overlay\nhosts: files\n");
     assert_string_equal(other, "passwd: overlay\n#hosts: overlay\nhosts: files\n");
 }
