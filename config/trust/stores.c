@@ -160,14 +160,12 @@ void stores_find_browsers(struct trust_stores *out, const struct setup_host *hos
 
 /* ---- certutil ---- */
 
-struct database {
-    char argument[STORE_PATH_MAX + 8]; /* "sql:/home/.." */
-};
+enum { ARGUMENT_MAX = STORE_PATH_MAX + 8 };
 
-static const char *database_of(const struct trust_store *s, struct database *d)
+static const char *database_of(const struct trust_store *s, char out[static ARGUMENT_MAX])
 {
-    (void)snprintf(d->argument, sizeof(d->argument), "sql:%s", s->path);
-    return d->argument;
+    (void)snprintf(out, ARGUMENT_MAX, "sql:%s", s->path);
+    return out;
 }
 
 static void explain(const char *tool, const char *package, int err, const struct setup_ran *ran,
@@ -226,10 +224,10 @@ static bool same_text(const char *a, const char *b)
 static bool database_has(const struct trust_store *s, const struct setup_host *host,
                          const struct trust_certificate *c)
 {
-    struct database d;
+    char d[ARGUMENT_MAX] = "";
     char why[SETUP_WHY_MAX];
     auto_free char *found = NULL;
-    const char *const argv[] = {"certutil", "-L",    "-d", database_of(s, &d),
+    const char *const argv[] = {"certutil", "-L",    "-d", database_of(s, d),
                                 "-n",       c->name, "-a", NULL};
 
     if (s->absent || certutil(host, argv, NULL, &found, why) < 0)
@@ -240,10 +238,10 @@ static bool database_has(const struct trust_store *s, const struct setup_host *h
 static int database_remove(const struct trust_store *s, const struct setup_host *host,
                            const struct trust_certificate *c, char why[static SETUP_WHY_MAX])
 {
-    struct database d;
+    char d[ARGUMENT_MAX] = "";
     const struct trust_certificate any = {.name = c->name};
-    const char *const argv[] = {"certutil", "-D", "-d", database_of(s, &d), "-n", c->name, NULL};
-    const char *const list[] = {"certutil", "-L", "-d", d.argument, NULL};
+    const char *const argv[] = {"certutil", "-D", "-d", database_of(s, d), "-n", c->name, NULL};
+    const char *const list[] = {"certutil", "-L", "-d", d, NULL};
     int err = s->absent ? 0 : certutil(host, list, NULL, NULL, why);
 
     for (int i = 0; err == 0 && i < COPIES_MAX && database_has(s, host, &any); i++)
@@ -254,9 +252,9 @@ static int database_remove(const struct trust_store *s, const struct setup_host 
 static int database_make(const struct trust_store *s, const struct setup_host *host,
                          char why[static SETUP_WHY_MAX])
 {
-    struct database d;
+    char d[ARGUMENT_MAX] = "";
     const char *const folder[] = {"mkdir", "-p", "-m", "700", "--", s->path, NULL};
-    const char *const argv[] = {"certutil",         "-N", "-d", database_of(s, &d),
+    const char *const argv[] = {"certutil",         "-N", "-d", database_of(s, d),
                                 "--empty-password", NULL};
     int err = run(host, folder, "coreutils", NULL, NULL, why);
     return err < 0 ? err : certutil(host, argv, NULL, NULL, why);
@@ -265,8 +263,8 @@ static int database_make(const struct trust_store *s, const struct setup_host *h
 static int database_add(const struct trust_store *s, const struct setup_host *host,
                         const struct trust_certificate *c, char why[static SETUP_WHY_MAX])
 {
-    struct database d;
-    const char *const argv[] = {"certutil", "-A", "-d", database_of(s, &d), "-n", c->name, "-t",
+    char d[ARGUMENT_MAX] = "";
+    const char *const argv[] = {"certutil", "-A", "-d", database_of(s, d), "-n", c->name, "-t",
                                 "C,,",      "-a", NULL};
     int err = s->absent ? database_make(s, host, why) : database_remove(s, host, c, why);
     return err < 0 ? err : certutil(host, argv, c->text, NULL, why);
