@@ -67,6 +67,14 @@ check "CONNECT to a peer's port that is no https stays a tunnel" shows '"path": 
   on b curl -sS --max-time 30 -p -x http://127.0.0.1:7777 http://a.overlay:3001/y
 check "64 MiB come through unharmed" prints "$SUM  -" \
   eval "https web.a.overlay /file | sha256sum"
+took() {
+  local begin
+  begin=$(date +%s%N)
+  "$@" | cat >/dev/null
+  echo $((($(date +%s%N) - begin) / 1000000))
+}
+echo "# 64 MiB: $(took https web.a.overlay /file) ms by https, $(took on b curl -sS --max-time 60 \
+  http://web.a.overlay.localhost:7777/file) ms by http"
 check "a WebSocket within TLS" shows 'closed' \
   client b websocket-ask-tls 127.0.0.1 7777 chat.a.overlay:7777 "$CA" hello "second message"
 connections() { https web.a.overlay "/page?[1-50]" -o /dev/null -w '%{num_connects}\n' | sort -n | tail -n 1; }

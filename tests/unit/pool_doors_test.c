@@ -262,6 +262,56 @@ static void a_raw_service_on_port_80_gets_the_bytes(void **state)
     assert_true(has(fake_pipe_heard(&newest()->far), "evil.example"));
 }
 
+/* A first message of TLS that names nobody. */
+static void greet(struct sock *s)
+{
+    world_send(s, "\x16\x03\x01\x00\x05\x01\x00\x00\x01x", 10);
+}
+
+static void port_443_is_https_only_with_an_authority(void **state)
+{
+    struct local_ca *ca = NULL;
+    (void)state;
+    redirect(true);
+    assert_false(pool_doors_https(doors, &alice->id));
+    assert_true(redirected(at(alice, 443))->reset); /* she shares nothing there */
+    assert_int_equal(local_ca_new(&ca, "overlay", 1795000000), 0);
+    assert_int_equal(proxy_set_https(proxy, ca), 0);
+    assert_true(pool_doors_https(doors, &alice->id));
+    struct sock *s = redirected(at(alice, 443));
+    greet(s);
+    assert_int_equal(s->out[0], 0x15); /* an alert: it was listened to */
+    world_wait(&world, SEC(3));
+    assert_true(world_is_over(s));
+    assert_int_equal(node.stream_count, 0);
+
+    /* Who shares that port has certificates of her own. */
+    local_node_service(alice, "own", 443, SERVICE_TCP);
+    assert_false(pool_doors_https(doors, &alice->id));
+    assert_true(pool_doors_https(doors, &bob->id));
+    s = redirected(at(alice, 443));
+    greet(s);
+    assert_int_equal(newest()->what.port, 443);
+    assert_int_equal(newest()->far.sent[0], 0x16);
+    world_finish(s);
+    fake_pipe_end(&newest()->far);
+    world_run(&world);
+    assert_int_equal(proxy_set_https(proxy, NULL), 0);
+    local_ca_free(ca);
+}
+
+static void where_nothing_leads_to_port_443_there_is_no_https(void **state)
+{
+    struct local_ca *ca = NULL;
+    (void)state;
+    assert_int_equal(local_ca_new(&ca, "overlay", 1795000000), 0);
+    assert_int_equal(proxy_set_https(proxy, ca), 0);
+    redirect(false);
+    assert_false(pool_doors_https(doors, &alice->id));
+    assert_int_equal(proxy_set_https(proxy, NULL), 0);
+    local_ca_free(ca);
+}
+
 static void other_ports_have_the_guard(void **state)
 {
     (void)state;
@@ -450,6 +500,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(port_80_of_one_peer_serves_no_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_request_is_judged_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_raw_service_on_port_80_gets_the_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(port_443_is_https_only_with_an_authority, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(where_nothing_leads_to_port_443_there_is_no_https, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(other_ports_have_the_guard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_redirection_each_service_has_its_port, set_up,
                                         tear_down),
