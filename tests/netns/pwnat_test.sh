@@ -59,11 +59,11 @@ stop
 start on
 check "with the option the status says that it is on" \
   status_is alice "s['nat']['pwnat']['state']" on
-check "and so does doctor" shows 'pwnat' ov alice doctor
 check "a page comes through" prints "called by ICMP" fetch bob
 check "straight" status_is bob "s['peers'][0]['state']" direct
 check "the called one has heard one call" status_is alice "s['nat']['pwnat']['calls']" 1
 check "from the other" shows 'calls by ICMP' cat "$T/alice.log"
+check "doctor says that it is on, too" shows 'pwnat' ov alice doctor
 
 on internet nft 'add table ip filter'
 on internet nft 'add chain ip filter forward { type filter hook forward priority 0; }'
