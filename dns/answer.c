@@ -43,11 +43,6 @@ struct job {
     bool failed;     /* no memory */
 };
 
-static uint8_t lower(uint8_t c)
-{
-    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 /* Writes a good name, of at most ANSWER_HOST_MAX characters. Returns its length on the wire. */
 static size_t put_name(uint8_t out[static DNS_NAME_MAX], const char *text)
 {
@@ -120,7 +115,7 @@ static const uint8_t *find_apex(const struct answer_zone *zone, const uint8_t *n
     if (len != zone->apex_len)
         return NULL;
     for (size_t i = 0; i < len; i++)
-        if (lower(name[i]) != zone->apex[i])
+        if (dns_lower(name[i]) != zone->apex[i])
             return NULL;
     return name;
 }
@@ -130,7 +125,7 @@ static const uint8_t *find_apex(const struct answer_zone *zone, const uint8_t *n
 static bool label_text(const uint8_t *label, char *out)
 {
     for (size_t i = 1; i <= label[0]; i++) {
-        uint8_t c = lower(label[i]);
+        uint8_t c = dns_lower(label[i]);
         if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_')
             return false;
         *out++ = (char)c;

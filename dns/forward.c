@@ -56,11 +56,6 @@ static void give_up(struct pending *p)
 
 /* ---- judging what came ---- */
 
-static uint8_t lower(uint8_t c)
-{
-    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 static bool same_question(const struct pending *p, const uint8_t *message)
 {
     const uint8_t *asked = p->query + DNS_HEADER_LEN;
@@ -72,7 +67,7 @@ static bool same_question(const struct pending *p, const uint8_t *message)
         return memcmp(asked, said, name) == 0;
     /* The second time the case was left alone, for a server that changes it. */
     for (size_t i = 0; i < name; i++)
-        if (lower(asked[i]) != lower(said[i]))
+        if (dns_lower(asked[i]) != dns_lower(said[i]))
             return false;
     return true;
 }
@@ -131,7 +126,7 @@ static void mix_case(struct pending *p)
     env_random(p->forward->env, coin, p->pre.name_len);
     for (size_t label = 0; name[label] > 0; label += 1u + name[label])
         for (size_t i = label + 1; i <= label + name[label]; i++)
-            if (lower(name[i]) >= 'a' && lower(name[i]) <= 'z' && coin[i] & 1)
+            if (dns_lower(name[i]) >= 'a' && dns_lower(name[i]) <= 'z' && coin[i] & 1)
                 name[i] ^= 0x20;
 }
 

@@ -39,8 +39,7 @@ static bool is_inside(const struct names_server *s, char *name)
     if (len > 0 && name[len - 1] == '.')
         name[--len] = '\0';
     for (size_t i = 0; i < len; i++)
-        if (name[i] >= 'A' && name[i] <= 'Z')
-            name[i] = (char)(name[i] - 'A' + 'a');
+        name[i] = (char)dns_lower((uint8_t)name[i]);
     return len > tail + 1 && name[len - tail - 1] == '.' &&
            strcmp(name + len - tail, s->suffix) == 0;
 }

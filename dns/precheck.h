@@ -19,6 +19,12 @@
 #define DNS_NAME_MAX   255  /* bytes on the wire (RFC 1035 §2.3.4) */
 #define DNS_QUERY_MAX  4096 /* bytes; a longer query is malformed for us */
 
+/** Letter case does not count in names (RFC 4343), and only that of ASCII letters exists. */
+static inline uint8_t dns_lower(uint8_t c)
+{
+    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 /** Bits of the second 16-bit word of the header (RFC 1035 §4.1.1). */
 enum dns_flag {
     DNS_QR = 0x8000,

@@ -2,14 +2,10 @@
 
 #include <string.h>
 
+#include "dns/precheck.h"
 #include "gateway/base/text.h"
 
 static const uint8_t TREE[] = "\007in-addr\004arpa"; /* the root's zero is there already */
-
-static uint8_t lower(uint8_t c)
-{
-    return (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
 
 /* Bytes of the name before the tree's own name, or 0. */
 static size_t find_tree(const uint8_t *name, size_t len)
@@ -18,7 +14,7 @@ static size_t find_tree(const uint8_t *name, size_t len)
         return 0;
     size_t front = len - sizeof(TREE);
     for (size_t i = 0; i < sizeof(TREE); i++)
-        if (lower(name[front + i]) != TREE[i])
+        if (dns_lower(name[front + i]) != TREE[i])
             return 0;
     return front;
 }

@@ -146,6 +146,12 @@ static void cancel_mail(struct env *env, struct mail_job *job)
     (void)env, (void)job;
 }
 
+static bool is_local(struct env *env, const struct addr *at)
+{
+    (void)at;
+    return fake_env_of(env)->all_local;
+}
+
 static struct interface interface_of(unsigned index, const char *name, const char *ip,
                                      unsigned prefix_bits)
 {
@@ -176,6 +182,7 @@ void fake_env_init(struct fake_env *f)
         .mail_fetch = fetch_mail,
         .mail_cancel = cancel_mail,
         .interfaces = interfaces,
+        .is_local = is_local,
         .routers = routers,
         .load = load,
         .save = save,

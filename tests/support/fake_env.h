@@ -57,6 +57,7 @@ struct fake_env {
     int interface_count;
     struct router router[2]; /* none at first */
     int router_count;
+    bool all_local;  /* what env_is_local() says */
     int owner_error; /* of env_owner_of_*(): 0 gives owner_uid */
     uint32_t owner_uid;
 };

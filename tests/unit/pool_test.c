@@ -13,19 +13,10 @@
 #include "tests/support/fake_env.h"
 
 static struct fake_env fake;
-static struct env_ops ops;
 static struct registry *registry;
 static struct keys keys;
 static struct pool *pool;
-static bool route;
 static struct addr at, other;
-
-static bool is_local(struct env *env, const struct addr *a)
-{
-    (void)env;
-    (void)a;
-    return route;
-}
 
 static void open_pool(const char *range)
 {
@@ -42,12 +33,9 @@ static int build(void **state)
     uint8_t seed[KEYS_SEED_LEN] = {42};
     (void)state;
     fake_env_init(&fake);
-    ops = *fake.env.ops;
-    ops.is_local = is_local;
-    fake.env.ops = &ops;
     keys_from_seed(&keys, seed);
     assert_int_equal(registry_open(&registry, &fake.env, why, sizeof(why)), 0);
-    route = true;
+    fake.all_local = true;
     open_pool("198.19.0.0/16");
     return 0;
 }
@@ -97,14 +85,14 @@ static void nobody_has_an_address_without_the_route(void **state)
     (void)state;
     struct peer_id alice = contact(1), found;
     assert_true(pool_address(pool, &alice, &at));
-    route = false;
+    fake.all_local = false;
     assert_false(pool_is_local(pool));
     assert_true(pool_set_active(pool, false));
     assert_false(pool_set_active(pool, false));
     assert_false(pool_is_active(pool));
     assert_false(pool_address(pool, &alice, &other));
     assert_false(pool_peer(pool, &at, &found));
-    route = true;
+    fake.all_local = true;
     assert_true(pool_is_local(pool));
     assert_true(pool_set_active(pool, true));
     assert_true(pool_address(pool, &alice, &other));
