@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         abort();
     for (unsigned i = 0; i < 2; i++)
         peer_exchange_join(x, now, &FRIENDS[i], data);
-    while (r.left > 0) {
+    while (!r.failed && r.left > 0) {
         uint8_t type = read_u8(&r);
         size_t part_len = read_be16(&r);
         part_len = part_len < r.left ? part_len : r.left;
