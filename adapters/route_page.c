@@ -11,9 +11,9 @@
 
 static const char *label_of(const struct route *r, char out[static PEER_ID_TEXT_MAX])
 {
-    struct peer_view view;
-    if (node_peer(r->proxy->o.node, &r->peer, &view) && view.alias[0])
-        snprintf(out, PEER_ID_TEXT_MAX, "%s", view.alias);
+    const struct known_peer *known = registry_peer(node_registry(r->proxy->o.node), &r->peer);
+    if (known && known->alias[0])
+        snprintf(out, PEER_ID_TEXT_MAX, "%s", known->alias);
     else
         (void)peer_id_short(&r->peer, out);
     return out;

@@ -289,6 +289,46 @@ static void strangers_pages_get_421_and_reach_nobody(void **state)
     assert_true(s->closed);
 }
 
+static void malformed_requests_get_400_and_reach_nobody(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields, *answer;
+    } cases[] = {
+        {"Content-Length: 1\r\nContent-Length: 2\r\n", "HTTP/1.1 400 "},
+        {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "HTTP/1.1 400 "},
+        {"Transfer-Encoding: gzip, chunked\r\n", "HTTP/1.1 501 "},
+        {"X: a\r\n b\r\n", "HTTP/1.1 400 "},
+        {"X : a\r\n", "HTTP/1.1 400 "},
+        {"X: a\rb\r\n", "HTTP/1.1 400 "},
+    };
+    assert_int_equal(open_port("web", SERVICE_TCP, NULL), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[200];
+        struct sock *s = world_dial(&world, listening_at(), (uint16_t)(40000 + i));
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                 cases[i].fields);
+        world_say(s, text);
+        if (strncmp(world_heard(s), cases[i].answer, strlen(cases[i].answer)) != 0)
+            fail_msg("%s: %s", cases[i].fields, world_heard(s));
+        assert_string_equal(fake_pipe_heard(&newest()->far), "");
+        assert_true(newest()->far.reset && s->finished);
+    }
+}
+
+static void browsers_get_a_page_and_others_plain_text(void **state)
+{
+    (void)state;
+    assert_int_equal(open_port("web", SERVICE_TCP, NULL), 0);
+    struct sock *s = world_dial(&world, listening_at(), 40000);
+    world_say(s, "GET / HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html,*/*\r\n\r\n");
+    assert_non_null(strstr(world_heard(s), "<h1>This request was not meant for this peer</h1>"));
+    s = world_dial(&world, listening_at(), 40001);
+    world_say(s, "GET / HTTP/1.1\r\nHost: evil.example\r\nAccept: */*\r\n\r\n");
+    assert_non_null(strstr(world_heard(s), "Content-Type: text/plain; charset=utf-8\r\n"));
+    assert_null(strchr(world_heard(s), '<'));
+}
+
 static void a_bad_second_request_is_answered_after_the_first(void **state)
 {
     (void)state;
@@ -631,6 +671,8 @@ int main(void)
         TEST(a_refusal_of_the_far_side_is_a_reset),
         TEST(waits_for_a_session_and_resets_without_one),
         TEST(strangers_pages_get_421_and_reach_nobody),
+        TEST(malformed_requests_get_400_and_reach_nobody),
+        TEST(browsers_get_a_page_and_others_plain_text),
         TEST(a_bad_second_request_is_answered_after_the_first),
         TEST(raw_services_pass_everything),
         TEST(hosts_and_origins_of_the_peer_pass_and_no_others),
