@@ -127,7 +127,7 @@ class Browser:
         elif what == "open":
             self.ask("Page.navigate", url=value)
         elif what == "print":
-            print(self.value(value))
+            print(self.value(value), flush=True)
         else:
             {"until": self.until, "shot": self.shot, "click": self.click, "keys": self.keys}[what](value)
 

@@ -64,4 +64,14 @@ check "a peer's hostile page tries everything" browser hostile open=http://web.a
 check "and sees nothing of the status page" fails grep -E ': seen' "$T/hostile.out"
 check "nor in a frame" grep -q 'frame: refused' "$T/hostile.out"
 check "and has made no invite" prints 0 invites # the one there was ended with its service
+
+browser stays open=$own/ "until=$live" "print='it is live'" "until=document.querySelector('#link').dataset.state === 'lost'" \
+  "print='it is lost'" "until=$live" "print='it is back'" "print=document.querySelector('#lost').hidden" &
+visit=$!
+within 30 grep -q 'it is live' "$T/stays.out"
+kill_gateway b
+check "a page whose gateway ends says so" within 30 grep -q 'it is lost' "$T/stays.out"
+gateway b
+wait $visit
+check "and goes on when there is one again" grep -qx 'it is back' "$T/stays.out"
 finish
