@@ -227,47 +227,56 @@ static ssize_t readv_(struct sock *sock, const struct iovec *area, int count)
     return got > 0 ? (ssize_t)got : n;
 }
 
-/* Hands on as many bytes as there is room for, a record at a time: one that is begun is always
- * taken whole, so that nothing of what was refused is kept. */
-static ssize_t put(struct tls_sock *s, const uint8_t *data, size_t len)
+/* Is there room for a whole record? One that is begun is always taken whole, so that nothing of
+ * what was refused is kept. */
+static bool has_room(struct tls_sock *s)
 {
-    size_t done = 0, waiting;
+    size_t waiting;
 
-    while (done < len && s->error == 0) {
-        (void)tls_stream_output(s->tls, &waiting);
-        if (waiting + RECORD_MAX + RECORD_MORE > TLS_STREAM_BUFFER) {
-            push(s);
-            if (!s->writable)
-                break;
-            continue;
-        }
-        size_t n = len - done < RECORD_MAX ? len - done : RECORD_MAX;
-        ssize_t taken = tls_stream_write(s->tls, data + done, n);
-        if (taken < 0)
-            return done > 0 ? (ssize_t)done : taken == -EAGAIN ? taken : -EPIPE;
-        done += (size_t)taken;
+    (void)tls_stream_output(s->tls, &waiting);
+    if (waiting + RECORD_MAX + RECORD_MORE <= TLS_STREAM_BUFFER)
+        return true;
+    push(s);
+    (void)tls_stream_output(s->tls, &waiting);
+    return waiting + RECORD_MAX + RECORD_MORE <= TLS_STREAM_BUFFER;
+}
+
+/* Copies the areas' bytes behind the first `skip`, as many as a record takes. A stream's bytes lie
+ * in small pieces, and a record each would be dear. */
+static size_t gather(const struct iovec *area, int count, size_t skip,
+                     uint8_t out[static RECORD_MAX])
+{
+    size_t len = 0;
+
+    for (int i = 0; i < count && len < RECORD_MAX; i++) {
+        size_t before = skip < area[i].iov_len ? skip : area[i].iov_len;
+        size_t n = area[i].iov_len - before;
+        n = n < RECORD_MAX - len ? n : RECORD_MAX - len;
+        if (n > 0)
+            memcpy(out + len, (const uint8_t *)area[i].iov_base + before, n);
+        len += n;
+        skip -= before;
     }
-    if (done == 0 && s->error < 0)
-        return s->error;
-    return done > 0 ? (ssize_t)done : -EAGAIN;
+    return len;
 }
 
 static ssize_t writev_(struct sock *sock, const struct iovec *area, int count)
 {
     struct tls_sock *s = of(sock);
-    size_t done = 0;
+    uint8_t record[RECORD_MAX];
+    size_t done = 0, len = 0;
     ssize_t n = -EAGAIN;
 
-    for (int i = 0; i < count; i++) {
-        if (area[i].iov_len == 0)
-            continue;
-        n = put(s, area[i].iov_base, area[i].iov_len);
-        done += n > 0 ? (size_t)n : 0;
-        if (n < 0 || (size_t)n < area[i].iov_len)
+    while (s->error == 0 && has_room(s) && (len = gather(area, count, done, record)) > 0) {
+        n = tls_stream_write(s->tls, record, len);
+        if (n < 0)
             break;
+        done += (size_t)n;
     }
     push(s);
-    return done > 0 ? (ssize_t)done : n;
+    if (done > 0)
+        return (ssize_t)done;
+    return s->error < 0 ? s->error : n == -EPROTO ? -EPIPE : -EAGAIN;
 }
 
 static int error_of(struct sock *sock)
