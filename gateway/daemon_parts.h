@@ -84,6 +84,7 @@ MUST_USE int daemon_start_pool(struct daemon *d, char *why, size_t why_len);
 MUST_USE int daemon_open_pool(struct daemon *d, char *why, size_t why_len);
 /** Does this local address lead to the peer? `arg` is the daemon. */
 bool daemon_owns_port(void *arg, const struct addr *at, const struct peer_id *peer);
+bool daemon_pool_address(void *arg, const struct peer_id *peer, struct addr *out);
 void daemon_show_pool(void *arg, struct control_pool *out);
 /** Fills in d->web. */
 void daemon_fill_web(struct daemon *d);

@@ -55,3 +55,11 @@ void daemon_show_pool(void *arg, struct control_pool *out)
     out->udp_count =
         pool_doors_conflicts(d->pool_doors, SERVICE_UDP, out->udp, CONTROL_CONFLICTS_MAX);
 }
+
+/* Who is no contact gets none by being shown. */
+bool daemon_pool_address(void *arg, const struct peer_id *peer, struct addr *out)
+{
+    struct daemon *d = arg;
+
+    return registry_peer(d->registry, peer) && pool_address(d->pool, peer, out);
+}

@@ -220,6 +220,7 @@ void daemon_fill_services(struct daemon *d)
         .is_own_door = is_own_door,
         .port_name = port_name,
         .pool = daemon_show_pool,
+        .pool_address = daemon_pool_address,
         .dns_listens = dns_listens,
         .proxy_listens = proxy_bound,
         .page_link = page_link,

@@ -83,6 +83,8 @@ struct control_services {
 
     /** The addresses that peers have on this machine, for status; NULL: there can be none. */
     void (*pool)(void *arg, struct control_pool *out);
+    /** The address of a contact there, its port 0. False: it has none. NULL as above. */
+    bool (*pool_address)(void *arg, const struct peer_id *peer, struct addr *out);
 
     /** Where DNS server and proxy listen, for status. Return how many, at most `max`. */
     size_t (*dns_listens)(void *arg, struct addr *out, size_t max);

@@ -12,8 +12,8 @@
 #define LISTEN_MAX 16
 
 /* The keys of the status that `doctor` shows beside its findings. */
-static const char *const EXAMINED[] = {"id",  "home",  "udp",   "nat",   "dht",
-                                       "dns", "proxy", "setup", "trust", "relay", "peers"};
+static const char *const EXAMINED[] = {"id",    "home",  "udp",   "nat",   "dht",  "dns",
+                                       "proxy", "setup", "trust", "relay", "peers"};
 
 static json_t *addrs_json(const struct addr *at, size_t count)
 {
@@ -122,6 +122,18 @@ static json_t *number_or_null(uint64_t n)
     return n ? json_integer((json_int_t)n) : json_null();
 }
 
+/** Where it is on this machine, or null. */
+static json_t *pool_address_json(struct command_context *c, const struct peer_id *peer)
+{
+    const struct control_services *s = c->services;
+    char text[ADDR_TEXT_MAX];
+    struct addr at;
+
+    if (!s->pool_address || !s->pool_address(s->arg, peer, &at))
+        return json_null();
+    return json_string(addr_print_ip(&at, text));
+}
+
 /** What it may have, what it has waited for, and what it should not have done. */
 static void add_account(json_t *peer, const struct peer_view *view,
                         const struct limits_view *limits)
@@ -175,6 +187,7 @@ static json_t *peers_json(struct command_context *c)
     for (size_t i = 0; views && i < count; i++) {
         json_t *peer = peer_json(c, &views[i], &ports);
         add_account(peer, &views[i], &limits);
+        (void)json_object_set_new(peer, "address", pool_address_json(c, &views[i].id));
         (void)json_array_append_new(list, peer);
     }
     free(ports.at);

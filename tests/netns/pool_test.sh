@@ -57,6 +57,10 @@ ip -n "$PREFIX-b" route add local 198.19.0.0/16 dev lo
 check "the gateway sees the route by itself" within 10 prints True setup "['active']"
 at=$(ask +short alice.overlay A)
 check "a peer has an address of the pool" shows '^198\.19\.' echo "$at"
+address() {
+  mine --json status | "$PYTHON" -c 'import json,sys; print(json.load(sys.stdin)["peers"][0]["address"])'
+}
+check "which status shows" prints "$at" address
 check "all its names have it" prints "$at" ask +short web.alice.overlay A
 check "AAAA stays empty" shows 'ANSWER: 0,' ask alice.overlay AAAA
 check "so does type 65" shows 'ANSWER: 0,' ask alice.overlay TYPE65

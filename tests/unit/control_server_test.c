@@ -1038,9 +1038,9 @@ static void status_has_every_key_of_the_contract(void **state)
                                        "udp",   "nat",      "dns",   "proxy",    "dht",
                                        "relay", "services", "peers", "setup"};
     static const char *const PEER_KEYS[] = {
-        "id",       "alias",   "state", "path",           "rx_bytes",
-        "tx_bytes", "streams", "ports", "why_not_direct", "dropped_datagrams",
-        "punch",    "known"};
+        "id",       "alias",   "state",  "path",           "rx_bytes",
+        "tx_bytes", "streams", "ports",  "why_not_direct", "dropped_datagrams",
+        "punch",    "known",   "address"};
     static const char *const NAT_KEYS[] = {
         "class",     "mapping",   "filtering",  "hairpin",         "reachable", "addresses",
         "udp_v4",    "udp_v6",    "preserving", "port_mapping",    "layered",   "no_port_mapping",
