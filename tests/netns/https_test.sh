@@ -37,6 +37,20 @@ check "it is good for the suffix alone" shows 'Name Constraints: critical' limit
 check "for no address" shows 'IP:0.0.0.0/0.0.0.0' limits
 check "and for no authority below it" shows 'CA:TRUE, pathlen:0' limits
 
+# forged SUBJECT-ALT-NAME: what OpenSSL says of a certificate that a thief of the key has signed.
+forged() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null \
+    -subj /O=Thief -out "$T/forged.csr" 2>/dev/null
+  openssl x509 -req -in "$T/forged.csr" -CA "$CA" -CAkey "$T/b/ca.key" -days 5 -set_serial 7 \
+    -extfile <(echo "subjectAltName=$1") -out "$T/forged.crt" 2>/dev/null
+  openssl verify -CAfile "$CA" "$T/forged.crt" 2>&1
+}
+check "OpenSSL believes its key about the suffix" shows ': OK' forged DNS:alice.overlay
+check "about no other host" shows 'permitted subtree violation' forged DNS:example.com
+check "and about no address" shows 'excluded subtree violation' forged IP:127.0.0.1
+check "nor one of IPv6" shows 'excluded subtree violation' forged IP:::1
+check "nor mail" shows 'permitted subtree violation' forged email:a@example.com
+
 check "a page by https" prints "over TLS" https web.a.overlay /page
 check "by the peer's own name" prints "over TLS" https a.overlay /page
 check "by its id" prints "over TLS" https "web.${IDS[a]}.overlay" /page
