@@ -20,7 +20,7 @@
     "border-top:3px solid var(--mark);border-radius:.75rem;padding:1.75rem}"                       \
     "h1{font-size:1.5rem;line-height:1.25;margin:.25rem 0 .75rem;text-wrap:balance}"               \
     "h2{font-size:.8125rem;margin:1.5rem 0 .25rem;color:var(--soft)}"                              \
-    "p{margin:0 0 .75rem}"                                                                         \
+    "p{margin:0 0 .75rem}ul{margin:.25rem 0;padding-left:1.25rem}"                                 \
     "code{font:.9375rem/1.5 ui-monospace,monospace}"                                               \
     "pre{margin:.25rem 0 0;padding:.625rem .75rem;background:var(--code);border-radius:.5rem;"     \
     "white-space:pre-wrap}"                                                                        \
@@ -28,7 +28,7 @@
     "outline-offset:2px}"                                                                          \
     ".s{color:var(--soft);font-size:.875rem;margin:0}"                                             \
     "footer{margin-top:1.75rem;padding-top:1rem;border-top:1px solid var(--line)}"
-#define STYLE_HASH "sha256-ZxeuFbjqXuyDt8afP1K6l/QeYlMYQFa391C5/khhZX8="
+#define STYLE_HASH "sha256-nrh6+62lVte3NxU28YP1srD3KNT3CxmXIyGiVTaBZtM="
 
 #define POLICY                                                                                     \
     "default-src 'none'; style-src '" STYLE_HASH                                                   \
