@@ -11,6 +11,7 @@
 # make sim-dht        a DHT of 10,000 nodes, simulated: NODES=10000 SEED=1
 # make bench          one table beside haproxy and ssh               make dist     a source tarball
 # make bench-dht      our DHT node beside libtorrent's and bittorrent-dht's
+# make bench-page     a web page of 100 files, and name to first byte, beside nginx alone
 # make deb            Debian packages in build/deb                   make check-deb  them in fresh roots
 # make deps           install what is missing with apt               make clean, uninstall
 #
@@ -135,7 +136,7 @@ sub = +$Q$(MAKE) --no-print-directory $(jobs)
 
 # With what goes beside the program, so that `sudo make install` only copies.
 all: $(OBJ) $(PROGRAM) $(if $(filter release,$(MODE)),$(MODULE) docs)
-tests: $(UNIT_BIN) $(SCENARIO_BIN) $(TOOLS_BIN) $(GRID_BIN) natlab
+tests: $(UNIT_BIN) $(SCENARIO_BIN) $(TOOLS_BIN) $(GRID_BIN) $(BENCH_BIN) natlab
 natlab: $(NATLAB_BIN)
 
 have-libraries:
@@ -309,6 +310,11 @@ bench-dht:
 	$Qtests/tools/deps.sh build test
 	$(sub) MODE=release all build/release/tests/bench/dht_load
 	$Q$(PYTHON) tests/bench/dht_bench.py $(BENCH_ARGS)
+# A page of 100 files in Chromium, and from a name to the first byte, beside nginx alone.
+bench-page:
+	$Qtests/tools/deps.sh build test bench
+	$(sub) MODE=release all build/release/tests/bench/client
+	$Q$(PYTHON) tests/bench/page_bench.py $(BENCH_ARGS)
 
 # ---- reading the code ----
 
@@ -394,7 +400,7 @@ clean:
 FORCE:
 .PHONY: FORCE all docs lint-docs tests natlab have-libraries deps deps-lint check check-fast run-unit run-scenario \
         run-replay run-tests check-asan check-tsan check-valgrind coverage fuzz run-fuzz grid doctor-tour page-tour sim sim-dht demo bench \
-        bench-dht bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
+        bench-dht bench-page bench-tools grid-tools lint lint-format lint-words lint-scripts lint-cppcheck lint-tidy format layers \
         layers.dot headers install uninstall dist deps-deb deb check-deb clean
 .SECONDARY:
 .DELETE_ON_ERROR:

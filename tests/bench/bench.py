@@ -195,10 +195,10 @@ class Overlay(Direct):
     """Two gateways: `far` shares the services, `near` opens them."""
     name = "overlay"
 
-    def gateway(self, home):
+    def gateway(self, home, more=""):
         home.mkdir(mode=0o700, exist_ok=True)
         (home / "overlay.conf").write_text(
-            "[gateway]\nlisten = 127.0.0.1:0\n[lan]\nmode = off\n")
+            f"[gateway]\nlisten = 127.0.0.1:0\n[lan]\nmode = off\n{more}")
         with open(f"{home}.log", "a") as log:
             process = spawn(PROGRAM, "--home", home, "daemon", stderr=log)
         until(lambda: subprocess.run([PROGRAM, "--home", home, "status"],
@@ -385,8 +385,8 @@ def dns_rate(f, seconds):
 
 
 class Unbound:
-    def __init__(self, work):
-        self.port, = free_ports(1)
+    def __init__(self, work, name="echo.far.overlay"):
+        self.name, (self.port,) = name, free_ports(1)
         config = work / "unbound.conf"
         config.write_text(f"""server:
   interface: 127.0.0.1
@@ -399,7 +399,7 @@ class Unbound:
   pidfile: "{work}/unbound.pid"
   do-daemonize: no
   local-zone: "overlay." static
-  local-data: "echo.far.overlay. 30 IN A 127.0.0.1"
+  local-data: "{name}. 30 IN A 127.0.0.1"
 remote-control:
   control-enable: no
 """)
@@ -413,7 +413,7 @@ remote-control:
             return False
 
     def rate(self, seconds):
-        return float(run(CLIENT, "dns", self.port, "echo.far.overlay", seconds).split()[0])
+        return float(run(CLIENT, "dns", self.port, self.name, seconds).split()[0])
 
 
 # ---- relays ----

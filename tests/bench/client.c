@@ -6,6 +6,7 @@
  *   client idle PORT COUNT           opens COUNT, exchanges a byte on each: OPEN n; holds them till
  *                                    a line on standard input, exchanges again: ALIVE n
  *   client dns PORT NAME SECONDS     A queries, 64 on their way at a time: PER_S WRONG
+ *   client page PORT HOST N PATH...  GETs them by HTTP/1.1 on N kept connections: MS BYTES
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -259,6 +260,93 @@ static int dns(const char *port, const char *name, double seconds)
     return 0;
 }
 
+/* ---- the files of a page ---- */
+
+struct fetch {
+    int fd;
+    size_t have, whole; /* of the answer; `whole` is 0 while its head is not all here */
+    char answer[16384];
+};
+
+struct page {
+    const char *host;
+    char **paths;
+    size_t count, asked, got, bytes;
+};
+
+/* Asks for the next file, if there is one. */
+static void ask(struct page *p, struct fetch *f)
+{
+    char request[512];
+
+    if (p->asked == p->count)
+        return;
+    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n",
+                       p->paths[p->asked++], p->host);
+    f->have = f->whole = 0;
+    if (len >= (int)sizeof(request) || send(f->fd, request, (size_t)len, MSG_NOSIGNAL) != len)
+        die("send");
+}
+
+/* The length of an answer whose head is here, else 0. */
+static size_t answer_length(const struct fetch *f)
+{
+    const char *end = strstr(f->answer, "\r\n\r\n");
+    const char *field = strstr(f->answer, "\r\nContent-Length: ");
+
+    if (!end)
+        return 0;
+    size_t len = field && field < end ? strtoul(field + 18, NULL, 10) : sizeof(f->answer);
+    if (strncmp(f->answer, "HTTP/1.1 200 ", 13) != 0 || len > sizeof(f->answer) / 2) {
+        fprintf(stderr, "no answer for a page: %.*s\n", (int)(end - f->answer), f->answer);
+        exit(1);
+    }
+    return (size_t)(end + 4 - f->answer) + len;
+}
+
+static void take(struct page *p, struct fetch *f)
+{
+    ssize_t n = recv(f->fd, f->answer + f->have, sizeof(f->answer) - 1 - f->have, 0);
+
+    if (n <= 0)
+        die("recv");
+    f->have += (size_t)n;
+    f->answer[f->have] = '\0';
+    if (f->whole == 0)
+        f->whole = answer_length(f);
+    if (f->whole == 0 || f->have < f->whole)
+        return;
+    p->got++;
+    p->bytes += f->have;
+    ask(p, f);
+}
+
+static int page(const char *port, struct page *p, int parallel)
+{
+    static struct fetch fetches[PARALLEL_MAX];
+    struct sockaddr_in to = loopback(port);
+    int epoll = epoll_create1(0);
+    uint64_t start = now_ns();
+
+    for (int i = 0; i < parallel && i < PARALLEL_MAX; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &fetches[i]};
+        fetches[i].fd = dial(&to, 0);
+        if (fetches[i].fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fetches[i].fd, &event) < 0)
+            die("connect");
+        ask(p, &fetches[i]);
+    }
+    while (p->got < p->count) {
+        struct epoll_event events[PARALLEL_MAX];
+        int count = epoll_wait(epoll, events, PARALLEL_MAX, 10000);
+        if (count <= 0)
+            die("no answer");
+        for (int i = 0; i < count; i++)
+            take(p, events[i].data.ptr);
+    }
+    printf("%.3f %zu\n", (double)(now_ns() - start) / 1e6, p->bytes);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "ping") == 0)
@@ -269,6 +357,10 @@ int main(int argc, char **argv)
         return idle(argv[2], strtoul(argv[3], NULL, 10));
     if (argc == 5 && strcmp(argv[1], "dns") == 0)
         return dns(argv[2], argv[3], strtod(argv[4], NULL));
-    fprintf(stderr, "usage: client ping|conns|idle|dns PORT ...\n");
+    if (argc > 5 && strcmp(argv[1], "page") == 0) {
+        struct page p = {.host = argv[3], .paths = argv + 5, .count = (size_t)argc - 5};
+        return page(argv[2], &p, (int)strtol(argv[4], NULL, 10));
+    }
+    fprintf(stderr, "usage: client ping|conns|idle|dns|page PORT ...\n");
     return 2;
 }

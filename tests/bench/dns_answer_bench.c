@@ -53,7 +53,8 @@ static double rate_of(const struct answer_zone *zone, const char *query, size_t 
 
 int main(void)
 {
-    static const struct answer_source source = {find_host, describe, find_port};
+    static const struct answer_source source = {
+        .find_host = find_host, .describe = describe, .find_port = find_port};
     static const char a[] = "\0\1\1\0\0\1\0\0\0\0\0\1\3web\5alice\7overlay\0\0\1\0\1"
                             "\0\0\51\4\320\0\0\0\0\0\0";
     static const char absent[] = "\0\1\1\0\0\1\0\0\0\0\0\0\3bob\7overlay\0\0\1\0\1";

@@ -83,6 +83,7 @@ things() {
             command ssh openssh-client
             command sshd openssh-server
             command unbound unbound
+            command nginx nginx
             command turnserver coturn"
       ;;
     deb)
@@ -225,7 +226,7 @@ command -v apt-get >/dev/null || {
   exit 1
 }
 new_services=
-for pair in coturn:coturn.service miniupnpd-nftables:miniupnpd.service dovecot-imapd:dovecot.service exim4-daemon-light:exim4.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service; do
+for pair in coturn:coturn.service miniupnpd-nftables:miniupnpd.service dovecot-imapd:dovecot.service exim4-daemon-light:exim4.service openssh-server:ssh.service haproxy:haproxy.service unbound:unbound.service nginx:nginx.service; do
   case " $packages " in *" ${pair%%:*} "*) new_services="$new_services ${pair##*:}" ;; esac
 done
 # shellcheck disable=SC2086  # one word a package
