@@ -62,7 +62,8 @@ MUST_USE int local_ca_issue(const struct local_ca *ca, const char *host, int64_t
 
 /**
  * Reads a certificate that somebody else may have written, before it is installed: 0 only for one
- * that is limited as ours are. Else -EBADMSG, and a sentence for people in `why`.
+ * that is limited as ours are, with nothing before or behind it. Else -EBADMSG, and a sentence for
+ * people in `why`.
  */
 MUST_USE int local_ca_examine(struct local_ca_facts *out, const char *certificate,
                               char why[static LOCAL_CA_WHY_MAX]);

@@ -26,6 +26,32 @@ static int say(char why[static LOCAL_CA_WHY_MAX], const char *text)
     return -EBADMSG;
 }
 
+/* Is this the certificate, and nothing besides? Whoever takes the file over takes all of it: a
+ * second certificate behind the one that was looked at would be believed without limits. */
+static bool is_all_of(gnutls_x509_crt_t c, const char *text)
+{
+    gnutls_datum_t own;
+
+    if (gnutls_x509_crt_export2(c, GNUTLS_X509_FMT_PEM, &own) < 0)
+        return false;
+    bool same = strlen(text) == own.size && memcmp(text, own.data, own.size) == 0;
+    gnutls_free(own.data);
+    return same;
+}
+
+/* A domain name in lower case: it is shown at terminals. */
+static bool is_suffix(const gnutls_datum_t *name)
+{
+    if (name->size == 0 || name->size > LOCAL_CA_SUFFIX_MAX || name->data[0] == '.')
+        return false;
+    for (unsigned i = 0; i < name->size; i++) {
+        unsigned char c = name->data[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.')
+            return false;
+    }
+    return true;
+}
+
 /* The limits of one list: how many there are of what we write, and whether there is anything else.
  */
 struct limits {
@@ -35,9 +61,7 @@ struct limits {
 static void count_permitted(struct limits *l, unsigned type, const gnutls_datum_t *name,
                             struct local_ca_facts *out)
 {
-    bool fits =
-        name->size > 0 && name->size <= LOCAL_CA_SUFFIX_MAX && !memchr(name->data, 0, name->size);
-    if (type == GNUTLS_SAN_DNSNAME && fits) {
+    if (type == GNUTLS_SAN_DNSNAME && is_suffix(name)) {
         l->dns++;
         memcpy(out->suffix, name->data, name->size);
         out->suffix[name->size] = '\0';
@@ -90,12 +114,14 @@ static bool is_lowest_authority(gnutls_x509_crt_t c)
            critical && authority && path == 0;
 }
 
-static int examine(struct local_ca_facts *out, gnutls_x509_crt_t c,
+static int examine(struct local_ca_facts *out, gnutls_x509_crt_t c, const char *text,
                    char why[static LOCAL_CA_WHY_MAX])
 {
     uint8_t hash[64];
     size_t len = sizeof(hash);
 
+    if (!is_all_of(c, text))
+        return say(why, "it holds something besides one certificate");
     if (!is_lowest_authority(c))
         return say(why, "it is not the certificate of an authority that has none below it");
     if (!is_limited(c, out))
@@ -119,7 +145,7 @@ int local_ca_examine(struct local_ca_facts *out, const char *certificate,
         return say(why, "it holds no certificate that can be read");
     if (err < 0)
         return err;
-    err = examine(out, c, why);
+    err = examine(out, c, certificate, why);
     gnutls_x509_crt_deinit(c);
     return err;
 }

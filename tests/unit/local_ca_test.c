@@ -332,6 +332,45 @@ static void a_certificate_without_limits_is_not_examined_to_be_one_of_ours(void 
     gnutls_x509_crt_deinit(c);
 }
 
+/* Who installs the file installs all of it. */
+static void a_second_certificate_behind_the_first_is_refused(void **state)
+{
+    struct local_ca_facts facts;
+    char why[LOCAL_CA_WHY_MAX] = "";
+    gnutls_x509_crt_t c = forge(*state, GNUTLS_SAN_DNSNAME, "alice.overlay", 13, true);
+    char *other = print(c), both[8192];
+    const char *own = local_ca_certificate(*state);
+    const char *const wrong[][2] = {{own, other}, {own, own}, {own, "\n"}, {"moon\n", own}};
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        (void)snprintf(both, sizeof(both), "%s%s", wrong[i][0], wrong[i][1]);
+        assert_int_equal(local_ca_examine(&facts, both, why), -EBADMSG);
+        assert_string_equal(why, "it holds something besides one certificate");
+    }
+    assert_int_equal(local_ca_examine(&facts, own, why), 0);
+    free(other);
+    gnutls_x509_crt_deinit(c);
+}
+
+static void an_authority_for_what_is_no_domain_name_is_refused(void **state)
+{
+    static const char *const WRONG[] = {"\33[31mred", "over lay", ".overlay",
+                                        "OVERLAY",    "a\nb",     ""};
+    unsigned made = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
+        struct local_ca *ca = NULL;
+        struct local_ca_facts facts;
+        char why[LOCAL_CA_WHY_MAX] = "";
+        if (local_ca_new(&ca, WRONG[i], NOW) < 0)
+            continue; /* GnuTLS writes no such thing */
+        made++;
+        assert_int_equal(local_ca_examine(&facts, local_ca_certificate(ca), why), -EBADMSG);
+        local_ca_free(ca);
+    }
+    assert_true(made > 0);
+}
+
 static void an_authority_with_one_limit_less_is_refused(void **state)
 {
     static const uint8_t v4[8] = {0}, v6[32] = {0};
@@ -342,8 +381,9 @@ static void an_authority_with_one_limit_less_is_refused(void **state)
 
     assert_int_equal(gnutls_x509_privkey_init(&key), 0);
     assert_int_equal(gnutls_x509_privkey_import(key, &text, GNUTLS_X509_FMT_PEM), 0);
-    /* Each round leaves one out; the last leaves nothing out but adds a name of everybody's. */
-    for (unsigned left_out = 0; left_out < 7; left_out++) {
+    /* Each round leaves one out; then a name of everybody's is added, or it does not bind. Nothing
+     * is wrong in the last. */
+    for (unsigned left_out = 0; left_out < 8; left_out++) {
         const gnutls_datum_t name = {(unsigned char *)(uintptr_t) "overlay", 7};
         const gnutls_datum_t com = {(unsigned char *)(uintptr_t) "com", 3};
         const gnutls_datum_t nowhere = {(unsigned char *)(uintptr_t) "invalid", 7};
@@ -369,7 +409,7 @@ static void an_authority_with_one_limit_less_is_refused(void **state)
         gnutls_x509_name_constraints_deinit(limits);
         assert_int_equal(gnutls_x509_crt_sign2(root, root, key, GNUTLS_DIG_SHA256, 0), 0);
         char *shown = print(root);
-        assert_int_equal(local_ca_examine(&facts, shown, why), -EBADMSG);
+        assert_int_equal(local_ca_examine(&facts, shown, why), left_out == 7 ? 0 : -EBADMSG);
         free(shown);
     }
     gnutls_x509_privkey_deinit(key);
@@ -396,6 +436,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             a_certificate_without_limits_is_not_examined_to_be_one_of_ours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_second_certificate_behind_the_first_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_authority_for_what_is_no_domain_name_is_refused, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_authority_with_one_limit_less_is_refused, set_up,
                                         tear_down),
     };
