@@ -38,11 +38,12 @@ static struct trust_store *add(struct trust_stores *out, enum store_kind kind, c
 bool stores_find_system(struct trust_stores *out, const struct setup_host *host, const char *name)
 {
     static const struct {
-        const char *folder, *update;
+        const char *folder, *update, *fresh;
     } KNOWN[] = {
-        {"/usr/local/share/ca-certificates", "update-ca-certificates"}, /* Debian, Alpine, Gentoo */
-        {"/etc/pki/ca-trust/source/anchors", "update-ca-trust"},        /* Fedora */
-        {"/etc/ca-certificates/trust-source/anchors", "update-ca-trust"}, /* Arch */
+        /* Debian, Alpine, Gentoo. It forgets links to what is gone only when it starts anew. */
+        {"/usr/local/share/ca-certificates", "update-ca-certificates", "--fresh"},
+        {"/etc/pki/ca-trust/source/anchors", "update-ca-trust", NULL},          /* Fedora */
+        {"/etc/ca-certificates/trust-source/anchors", "update-ca-trust", NULL}, /* Arch */
     };
     char path[STORE_PATH_MAX];
 
@@ -51,9 +52,11 @@ bool stores_find_system(struct trust_stores *out, const struct setup_host *host,
             continue;
         (void)snprintf(path, sizeof(path), "%s/%s.crt", KNOWN[i].folder, name);
         struct trust_store *s = add(out, STORE_SYSTEM, path);
-        if (s)
-            s->update = KNOWN[i].update;
-        return s != NULL;
+        if (!s)
+            return false;
+        s->update = KNOWN[i].update;
+        s->fresh = KNOWN[i].fresh;
+        return true;
     }
     return false;
 }
@@ -279,10 +282,10 @@ static bool system_has(const struct trust_store *s, const struct setup_host *hos
     return host->read(host->arg, s->path, &text) == 0 && (!c->text || same_text(text, c->text));
 }
 
-static int system_update(const struct trust_store *s, const struct setup_host *host,
+static int system_update(const struct trust_store *s, const struct setup_host *host, bool add,
                          char why[static SETUP_WHY_MAX])
 {
-    const char *const argv[] = {s->update, NULL};
+    const char *const argv[] = {s->update, add ? NULL : s->fresh, NULL};
     return run(host, argv, "ca-certificates", NULL, NULL, why);
 }
 
@@ -293,7 +296,7 @@ static int system_change(const struct trust_store *s, const struct setup_host *h
 
     if (err < 0)
         (void)snprintf(why, SETUP_WHY_MAX, "%s: %s", s->path, strerror(-err));
-    return err < 0 ? err : system_update(s, host, why);
+    return err < 0 ? err : system_update(s, host, text != NULL, why);
 }
 
 /* ---- all kinds ---- */
@@ -308,7 +311,8 @@ void store_describe(const struct trust_store *s, const struct trust_certificate 
                     char out[static SETUP_WHY_MAX])
 {
     if (s->kind == STORE_SYSTEM)
-        (void)snprintf(out, SETUP_WHY_MAX, "%s %s\n%s\n", add ? "write" : "rm", s->path, s->update);
+        (void)snprintf(out, SETUP_WHY_MAX, "%s %s\n%s%s%s\n", add ? "write" : "rm", s->path,
+                       s->update, add || !s->fresh ? "" : " ", add || !s->fresh ? "" : s->fresh);
     else if (add)
         (void)snprintf(out, SETUP_WHY_MAX, "%s%s%s%scertutil -A -d sql:%s -n %s -t C,, -a\n",
                        s->absent ? "certutil -N -d sql:" : "", s->absent ? s->path : "",

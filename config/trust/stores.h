@@ -23,6 +23,7 @@ struct trust_store {
     char path[STORE_PATH_MAX]; /* of the certificate's file, or of the database's folder */
     bool absent;               /* the database is still to be made */
     const char *update;        /* STORE_SYSTEM: the program that takes the folder's files over */
+    const char *fresh;         /* its argument after one is gone, or NULL */
 };
 
 struct trust_stores {

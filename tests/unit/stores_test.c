@@ -25,7 +25,7 @@ static struct trust_stores stores;
 static const struct trust_certificate certificate = {NAME, PEM};
 static char why[SETUP_WHY_MAX];
 static bool no_tool;
-static unsigned updates, refusals;
+static unsigned updates, fresh, refusals;
 
 /* What certutil keeps: certificates of our name in each database. */
 static struct {
@@ -95,6 +95,7 @@ static int run(void *arg, const char *const argv[], const char *input, struct se
     if (strcmp(argv[0], "certutil") == 0)
         return certutil(argv, input, ran);
     updates += strcmp(argv[0], "update-ca-certificates") == 0;
+    fresh += argv[1] && strcmp(argv[1], "--fresh") == 0;
     return 0;
 }
 
@@ -105,7 +106,7 @@ static int set_up(void **state)
     machine.host.run = run;
     memset(&stores, 0, sizeof(stores));
     no_tool = false;
-    updates = refusals = 0;
+    updates = fresh = refusals = 0;
     return 0;
 }
 
@@ -239,10 +240,12 @@ static void the_systems_store_is_a_folder_and_a_tool(void **state)
     assert_int_equal(store_add(s, &machine.host, &certificate, why), 0);
     assert_string_equal(fake_machine_file(&machine, FILE_NAME), PEM);
     assert_int_equal(updates, 1);
+    assert_int_equal(fresh, 0);
     assert_true(store_has(s, &machine.host, &certificate));
     assert_int_equal(store_remove(s, &machine.host, &certificate, why), 0);
     assert_null(fake_machine_file(&machine, FILE_NAME));
     assert_int_equal(updates, 2);
+    assert_int_equal(fresh, 1); /* links to what is gone go too */
     assert_int_equal(store_remove(s, &machine.host, &certificate, why), 0);
     assert_int_equal(updates, 2); /* nothing was there */
 }
