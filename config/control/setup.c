@@ -217,6 +217,8 @@ static int carry(struct front *f, const struct setup_plan *plan, const struct se
               "Names in .%s now work in every program. To take all of it back: "
               "sudo overlay unsetup\n",
               facts->suffix);
+    if (!facts->systemd && running)
+        front_say(f, "If they do not, start the gateway again: overlay stop; overlay daemon\n");
     return CLI_OK;
 }
 

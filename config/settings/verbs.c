@@ -230,10 +230,12 @@ static const struct verb VERBS[] = {
      "once, within ten minutes; the window that was opened by it may make and revoke invites, close services and "
      "block peers, for twelve hours.", STATUS_OPTIONS},
     {"doctor", VERB_DOCTOR, "", NULL, VALUE_NONE, 0, 0, false,
-     "Examine the network: NAT, relays, why a peer is not direct",
+     "Examine the network and names: NAT, relays, why a peer is not direct",
      "Says what the running gateway has measured, line by line: ok, note or problem, why, and what can "
      "be done: UDP, the NAT, ports of the router, STUN servers, relays, and for each peer the path, why "
-     "it is not direct and what the last round of punching did. Exit code 1 means that there is a "
+     "it is not direct and what the last round of punching did. And what it finds out on this machine: whether "
+     "programs resolve names in the suffix and through whom, what setup has left, who holds ports 53, 80 and 443, and "
+     "what browsers are told. Exit code 1 means that there is a "
      "problem. Some of it takes ten seconds from the start of the gateway.",
      NO_OPTIONS},
     {"log", VERB_LOG, "", NULL, VALUE_NONE, 0, 0, false,
