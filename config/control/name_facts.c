@@ -9,6 +9,7 @@
 #include "config/setup/facts.h"
 #include "config/setup/nsswitch.h"
 #include "gateway/base/attr.h"
+#include "gateway/base/text.h"
 
 #define QUESTION_ID 0x4f56 /* of a connected socket on this machine, asked once */
 
@@ -76,8 +77,9 @@ static bool find_upstream(const char *resolv_conf, struct addr *out)
 {
     char word[64];
 
-    for (const char *line = resolv_conf; line && *line;) {
-        if (sscanf(line, "nameserver %63s", word) == 1 && addr_parse_ip(out, word, 53) == 0 &&
+    for (const char *line = resolv_conf; *line;) {
+        if (strcmp(text_word(line, 0, word, sizeof(word)), "nameserver") == 0 &&
+            addr_parse_ip(out, text_word(line, 1, word, sizeof(word)), 53) == 0 &&
             !addr_is_loopback(out))
             return true;
         line += strcspn(line, "\n");

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/text.h"
+
 #define BLANKS " \t"
 
 /* ---- lines and words ---- */
@@ -96,18 +98,16 @@ enum facts_nm facts_nm_mode(const char *config)
 
 /* ---- ports and addresses ---- */
 
+/** "  0: 00000000:0050 00000000:0000 0A ..": address, state; 0A is LISTEN. */
 bool facts_port_free(const char *table, uint16_t port)
 {
-    char line[FACTS_TEXT], here[160], there[160];
-    unsigned state, number;
+    char line[FACTS_TEXT], word[64];
 
-    /* "  0: 00000000:0050 00000000:0000 0A ..": 0A is LISTEN */
     for (const char *at = table; next_line(&at, line, sizeof(line));) {
-        if (sscanf(line, " %*u: %159s %159s %x", here, there, &state) != 3 || state != 0x0a)
+        if (strcmp(text_word(line, 3, word, sizeof(word)), "0A") != 0)
             continue;
-        const char *colon = strrchr(here, ':');
-        number = colon ? (unsigned)strtoul(colon + 1, NULL, 16) : 0;
-        if (number == port)
+        const char *colon = strrchr(text_word(line, 1, word, sizeof(word)), ':');
+        if (colon && strtoul(colon + 1, NULL, 16) == port)
             return false;
     }
     return true;
@@ -165,7 +165,7 @@ bool facts_overlap(const struct addr_prefix *pool, const char *addresses, const 
 
     /* "2: eth0    inet 10.0.0.2/24 brd .." */
     for (const char *at = addresses; next_line(&at, line, sizeof(line));) {
-        if (sscanf(line, " %*u: %63s", device) != 1 || strcmp(device, SETUP_LINK) == 0 ||
+        if (strcmp(text_word(line, 1, device, sizeof(device)), SETUP_LINK) == 0 ||
             !overlaps(pool, word_behind(line, "inet", address)))
             continue;
         (void)snprintf(what, FACTS_TEXT, "the address %.64s of %.64s", address, device);

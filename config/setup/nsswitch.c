@@ -42,15 +42,12 @@ static struct part next(struct part in, const char *at)
         at++;
     if (at >= end)
         return (struct part){end, 0};
-    const char *stop = at;
-    if (*at == '[') {
-        while (stop < end && *stop != ']')
-            stop++;
-        stop += stop < end;
-    } else {
-        while (stop < end && !strchr(BLANKS "[", *stop))
-            stop++;
-    }
+    const char *stop = at + 1;
+    const char *closed = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
+    /* A bracket that nobody closes is a word like others. */
+    while (!closed && stop < end && !strchr(BLANKS "[", *stop))
+        stop++;
+    stop = closed ? closed + 1 : stop;
     return (struct part){at, (size_t)(stop - at)};
 }
 
@@ -71,7 +68,8 @@ static const char *behind(struct part in, struct part word)
 {
     const char *end = word.at + word.len;
 
-    for (struct part w = next(in, end); w.len > 0 && *w.at == '['; w = next(in, end))
+    for (struct part w = next(in, end); w.len > 0 && *w.at == '[' && w.at[w.len - 1] == ']';
+         w = next(in, end))
         end = w.at + w.len;
     return end;
 }
@@ -102,12 +100,16 @@ char *nsswitch_add(const char *text)
     const struct part files = find(line, "files");
 
     if (!line.at)
-        return replaced(text, text + strlen(text), 0, NSSWITCH_LINE);
+        return replaced(text, text, 0, NSSWITCH_LINE); /* the last line may have no end */
     if (nsswitch_has(text, MODULE))
         return strdup(text);
-    if (files.at)
-        return replaced(text, behind(line, files), 0, " " WORD);
-    const struct part first = next(line, line.at);
+    if (files.at) {
+        const char *at = behind(line, files);
+        bool glued = at < line.at + line.len && !strchr(BLANKS, *at);
+        const char *with = !glued ? " " WORD : at[-1] == ']' ? WORD " " : " " WORD " ";
+        return replaced(text, at, 0, with);
+    }
+    const struct part first = next(line, behind(line, (struct part){line.at, 0}));
     return replaced(text, first.at, 0, first.len > 0 ? WORD " " : WORD);
 }
 
@@ -119,11 +121,12 @@ char *nsswitch_remove(const char *text)
     if (!word.at)
         return strdup(text);
     const char *from = word.at, *to = behind(line, word);
-    bool first = next(line, line.at).at == word.at;
+    bool first = next(line, behind(line, (struct part){line.at, 0})).at == word.at ||
+                 !strchr(BLANKS, from[-1]);
     /* The blank that came with it. */
     if (first && to < line.at + line.len && strchr(BLANKS, *to))
         to++;
-    else if (!first && strchr(BLANKS, from[-1]))
+    else if (!first)
         from--;
     return replaced(text, from, (size_t)(to - from), "");
 }

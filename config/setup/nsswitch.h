@@ -20,7 +20,7 @@ bool nsswitch_has_hosts(const char *text);
 /** Is a module asked for host names? */
 bool nsswitch_has(const char *text, const char *module);
 /** Puts `overlay` behind `files` (and what is to be done after it, in brackets), or in front where
- *  there is no `files`. Where there is no line for hosts NSSWITCH_LINE goes to the end. */
+ *  there is no `files`. Where there is no line for hosts NSSWITCH_LINE becomes the first. */
 char *nsswitch_add(const char *text);
 /** Takes `overlay` out, with the brackets behind it. */
 char *nsswitch_remove(const char *text);

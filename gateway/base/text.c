@@ -162,3 +162,19 @@ int text_parse_u16(uint16_t *out, const char *text, size_t len)
     *out = (uint16_t)value;
     return 0;
 }
+
+const char *text_word(const char *line, unsigned n, char *out, size_t size)
+{
+    static const char BLANKS[] = " \t";
+    const char *at = line + strspn(line, BLANKS);
+
+    for (; n > 0; n--) {
+        at += strcspn(at, " \t\n");
+        at += strspn(at, BLANKS);
+    }
+    size_t len = strcspn(at, " \t\n");
+    len = len < size ? len : size - 1;
+    memcpy(out, at, len);
+    out[len] = '\0';
+    return out;
+}

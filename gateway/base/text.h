@@ -42,3 +42,7 @@ MUST_USE int text_z32_decode(uint8_t *out, size_t len, const char *text, size_t 
 MUST_USE int text_parse_u64(uint64_t *out, const char *text, size_t len, uint64_t max);
 /** As text_parse_u64(), up to 65535. */
 MUST_USE int text_parse_u16(uint16_t *out, const char *text, size_t len);
+
+/** Copies word number `n` (the first is 0) of a line, cut to what fits; words are parted by blanks
+ *  and end at the line's end. Returns `out`, "" where there are not so many. */
+const char *text_word(const char *line, unsigned n, char *out, size_t size);

@@ -119,7 +119,7 @@ int local_probe_ask(const struct addr *server, const uint8_t *query, size_t len,
 int local_probe_http(const struct addr *server, const char *path)
 {
     char at[ADDR_TEXT_MAX], request[256], answer[64] = "";
-    int fd = open_to(server, SOCK_STREAM), code = -EPROTO;
+    int fd = open_to(server, SOCK_STREAM);
 
     if (fd < 0)
         return fd;
@@ -130,5 +130,8 @@ int local_probe_http(const struct addr *server, const char *path)
     (void)close(fd);
     if (n < 0)
         return n;
-    return sscanf(answer, "HTTP/1.%*c %3d", &code) == 1 ? code : -EPROTO;
+    /* "HTTP/1.1 200 OK" */
+    unsigned long code =
+        strncmp(answer, "HTTP/1.", 7) == 0 && n > 12 ? strtoul(answer + 9, NULL, 10) : 0;
+    return code >= 100 && code <= 999 ? (int)code : -EPROTO;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
+#include "gateway/base/text.h"
 
 #define MAX_FOUND 16
 
@@ -22,36 +22,42 @@ struct found {
 /** "0100007F:0035", words of four bytes as this machine keeps them. */
 static bool read_address(const char *text, struct addr *out)
 {
-    uint32_t word[4] = {0};
-    unsigned port;
-    size_t digits = strcspn(text, ":");
+    uint8_t ip[16];
+    char digits[9] = "";
+    size_t len = strcspn(text, ":");
 
-    if ((digits != 8 && digits != 32) || sscanf(text + digits, ":%4x", &port) != 1)
+    if ((len != 8 && len != 32) || text[len] != ':')
         return false;
-    for (size_t i = 0; i < digits / 8; i++)
-        if (sscanf(text + 8 * i, "%8x", &word[i]) != 1)
-            return false;
-    *out = digits == 8 ? addr_v4((const uint8_t *)word, (uint16_t)port)
-                       : addr_v6((const uint8_t *)word, (uint16_t)port, 0);
+    for (size_t i = 0; i < len / 8; i++) {
+        memcpy(digits, text + 8 * i, 8);
+        uint32_t word = (uint32_t)strtoul(digits, NULL, 16);
+        memcpy(ip + 4 * i, &word, sizeof(word));
+    }
+    uint16_t port = (uint16_t)strtoul(text + len + 1, NULL, 16);
+    *out = len == 8 ? addr_v4(ip, port) : addr_v6(ip, port, 0);
     return true;
 }
 
-static void read_table(struct found *f, const char *path, uint16_t port, unsigned listening)
+/** Number, here, there, state, queues, timer, retries, uid, timeout, inode. */
+static void read_socket(struct found *f, const char *line, uint16_t port, const char *listening)
 {
-    char line[512], here[64], there[64];
-    unsigned state;
-    unsigned long inode;
+    char word[64];
     struct addr at;
+
+    if (strcmp(text_word(line, 3, word, sizeof(word)), listening) != 0 ||
+        !read_address(text_word(line, 1, word, sizeof(word)), &at) || addr_port(&at) != port)
+        return;
+    f->inodes[f->count] = strtoul(text_word(line, 9, word, sizeof(word)), NULL, 10);
+    f->out[f->count++] = (struct port_holder){.at = at};
+}
+
+static void read_table(struct found *f, const char *path, uint16_t port, const char *listening)
+{
+    char line[512];
     FILE *in = fopen(path, "re");
 
-    while (in && fgets(line, sizeof(line), in) && f->count < f->max && f->count < MAX_FOUND) {
-        if (sscanf(line, " %*u: %63s %63s %x %*s %*s %*s %*u %*u %lu", here, there, &state,
-                   &inode) != 4 ||
-            state != listening || !read_address(here, &at) || addr_port(&at) != port)
-            continue;
-        f->inodes[f->count] = inode;
-        f->out[f->count++] = (struct port_holder){.at = at};
-    }
+    while (in && fgets(line, sizeof(line), in) && f->count < f->max && f->count < MAX_FOUND)
+        read_socket(f, line, port, listening);
     if (in)
         (void)fclose(in);
 }
@@ -73,10 +79,11 @@ static void read_name(int pid, char out[static PORT_HOLDER_NAME])
 
 static void match(struct found *f, int pid, const char *link)
 {
-    unsigned long inode;
+    static const char SOCKET[] = "socket:[";
 
-    if (sscanf(link, "socket:[%lu]", &inode) != 1)
+    if (strncmp(link, SOCKET, sizeof(SOCKET) - 1) != 0)
         return;
+    unsigned long inode = strtoul(link + sizeof(SOCKET) - 1, NULL, 10);
     for (size_t i = 0; i < f->count; i++)
         if (f->inodes[i] == inode && f->out[i].pid == 0) {
             f->out[i].pid = pid;
@@ -111,7 +118,7 @@ static bool all_known(const struct found *f)
 size_t port_holders(uint16_t port, bool udp, struct port_holder *out, size_t max)
 {
     /* States of the kernel: TCP_LISTEN, and TCP_CLOSE for UDP that is not connected. */
-    const unsigned listening = udp ? 0x07 : 0x0a;
+    const char *listening = udp ? "07" : "0A";
     struct found f = {.out = out, .max = max};
     const struct dirent *entry;
 

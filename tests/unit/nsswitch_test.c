@@ -41,6 +41,17 @@ static void what_is_to_be_done_after_files_stays_with_it(void **state)
                "hosts: files [!UNAVAIL=continue] overlay [NOTFOUND=return] dns\n");
     expect_add("hosts: files[NOTFOUND=continue] dns\n",
                "hosts: files[NOTFOUND=continue] overlay [NOTFOUND=return] dns\n");
+    expect_add("hosts: files [NOTFOUND=continue]dns\n",
+               "hosts: files [NOTFOUND=continue]overlay [NOTFOUND=return] dns\n");
+}
+
+static void a_bracket_that_nobody_closes_swallows_nothing(void **state)
+{
+    (void)state;
+    auto_free char *added = nsswitch_add("hosts: files [NOTFOUND=cont # x\n");
+    assert_true(nsswitch_has(added, "overlay"));
+    auto_free char *removed = nsswitch_remove(added);
+    assert_false(nsswitch_has(removed, "overlay"));
 }
 
 static void without_files_it_is_the_first(void **state)
@@ -78,9 +89,9 @@ static void what_was_written_meanwhile_stays(void **state)
 static void a_missing_line_is_made_and_taken_out_whole(void **state)
 {
     (void)state;
-    const char *const texts[] = {"", "passwd: files\n"};
+    const char *const texts[] = {"", "passwd: files\n", "passwd: files"};
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         auto_free char *added = nsswitch_add(texts[i]);
         assert_true(nsswitch_has(added, "overlay") && nsswitch_has(added, "dns"));
         auto_free char *removed = nsswitch_remove_line(added);
@@ -105,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_word_goes_behind_files_and_comes_out_again),
         cmocka_unit_test(what_is_to_be_done_after_files_stays_with_it),
+        cmocka_unit_test(a_bracket_that_nobody_closes_swallows_nothing),
         cmocka_unit_test(without_files_it_is_the_first),
         cmocka_unit_test(it_is_never_there_twice),
         cmocka_unit_test(words_that_look_like_it_stay),

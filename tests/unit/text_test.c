@@ -152,6 +152,18 @@ static void reads_decimal_numbers_up_to_their_limit(void **state)
     assert_int_equal(text_parse_u64(&n, "9", 1, 8), -EINVAL);
 }
 
+static void words_of_a_line_are_counted_from_its_start(void **state)
+{
+    (void)state;
+    char word[8];
+
+    assert_string_equal(text_word("  one two\tthree\nfour", 0, word, sizeof(word)), "one");
+    assert_string_equal(text_word("one two\tthree\nfour", 2, word, sizeof(word)), "three");
+    assert_string_equal(text_word("one two\tthree\nfour", 3, word, sizeof(word)), "");
+    assert_string_equal(text_word("", 5, word, sizeof(word)), "");
+    assert_string_equal(text_word("a longer-than-that", 1, word, sizeof(word)), "longer-");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +175,7 @@ int main(void)
         cmocka_unit_test(gives_a_key_one_name_only),
         cmocka_unit_test(repeats_every_length_of_z_base_32),
         cmocka_unit_test(reads_decimal_numbers_up_to_their_limit),
+        cmocka_unit_test(words_of_a_line_are_counted_from_its_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
