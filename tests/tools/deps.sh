@@ -47,6 +47,8 @@ things() {
             command ip iproute2
             command nft nftables
             command ps procps
+            command dbus-daemon dbus
+            path /usr/lib/systemd/systemd systemd
             command setpriv util-linux
             command dig bind9-dnsutils
             command kdig knot-dnsutils
