@@ -48,7 +48,7 @@ things() {
             command nft nftables
             command ps procps
             command dbus-daemon dbus
-            path /usr/lib/systemd/systemd systemd
+            command systemd-analyze systemd
             command setpriv util-linux
             command dig bind9-dnsutils
             command kdig knot-dnsutils
