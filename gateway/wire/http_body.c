@@ -19,6 +19,7 @@ enum chunk_state {
     CHUNK_DATA_CR,
     CHUNK_DATA_LF,
     CHUNK_TRAILER_START, /* of a line */
+    CHUNK_TRAILER_NAME,  /* before its colon */
     CHUNK_TRAILER,
     CHUNK_TRAILER_LF,
     CHUNK_END_LF,
@@ -230,16 +231,28 @@ static bool take_extension(struct http_body *b, uint8_t c)
     return take_between(b, c);
 }
 
+/* A name and a colon begin each: a line without them, as "GET / HTTP/1.1", is the next request to
+ * whoever looks at no trailers. */
+static bool take_trailer_name(struct http_body *b, uint8_t c)
+{
+    if (c == ':')
+        b->state = CHUNK_TRAILER;
+    return c == ':' || http_is_token_char(c);
+}
+
 static bool take_trailer(struct http_body *b, uint8_t c)
 {
     if (++b->line > HTTP_TRAILERS_MAX || (b->bare && c != '\r'))
         return false;
+    if (b->state == CHUNK_TRAILER_NAME)
+        return take_trailer_name(b, c);
     if (c == '\r')
         b->state = b->state == CHUNK_TRAILER_START ? CHUNK_END_LF : CHUNK_TRAILER_LF;
     else if (b->state == CHUNK_TRAILER_START && !http_is_token_char(c))
         return false;
     else
-        b->state = CHUNK_TRAILER;
+        b->state =
+            b->state == CHUNK_TRAILER_START && b->strict ? CHUNK_TRAILER_NAME : CHUNK_TRAILER;
     return c == '\r' || !is_control(c);
 }
 
@@ -276,6 +289,7 @@ static bool take_char(struct http_body *b, uint8_t c)
     case CHUNK_DATA_LF:
         return expect(b, c, '\n', CHUNK_SIZE_FIRST);
     case CHUNK_TRAILER_START:
+    case CHUNK_TRAILER_NAME:
     case CHUNK_TRAILER:
         return take_trailer(b, c);
     case CHUNK_TRAILER_LF:

@@ -27,7 +27,7 @@ struct http_body {
     enum http_body_kind kind;
     uint8_t state; /* of a chunked one */
     bool done;     /* all of it has passed */
-    bool strict;   /* of a request: what stands behind a chunk's size follows the grammar */
+    bool strict;   /* of a request: chunk extensions and trailers follow the grammar */
     bool bare;     /* the caller's wish: fields behind a chunked one (trailers) are a fault */
     uint32_t line; /* bytes of the size line, or of the trailers, so far */
     uint64_t left; /* bytes still to come of the body or of this chunk */

@@ -176,6 +176,12 @@ static void refuses_malformed_chunks(void **state)
         "0\r\nA: b\n\r\n",
         "0\r\n\rX",
         "5;a\x01\r\n",
+        /* a trailer has a name and a colon, which a request has not */
+        "0\r\nGET / HTTP/1.1\r\n",
+        "0\r\nX: y\r\nGET / HTTP/1.1\r\n",
+        "0\r\nabc\r\n",
+        "0\r\na b: c\r\n",
+        "0\r\na : c\r\n",
         /* what stands behind the size is no free text */
         "5 \r\n",
         "5 5\r\n",
@@ -235,7 +241,7 @@ static void takes_extensions_as_the_grammar_has_them(void **state)
 static void bears_with_services_that_pad_their_chunks(void **state)
 {
     (void)state;
-    const char *text = "5   \r\nhello\r\n0;x y\r\n\r\nNEXT";
+    const char *text = "5   \r\nhello\r\n0;x y\r\nno field\r\n\r\nNEXT";
     assert_int_equal(of_response("200 OK", "Transfer-Encoding: chunked\r\n", false), HTTP_OK);
     assert_int_equal(take(text, 1), strlen(text) - 4);
 }

@@ -187,10 +187,19 @@ static void malformed_chunks_end_the_connection_before_what_hides_in_them(void *
 {
     (void)state;
     static const char *const bodies[] = {
-        "5 5\r\nhello\r\n0\r\n\r\n", "5;\x01\r\nhello\r\n0\r\n\r\n", "5;a=\"\r\nhello\r\n0\r\n\r\n",
-        "0x5\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n",     "5\nhello\r\n0\r\n\r\n",
-        "5\rhello\r\n0\r\n\r\n",     "\r\n5\r\nhello\r\n0\r\n\r\n",  "fffffffffffffffff\r\nhello",
-        "5\r\nhelloGET /evil ",      "0\r\n folded: x\r\n\r\n",      "0\r\nA b: c\x01\r\n\r\n",
+        "5 5\r\nhello\r\n0\r\n\r\n",
+        "5;\x01\r\nhello\r\n0\r\n\r\n",
+        "5;a=\"\r\nhello\r\n0\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+        "5\rhello\r\n0\r\n\r\n",
+        "\r\n5\r\nhello\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\nhello",
+        "5\r\nhelloGET /evil ",
+        "0\r\n folded: x\r\n\r\n",
+        "0\r\nA b: c\x01\r\n\r\n",
+        "0\r\n", /* the request behind it would pass as trailers */
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         char text[400];
