@@ -54,6 +54,7 @@ struct daemon {
     struct control_services services;
     struct page_desk *page;
     struct metrics *metrics; /* NULL: nobody asked for them */
+    double started_at;       /* seconds since 1970: one number for all of its life */
     struct web_source web;   /* of the status page: that desk, once it is there */
     char *control_path;
     char suffix[NAMES_SUFFIX_MAX + 1]; /* of the start: a new one needs a restart */

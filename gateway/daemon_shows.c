@@ -38,13 +38,7 @@ int daemon_start_page(struct daemon *d, char *why, size_t why_len)
 static char *write_figures(void *arg)
 {
     struct daemon *d = arg;
-    const struct command_context *c = control_server_context(d->control);
-    int64_t up_ms = (int64_t)((env_now(d->env) - c->since) / MSEC(1));
-    int64_t now_ms = env_wall_us(d->env) / 1000;
-    const struct metrics_about about = {
-        .version = OVERLAY_VERSION,
-        .started = (double)(now_ms - up_ms) / 1e3,
-    };
+    const struct metrics_about about = {.version = OVERLAY_VERSION, .started = d->started_at};
     return metrics_write(d->node, &about);
 }
 
@@ -58,5 +52,6 @@ int daemon_start_metrics(struct daemon *d, char *why, size_t why_len)
         options.listen[i] = s->metrics_listen.at[i];
     if (s->metrics_listen.count == 0)
         return 0;
+    d->started_at = (double)(env_wall_us(d->env) / 1000) / 1e3;
     return metrics_new(&d->metrics, &options, why, why_len);
 }

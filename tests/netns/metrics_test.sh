@@ -24,6 +24,8 @@ refused() {
 }
 code() { on b curl -s -m 5 -o /dev/null -w '%{http_code}' "$@"; }
 
+started() { figures http://127.0.0.1:9464/metrics | grep '^overlay_start_time_seconds '; }
+first=$(started)
 check "every line is as the format has it" checked http://127.0.0.1:9464/metrics \
   'overlay_info{version="0.1.0"} 1' overlay_start_time_seconds \
   'overlay_peers{state="direct"} 1' 'overlay_peer_connected{peer="a"} 1' 'overlay_peer_direct{peer="a"} 1' \
@@ -34,6 +36,7 @@ check "the type says which format" shows 'Content-Type: text/plain; version=0.0.
   figures -D - -o /dev/null http://127.0.0.1:9464/metrics
 check "a name that leads here gets nothing" prints 421 code -H 'Host: evil.example:9464' http://127.0.0.1:9464/metrics
 check "nothing else is there" prints 404 code http://127.0.0.1:9464/
+check "when it started does not change" prints "$first" started
 check "from outside nobody listens" fails on a curl -s -m 5 http://192.0.2.2:9464/metrics
 check "who did not ask for it has no such port" fails on a curl -s -m 5 http://127.0.0.1:9464/metrics
 check "an address that others reach is refused" exits 1 'overlay.conf:2: listen: 0.0.0.0:9464 is not a loopback address' -- \
