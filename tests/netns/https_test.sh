@@ -242,7 +242,7 @@ check "leaves nothing in Chromium's store" lacks 'overlay-' nss .pki/nssdb
 check "nor in Firefox's" lacks 'overlay-' nss .mozilla/firefox/one.default
 check "nor in the system's" prints '' in_room find /usr/local/share/ca-certificates /etc/ssl/certs \
   -name 'overlay-*' -o -lname '*overlay-*'
-check "neither key nor certificate" fails ls "$T/b/ca.key" "$T/b/ca.crt"
+check "neither key nor certificate" prints '' find "$T/b" -name 'ca.*'
 CA=$T/kept.crt
 check "and no https" exits 35 -- https web.a.overlay /page
 check "but http" prints "over TLS" http
