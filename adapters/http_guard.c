@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "adapters/pages.h"
-#include <strings.h>
 
 void guard_init(struct http_guard *g,
                 int (*check)(void *arg, const struct http_head *head, char *why), void *arg)
