@@ -18,15 +18,20 @@ static bool may_name(const struct addr *from, const struct addr *named)
 
 /* ---- nodes ---- */
 
-static void take_nodes(struct dht_lookup *l, struct krpc_bytes in, bool v6, uint8_t path,
-                       const struct addr *from)
+static bool is_us(const struct dht *d, bool v6, const struct dht_id *id)
+{
+    return dht_id_equal(id, &d->family[v6].routing.self);
+}
+
+static void take_nodes(const struct dht *d, struct dht_lookup *l, struct krpc_bytes in,
+                       uint8_t path, const struct addr *from)
 {
     const uint8_t *bytes;
     struct addr addr;
 
-    for (unsigned i = 0; l && i < NODES_TAKEN && krpc_next_node(&in, v6, &bytes, &addr); i++) {
+    for (unsigned i = 0; l && i < NODES_TAKEN && krpc_next_node(&in, l->v6, &bytes, &addr); i++) {
         const struct dht_id id = dht_id_from(bytes);
-        if (may_name(from, &addr) && addr_port(&addr) >= PORT_MIN)
+        if (may_name(from, &addr) && addr_port(&addr) >= PORT_MIN && !is_us(d, l->v6, &id))
             dht_lookup_add(l, &id, &addr, path);
     }
 }
@@ -120,6 +125,10 @@ static void looked_up(struct dht *d, instant now, struct dht_request *r, const s
         return;
     }
     const struct dht_id id = dht_id_from(m->id);
+    if (is_us(d, l->v6, &id)) {
+        dht_lookup_failed(c);
+        return;
+    }
     c = dht_lookup_answered(l, c, &id);
     if (!c)
         return;
@@ -135,8 +144,8 @@ static void looked_up(struct dht *d, instant now, struct dht_request *r, const s
     if (r->peeks)
         return;
     uint8_t path = c->path; /* who comes in may move it */
-    take_nodes(r->lookup[0], m->nodes, false, path, from);
-    take_nodes(r->lookup[1], m->nodes6, true, path, from);
+    take_nodes(d, r->lookup[0], m->nodes, path, from);
+    take_nodes(d, r->lookup[1], m->nodes6, path, from);
 }
 
 static void kept(struct dht_request *r, const struct addr *from, const struct krpc *m)

@@ -350,6 +350,35 @@ static void a_stranger_does_not_send_us_into_our_own_network(void **state)
     assert_int_equal(event.asked, NODES);
 }
 
+/* answer() fails for a packet to the address of ours that they tell of. */
+static void nobody_sends_us_to_ourselves(void **state)
+{
+    (void)state;
+    uint8_t entry[KRPC_NODE6_LEN];
+    struct dht_status status;
+    struct addr us;
+
+    assert_int_equal(addr_parse(&us, "20.9.9.9:1000"), 0);
+    dht_get_status(w.d, w.now, &status);
+    lure = (struct krpc_bytes){entry, krpc_put_node(entry, status.id.b, &us)};
+    get_it();
+    assert_int_equal(event.asked, NODES);
+    assert_int_equal(event.answered, NODES);
+}
+
+static void who_answers_by_our_own_id_is_nobody(void **state)
+{
+    (void)state;
+    struct dht_status status;
+
+    dht_get_status(w.d, w.now, &status);
+    other[1].id = status.id;
+    other[1].item = &new;
+    get_it();
+    assert_int_equal(event.result, -ENOENT);
+    assert_int_equal(event.answered, NODES - 1);
+}
+
 static void where_nobody_answers_it_says_so(void **state)
 {
     (void)state;
@@ -561,6 +590,8 @@ int main(void)
         TEST(a_cas_that_no_node_accepts_is_told),
         TEST(nodes_of_the_other_family_are_asked_too),
         TEST(a_stranger_does_not_send_us_into_our_own_network),
+        TEST(nobody_sends_us_to_ourselves),
+        TEST(who_answers_by_our_own_id_is_nobody),
         TEST(where_nobody_answers_it_says_so),
         TEST(who_looks_again_asks_those_that_were_close_and_nobody_else),
         TEST(who_peeks_is_led_nowhere),
