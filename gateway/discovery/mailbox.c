@@ -122,8 +122,29 @@ void mailbox_reached(struct mailbox *m, const struct peer_id *id)
     c->unheard = 0;
 }
 
+/* When the hour has room for one more; and for this contact, who got hardly more of it than is left
+ * for others. */
+static instant has_room(const struct mailbox *m, instant now, const struct mailbox_contact *c)
+{
+    const unsigned all = m->options.pace->per_hour;
+    unsigned used = 0, its = 0;
+    instant first = 0;
+
+    for (size_t i = 0; i < all; i++) {
+        const struct mailbox_left *l = &m->left[(m->left_at + i) % all];
+        if (l->at == 0 || now >= l->at + HOUR)
+            continue;
+        used++;
+        if (peer_id_equal(&l->to, &c->id) && its++ == 0)
+            first = l->at;
+    }
+    if (its + used > all && its > 0)
+        return first + HOUR;
+    return used == all ? m->left[m->left_at].at + HOUR : 0;
+}
+
 /* When it may get a mail; INSTANT_NEVER: there is none for it. */
-static instant ready(const struct mailbox *m, const struct mailbox_contact *c)
+static instant ready(const struct mailbox *m, instant now, const struct mailbox_contact *c)
 {
     const struct mailbox_pace *pace = m->options.pace;
     instant due = c->owed ? 0 : c->want, pause = c->owed ? pace->answers : pace->every;
@@ -134,17 +155,17 @@ static instant ready(const struct mailbox *m, const struct mailbox_contact *c)
         pause <<= c->unheard - 1 < pace->doublings ? c->unheard - 1 : pace->doublings;
     if (c->sent > 0 && c->sent + pause > due)
         due = c->sent + pause;
-    instant hour = m->mail[m->mail_at];
-    return hour > 0 && hour + HOUR > due ? hour + HOUR : due;
+    instant room = has_room(m, now, c);
+    return room > due ? room : due;
 }
 
-static struct mailbox_contact *next_contact(const struct mailbox *m, instant *due)
+static struct mailbox_contact *next_contact(const struct mailbox *m, instant now, instant *due)
 {
     struct mailbox_contact *first = NULL;
 
     *due = INSTANT_NEVER;
     for (size_t i = 0; i < m->contacts; i++) {
-        instant at = ready(m, &m->contact[i]);
+        instant at = ready(m, now, &m->contact[i]);
         if (at >= *due)
             continue;
         *due = at;
@@ -163,8 +184,9 @@ static void take_down(struct mailbox *m, instant now, struct mailbox_contact *c,
         c->unheard++;
     c->owed = false;
     c->want = INSTANT_NEVER;
-    c->sent = m->mail[m->mail_at] = now;
-    m->mail_at = (m->mail_at + 1) % m->options.pace->per_hour;
+    c->sent = now;
+    m->left[m->left_at] = (struct mailbox_left){now, c->id};
+    m->left_at = (m->left_at + 1) % m->options.pace->per_hour;
     m->sending = true;
     m->draft = *out;
     mailbox_await(m, now);
@@ -173,7 +195,7 @@ static void take_down(struct mailbox *m, instant now, struct mailbox_contact *c,
 enum mailbox_step mailbox_next(struct mailbox *m, instant now, struct mailbox_draft *out)
 {
     instant due;
-    struct mailbox_contact *c = m->sending ? NULL : next_contact(m, &due);
+    struct mailbox_contact *c = m->sending ? NULL : next_contact(m, now, &due);
 
     if (c && now >= due) {
         take_down(m, now, c, out);
@@ -191,7 +213,7 @@ instant mailbox_due(const struct mailbox *m, instant now)
     instant due = INSTANT_NEVER;
 
     if (!m->sending)
-        (void)next_contact(m, &due);
+        (void)next_contact(m, now, &due);
     if (!m->fetching && m->fetch < due)
         due = m->fetch;
     return due > now ? due : now;

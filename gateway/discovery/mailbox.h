@@ -12,8 +12,9 @@
  *     mailbox_due()    when to call mailbox_next() again
  *
  * Bounds: a contact gets a mail every MAILBOX_CONTACT_EVERY at most, and calls that nobody answers
- * twice as seldom each time; MAILBOX_PER_HOUR mails leave in an hour. A message counts once, within
- * MAILBOX_LASTS_S of the time that it says.
+ * twice as seldom each time; MAILBOX_PER_HOUR mails leave in an hour, and who got more of them
+ * than are left waits: no contact that calls and calls leaves nothing for the others. A message
+ * counts once, within MAILBOX_LASTS_S of the time that it says.
  */
 #pragma once
 
@@ -90,9 +91,12 @@ struct mailbox {
     struct mailbox_options options;  /* borrowed, all of them */
     struct mailbox_contact *contact; /* by id */
     size_t contacts;
-    uint8_t outer[PAIR_KEY_LEN];    /* of our own id */
-    instant mail[MAILBOX_HOUR_MAX]; /* when the last ones left, in a ring; 0: none */
-    size_t mail_at;
+    uint8_t outer[PAIR_KEY_LEN]; /* of our own id */
+    struct mailbox_left {
+        instant at; /* 0: none */
+        struct peer_id to;
+    } left[MAILBOX_HOUR_MAX]; /* the last ones, in a ring */
+    size_t left_at;
     uint8_t seen[MAILBOX_SEEN_MAX][MAILBOX_ID_LEN]; /* ids of messages, in a ring */
     size_t seen_at;
     struct mailbox_draft draft; /* that is being sent */

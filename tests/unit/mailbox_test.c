@@ -207,6 +207,41 @@ static void twenty_mails_an_hour_and_no_more(void **state)
     }
 }
 
+/* Who calls every minute gets answers, and others their mail. */
+static void one_contact_does_not_use_up_the_hour(void **state)
+{
+    const struct mailbox_known both[] = {{stage.keys[A].id, true}, {stage.keys[STRANGER].id, true}};
+    struct mailbox *m = &stage.box[B];
+    struct mailbox_draft draft;
+    struct mailbox_heard heard;
+    char text[MAILBOX_TEXT_MAX];
+    unsigned answers = 0;
+    (void)state;
+
+    knows(STRANGER, B, true);
+    assert_int_equal(mailbox_set_contacts(m, both, 2), 0);
+    for (unsigned i = 0; i < 30; i++) {
+        const uint64_t wall = WALL + i * UINT64_C(60000);
+        const instant now = NOW + SEC(60) * i;
+        letter(STRANGER, B, NULL, wall, text);
+        assert_int_equal(read_at(B, now, wall, text, &heard), 0);
+        if (mailbox_next(m, now, &draft) != MAILBOX_SEND)
+            continue;
+        mailbox_sent(m, now, true);
+        answers++;
+    }
+    assert_in_range(answers, MAILBOX_PER_HOUR / 2, MAILBOX_PER_HOUR / 2 + 1);
+    instant now = NOW + SEC(60) * 30;
+    assert_true(wants(B, A, now));
+    assert_int_equal(next(B, &now, &draft), MAILBOX_SEND);
+    assert_true(now == NOW + SEC(60) * 30 + MAILBOX_PATIENCE);
+    assert_true(peer_id_equal(&draft.to, &stage.keys[A].id));
+    mailbox_sent(m, now, true);
+    assert_int_equal(next(B, &now, &draft), MAILBOX_SEND);
+    assert_true(draft.answers);
+    assert_true(now == NOW + SEC(3600) + SEC(60)); /* two of its mails are an hour old */
+}
+
 static void one_mail_is_sent_at_a_time(void **state)
 {
     struct mailbox_draft draft;
@@ -434,6 +469,7 @@ int main(void)
         STORY(calls_that_nobody_answers_become_rare),
         STORY(an_answer_makes_them_usual_again),
         STORY(twenty_mails_an_hour_and_no_more),
+        STORY(one_contact_does_not_use_up_the_hour),
         STORY(one_mail_is_sent_at_a_time),
         STORY(what_could_not_be_sent_is_tried_again_for_ten_minutes),
         STORY(a_call_that_could_not_be_sent_does_not_count_as_unheard),
