@@ -58,7 +58,8 @@ void peer_exchange_free(struct peer_exchange *x)
 
 /* ---- contacts ---- */
 
-struct exchange_contact *exchange_contact(const struct peer_exchange *x, const struct peer_id *id)
+/* Also one that left. */
+static struct exchange_contact *find_any(const struct peer_exchange *x, const struct peer_id *id)
 {
     list_each(link, &x->contacts)
     {
@@ -66,6 +67,12 @@ struct exchange_contact *exchange_contact(const struct peer_exchange *x, const s
             return contact(link);
     }
     return NULL;
+}
+
+struct exchange_contact *exchange_contact(const struct peer_exchange *x, const struct peer_id *id)
+{
+    struct exchange_contact *c = find_any(x, id);
+    return c && c->here ? c : NULL;
 }
 
 bool exchange_hour_take(struct exchange_hour *h, instant now, unsigned max)
@@ -76,6 +83,17 @@ bool exchange_hour_take(struct exchange_hour *h, instant now, unsigned max)
         return false;
     h->count++;
     return true;
+}
+
+/* 0: none has begun. */
+static instant hours_end(const struct exchange_contact *c)
+{
+    const instant ends[] = {c->tells.ends, c->takes.ends, c->asks.ends, c->asked.ends};
+    instant last = 0;
+
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        last = ends[i] > last ? ends[i] : last;
+    return last;
 }
 
 void exchange_answer(struct exchange_contact *c, const struct peer_id *key, bool found)
@@ -97,9 +115,9 @@ static void tell_again(const struct peer_exchange *x, struct exchange_contact *c
 void peer_exchange_join(struct peer_exchange *x, instant now, const struct peer_id *id,
                         const void *conn)
 {
-    struct exchange_contact *c = exchange_contact(x, id);
+    struct exchange_contact *c = find_any(x, id);
 
-    if (c && c->conn == conn)
+    if (c && c->here && c->conn == conn)
         return;
     if (!c) {
         c = calloc(1, sizeof(*c));
@@ -108,10 +126,23 @@ void peer_exchange_join(struct peer_exchange *x, instant now, const struct peer_
         c->id = *id;
         list_append(&x->contacts, &c->link);
     }
+    c->here = true;
     c->conn = conn;
     c->own_told = false;
     c->told = 0;
     c->retell = now + EXCHANGE_REPEAT;
+}
+
+static void forget_absent(struct peer_exchange *x, instant now)
+{
+    for (struct list *link = x->contacts.next, *next; link != &x->contacts; link = next) {
+        struct exchange_contact *c = contact(link);
+        next = link->next;
+        if (c->here || now < hours_end(c))
+            continue;
+        list_remove(&c->link);
+        free(c);
+    }
 }
 
 void peer_exchange_leave(struct peer_exchange *x, const struct peer_id *id)
@@ -120,9 +151,10 @@ void peer_exchange_leave(struct peer_exchange *x, const struct peer_id *id)
 
     if (!c)
         return;
-    list_remove(&c->link);
-    free(c);
+    c->here = c->takes_part = false;
+    c->answers = 0;
     exchange_asks_without(x, id);
+    forget_absent(x, 0);
 }
 
 void peer_exchange_each(const struct peer_exchange *x,
@@ -130,7 +162,8 @@ void peer_exchange_each(const struct peer_exchange *x,
 {
     for (struct list *link = x->contacts.next, *next; link != &x->contacts; link = next) {
         next = link->next;
-        seen(arg, &contact(link)->id);
+        if (contact(link)->here)
+            seen(arg, &contact(link)->id);
     }
 }
 
@@ -329,10 +362,11 @@ bool peer_exchange_output(struct peer_exchange *x, instant now, struct exchange_
 {
     x->expires = exchange_memory_expire(&x->memory, now);
     exchange_expire_asks(x, now);
+    forget_absent(x, now);
     list_each(link, &x->contacts)
     {
         struct exchange_contact *c = contact(link);
-        if (!next_for(x, now, c, &tx->m))
+        if (!c->here || !next_for(x, now, c, &tx->m))
             continue;
         tx->to = c->id;
         return true;
@@ -346,8 +380,9 @@ instant peer_exchange_deadline(const struct peer_exchange *x)
 
     list_each(link, &x->contacts)
     {
-        if (contact(link)->retell < due)
-            due = contact(link)->retell;
+        const struct exchange_contact *c = contact(link);
+        instant at = c->here ? c->retell : hours_end(c);
+        due = at < due ? at : due;
     }
     list_each(link, &x->asks)
     {

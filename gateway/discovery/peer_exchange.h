@@ -21,7 +21,8 @@
  *
  * Bounds: EXCHANGE_KNOWN_MAX records, EXCHANGE_TOLD_MAX from one contact; EXCHANGE_TELLS_HOUR are
  * sent to one contact in an hour and a third more are taken from it; EXCHANGE_ASKS_HOUR questions
- * to and from each.
+ * to and from each, half of them and of EXCHANGE_ASKS_MAX at the most for others who asked us. An
+ * hour goes on when the session ends and another one begins.
  *
  * A sans-I/O machine:
  *

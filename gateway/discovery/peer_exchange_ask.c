@@ -49,11 +49,13 @@ static struct exchange_ask *find_own(const struct peer_exchange *x, const struct
     return NULL;
 }
 
-/* Asks those that take part, but for the asker and the one whose record it is. NULL: nobody. */
+/* Asks those that take part, but for the asker and the one whose record it is. NULL: nobody. What
+ * others ask leaves half of everything to us. */
 static struct exchange_ask *ask_all(struct peer_exchange *x, const struct peer_id *key,
                                     const struct peer_id *asker)
 {
-    struct exchange_ask *a = x->ask_count < EXCHANGE_ASKS_MAX ? calloc(1, sizeof(*a)) : NULL;
+    const unsigned max = asker ? EXCHANGE_ASKS_MAX / 2 : EXCHANGE_ASKS_MAX;
+    struct exchange_ask *a = x->ask_count < max ? calloc(1, sizeof(*a)) : NULL;
 
     if (!a)
         return NULL;
@@ -102,7 +104,8 @@ bool exchange_next_ask(struct peer_exchange *x, instant now, struct exchange_con
                 continue;
             /* Who may not be asked any more answers by his silence. */
             a->to[i].state = EXCHANGE_ASKED;
-            if (!exchange_hour_take(&to->asks, now, EXCHANGE_ASKS_HOUR))
+            if (!exchange_hour_take(&to->asks, now,
+                                    a->ours ? EXCHANGE_ASKS_HOUR : EXCHANGE_ASKS_HOUR / 2))
                 continue;
             *out = (struct exchange_message){.type = EXCHANGE_ASK,
                                              .flags = a->ours ? EXCHANGE_ASK_ON : 0};

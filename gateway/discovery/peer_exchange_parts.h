@@ -22,10 +22,12 @@ struct exchange_answer {
     bool found;
 };
 
-/** A contact that has a session. */
+/** A contact that has a session; or had one, and is remembered until its hours are over: a new
+ *  session gives nobody a new hour. */
 struct exchange_contact {
     struct list link;
     struct peer_id id;
+    bool here;
     const void *conn;
     bool takes_part;
     bool own_told; /* our present record */
@@ -64,6 +66,7 @@ struct peer_exchange {
     struct exchange_counts count;
 };
 
+/** The contact of an id, if it is here; or NULL. */
 struct exchange_contact *exchange_contact(const struct peer_exchange *x, const struct peer_id *id);
 /** May one more happen in this hour? Counts it if so. */
 bool exchange_hour_take(struct exchange_hour *h, instant now, unsigned max);

@@ -503,15 +503,66 @@ static void no_more_is_taken_in_an_hour_than_is_said(void **state)
     assert_int_equal(known_of_nobodies(A, 500, 501), 1);
 }
 
+static void a_new_session_begins_no_new_hour(void **state)
+{
+    (void)state;
+    in_a_row(2);
+    for (unsigned n = 0; n < 300; n++) {
+        const struct keys keys = nobody(n);
+        const struct dht_item item = record_of(&keys, FIRST_SEQ, true);
+        tells(B, A, &item);
+        part(A, B);
+        meet(A, B);
+    }
+    assert_true(counts(A).taken <= EXCHANGE_TAKES_HOUR);
+    part(A, B);
+    now += SEC(3600);
+    play();
+    assert_true(peer_exchange_deadline(g[B].x) > now + SEC(1800)); /* nobody is remembered */
+    meet(A, B);
+    const struct keys keys = nobody(500);
+    const struct dht_item item = record_of(&keys, FIRST_SEQ, true);
+    tells(B, A, &item);
+    assert_int_equal(known_of_nobodies(A, 500, 501), 1);
+}
+
+static void asks(unsigned who, unsigned whom, unsigned n)
+{
+    struct exchange_message m = {.type = EXCHANGE_ASK, .flags = EXCHANGE_ASK_ON};
+    const struct peer_id id = nobody(n).id;
+
+    memcpy(m.key, id.key, sizeof(m.key));
+    peer_exchange_input(g[whom].x, now, &g[who].keys.id, &m);
+}
+
+static void what_others_ask_leaves_half_of_the_questions_to_us(void **state)
+{
+    const struct peer_id wanted = nobody(500).id, next = nobody(501).id;
+    const unsigned *sent = &g[B].sent[EXCHANGE_ASK - EXCHANGE_RECORD];
+    (void)state;
+
+    in_a_row(3);
+    for (unsigned n = 0; n < EXCHANGE_ASKS_MAX; n++) /* that wait all at once */
+        asks(A, B, n);
+    assert_int_equal(peer_exchange_ask(g[B].x, now, &wanted), 2);
+    play();
+    assert_int_equal(*sent, EXCHANGE_ASKS_MAX / 2 + 2);
+    for (unsigned n = EXCHANGE_ASKS_MAX; n < 100; n++) {
+        asks(A, B, n);
+        play();
+    }
+    assert_int_equal(*sent, EXCHANGE_ASKS_HOUR / 2 + 1); /* one of them went to A */
+    assert_int_equal(peer_exchange_ask(g[B].x, now, &next), 2);
+    play();
+    assert_int_equal(*sent, EXCHANGE_ASKS_HOUR / 2 + 3);
+}
+
 static void questions_have_their_hour_too(void **state)
 {
     (void)state;
     in_a_row(2);
     for (unsigned n = 0; n < 200; n++) {
-        struct exchange_message m = {.type = EXCHANGE_ASK, .flags = EXCHANGE_ASK_ON};
-        const struct peer_id id = nobody(n).id;
-        memcpy(m.key, id.key, sizeof(m.key));
-        peer_exchange_input(g[A].x, now, &g[B].keys.id, &m);
+        asks(B, A, n);
         play();
     }
     assert_true(g[A].sent[EXCHANGE_NONE - EXCHANGE_RECORD] <= EXCHANGE_ASKS_HOUR);
@@ -648,6 +699,8 @@ int main(void)
         TEST(records_of_another_network_are_not_signed_for_ours),
         TEST(made_up_gateways_fill_their_inventors_part_alone),
         TEST(no_more_is_taken_in_an_hour_than_is_said),
+        TEST(a_new_session_begins_no_new_hour),
+        TEST(what_others_ask_leaves_half_of_the_questions_to_us),
         TEST(questions_have_their_hour_too),
         TEST(who_does_not_take_part_gets_no_answers),
         TEST(all_is_said_again_every_hour_and_not_more_often),
