@@ -9,6 +9,9 @@
 #include "gateway/base/list.h"
 #include "gateway/node/names.h"
 
+/* Before others have their turn. */
+enum { READS_MAX = 4 };
+
 struct names_server {
     struct env *env;
     char suffix[NAMES_SUFFIX_MAX + 1];
@@ -147,29 +150,43 @@ static int answer_all(struct client *c)
     return 0;
 }
 
+/* What a read has come to. */
+enum turn { TURN_DRY, TURN_MORE, TURN_OVER };
+
+static enum turn read_some(struct client *c)
+{
+    struct iovec area = {c->in + c->len, sizeof(c->in) - c->len};
+    ssize_t got = sock_readv(c->server->env, c->sock, &area, 1);
+
+    if (got == -EAGAIN)
+        return TURN_DRY;
+    if (got <= 0)
+        return TURN_OVER;
+    c->len += (size_t)got;
+    if (answer_all(c) < 0)
+        return TURN_OVER;
+    return (size_t)got == area.iov_len ? TURN_MORE : TURN_DRY;
+}
+
+static void on_ready(void *arg);
+
+static const struct sock_handler client_events = {NULL, on_ready};
+
+/* Whoever asks faster than we answer does not keep us from everything else. */
 static void on_ready(void *arg)
 {
     struct client *c = arg;
     struct names_server *s = c->server;
+    enum turn turn = TURN_MORE;
 
-    for (;;) {
-        struct iovec area = {c->in + c->len, sizeof(c->in) - c->len};
-        ssize_t got = sock_readv(s->env, c->sock, &area, 1);
-        if (got == -EAGAIN)
-            break;
-        if (got > 0)
-            c->len += (size_t)got;
-        if (got <= 0 || answer_all(c) < 0) {
-            drop(c);
-            break;
-        }
-        if ((size_t)got < area.iov_len)
-            break;
-    }
+    for (unsigned i = 0; i < READS_MAX && turn == TURN_MORE; i++)
+        turn = read_some(c);
+    if (turn == TURN_MORE)
+        sock_attach(s->env, c->sock, &client_events, c); /* tells what is left, later */
+    else if (turn == TURN_OVER)
+        drop(c);
     watch_idle(s);
 }
-
-static const struct sock_handler client_events = {NULL, on_ready};
 
 static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {

@@ -69,7 +69,8 @@ static enum nss_status refuse(enum nss_outcome outcome, int *err, int *h_err)
     case NSS_FOUND:
         break;
     }
-    return tell(NSS_STATUS_UNAVAIL, err, EINVAL, h_err, NO_RECOVERY);
+    /* Programs are told this where we are the last of the line: as if we had not been there. */
+    return tell(NSS_STATUS_UNAVAIL, err, EINVAL, h_err, HOST_NOT_FOUND);
 }
 
 /* ---- by name ---- */
@@ -197,11 +198,13 @@ enum nss_status _nss_overlay_gethostbyname4_r(const char *name, struct gaih_addr
     char *text = take_text(&r, name);
     if (!text)
         return too_small(err, h_err);
-    struct gaih_addrtuple **end = out, *last = NULL;
+    struct gaih_addrtuple **end = out, *given = *out, *last = NULL;
     for (size_t i = 0; i < answer.count; i++) {
         last = add_tuple(&r, end, text, &answer.address[i]);
-        if (!last)
+        if (!last) {
+            *out = given; /* the next try has another buffer, and this one is gone */
             return too_small(err, h_err);
+        }
         end = &last->next;
     }
     if (ttl)

@@ -19,11 +19,13 @@ static struct names_server *server;
 static struct nss_answer reply;
 static char asked[300];
 static unsigned questions;
+static struct deferred *at_first_question; /* or NULL */
 
 static int find_host(void *arg, const char *host, struct answer_host *out)
 {
     (void)arg;
-    questions++;
+    if (questions++ == 0 && at_first_question)
+        env_defer(&fake.env, at_first_question);
     (void)strcpy(asked, host);
     if (strcmp(host, "alice.overlay") == 0)
         *out = (struct answer_host){.has_v4 = true, .v4 = {198, 19, 4, 5}};
@@ -56,6 +58,7 @@ static int build(void **state)
     (void)state;
     fake_env_init(&fake);
     questions = 0;
+    at_first_question = NULL;
     assert_int_equal(names_server_new(&server, &fake.env, SOCKET, "overlay", &source, NULL), 0);
     return 0;
 }
@@ -178,6 +181,34 @@ static void questions_may_come_in_pieces_and_together(void **state)
     assert_int_equal(nss_answer_read(&reply, heard + first, got - (size_t)first), (int)got - first);
 }
 
+static unsigned questions_before_others;
+
+static void others_have_their_turn(struct deferred *work)
+{
+    (void)work;
+    questions_before_others = questions;
+}
+
+static void nobody_waits_for_all_that_another_asks(void **state)
+{
+    (void)state;
+    enum { MANY = 20 };
+    struct nss_question q = {.by_address = false};
+    struct deferred others = {.run = others_have_their_turn};
+    uint8_t data[MANY * NSS_QUESTION_MAX];
+    size_t len = 0;
+    struct sock *s = dial();
+    memset(q.name, 'x', NSS_NAME_MAX); /* so that each takes a read */
+    memcpy(q.name + NSS_NAME_MAX - 8, ".overlay", 8);
+    while (len < sizeof(data))
+        len += nss_question_write(&q, data + len);
+    at_first_question = &others;
+    fake_sock_says(s, data, len);
+    assert_int_equal(questions, MANY);
+    assert_in_range(questions_before_others, 1, 8);
+    assert_false(fake_sock_closed(s));
+}
+
 static void who_says_anything_else_is_dropped(void **state)
 {
     (void)state;
@@ -243,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_names_are_not_even_looked_at, build, end),
         cmocka_unit_test_setup_teardown(names_the_addresses_of_the_range, build, end),
         cmocka_unit_test_setup_teardown(questions_may_come_in_pieces_and_together, build, end),
+        cmocka_unit_test_setup_teardown(nobody_waits_for_all_that_another_asks, build, end),
         cmocka_unit_test_setup_teardown(who_says_anything_else_is_dropped, build, end),
         cmocka_unit_test_setup_teardown(who_says_nothing_is_dropped_after_two_seconds, build, end),
         cmocka_unit_test_setup_teardown(who_does_not_read_is_dropped, build, end),

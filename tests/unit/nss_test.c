@@ -222,6 +222,7 @@ static void what_is_not_ours_is_passed_on_unasked(void **state)
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         assert_int_equal(by_name(names[i], AF_INET, 1024), NSS_STATUS_UNAVAIL);
         assert_int_equal(err, EINVAL);
+        assert_int_equal(h_err, HOST_NOT_FOUND);
     }
     memset(longest, 'x', sizeof(longest));
     strcpy(longest + 500, ".overlay");
@@ -262,6 +263,7 @@ static void a_small_buffer_is_told_at_every_length(void **state)
         _nss_overlay_gethostbyname4_r("a.overlay", &list, buffer, 60, &err, &h_err, &ttl),
         NSS_STATUS_TRYAGAIN);
     assert_int_equal(err, ERANGE);
+    assert_null(list); /* or the next try would write into this buffer */
 }
 
 static void no_gateway_is_no_service(void **state)
