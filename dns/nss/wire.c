@@ -61,6 +61,14 @@ static int read_addresses(struct nss_answer *out, const uint8_t *data, size_t le
     return (int)at;
 }
 
+/* Programs print what an address is called, and write it into logs. */
+static bool is_host_name(const char *name)
+{
+    static const char ALLOWED[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789-_.";
+    return name[strspn(name, ALLOWED)] == '\0';
+}
+
 int nss_answer_read(struct nss_answer *out, const uint8_t *data, size_t len)
 {
     memset(out, 0, sizeof(*out));
@@ -81,7 +89,7 @@ int nss_answer_read(struct nss_answer *out, const uint8_t *data, size_t len)
         return -EBADMSG;
     if (len - (size_t)at < size)
         return 0;
-    if (take_name(out->name, data + at, size) < 0)
+    if (take_name(out->name, data + at, size) < 0 || !is_host_name(out->name))
         return -EBADMSG;
     return at + (int)size;
 }

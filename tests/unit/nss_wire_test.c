@@ -109,7 +109,7 @@ static void nonsense_is_refused(void **state)
         {"x", 1, true},           {"n\0", 2, true},         {"n\376", 2, true},
         {"a\3", 2, true},         {"a\20", 2, true},        {"n\3a\0b", 5, true},
         {"x", 1, false},          {"y\36\3", 3, false},     {"y\36\1\5", 4, false},
-        {"y\36\0\376", 4, false}, {"y\36\0\1\0", 5, false},
+        {"y\36\0\376", 4, false}, {"y\36\0\1\0", 5, false}, {"y\36\0\3a\nb", 7, false},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         memcpy(data, bad[i].text, bad[i].len);
