@@ -107,6 +107,15 @@ static int need_root(const struct front *f, const char *verb)
     return front_fail(f, CLI_DENIED, hint, "%s changes this machine: it must run as root", verb);
 }
 
+/** Journal and units have a line for it. */
+static bool is_one_line(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return false;
+    return true;
+}
+
 /** Whoever called sudo; root itself where nobody did. */
 static int find_user(struct front *f, struct setup_facts *facts)
 {
@@ -121,9 +130,9 @@ static int find_user(struct front *f, struct setup_facts *facts)
         return front_fail(f, CLI_FAILED, NULL, "there is no user %s here", user);
     (void)snprintf(facts->user, sizeof(facts->user), "%s", user);
     int code = front_find_home_of(f, home);
-    if (code == CLI_OK && strlen(f->home) >= sizeof(facts->home))
-        code = front_fail(f, CLI_FAILED, "overlay --home DIR ...", "%s: the path is too long",
-                          f->home);
+    if (code == CLI_OK && (strlen(f->home) >= sizeof(facts->home) || !is_one_line(f->home)))
+        code = front_fail(f, CLI_FAILED, "overlay --home DIR ...",
+                          "the path of the home is too long, or not of one line");
     if (code == CLI_OK)
         (void)snprintf(facts->home, sizeof(facts->home), "%s", f->home);
     return code;
@@ -133,7 +142,7 @@ static int find_program(struct front *f, struct setup_facts *facts)
 {
     auto_free char *program = f->host->program(f->host->arg);
 
-    if (!program || strlen(program) >= sizeof(facts->program))
+    if (!program || strlen(program) >= sizeof(facts->program) || !is_one_line(program))
         return front_fail(f, CLI_FAILED, NULL, "the path of this program is not known");
     (void)snprintf(facts->program, sizeof(facts->program), "%s", program);
     return CLI_OK;
@@ -238,6 +247,9 @@ static int plan_and_carry(struct front *f, struct setup_facts *facts)
     else if (facts->systemd && !f->env)
         code = front_fail(f, CLI_FAILED, "overlay id, without sudo, makes one",
                           "%s: there is no gateway", f->home);
+    if (code == CLI_OK && !f->host->is_root(f->host->arg))
+        front_say(f, "note: what this machine can do is tried as root only: sudo overlay setup "
+                     "--dry-run may say something else\n");
     for (size_t i = 0; code == CLI_OK && i < plan.note_count; i++)
         front_say(f, "note: %s\n", plan.notes[i]);
     if (code == CLI_OK && dry && f->json)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/setup/journal.h"
+#include "config/setup/nsswitch.h"
 
 #define FOUND_MAX (2 * JOURNAL_MAX)
 
@@ -46,6 +47,18 @@ static bool writes_file(const struct setup_step *s)
            s->trace.kind == TRACE_LINE;
 }
 
+/** The text for it, from what it is now: since the plan was made others may have edited it. */
+static int write_word(const struct carrier *c, const struct setup_step *s)
+{
+    auto_free char *now = NULL;
+    int err = c->host->read(c->host->arg, s->trace.name, &now);
+
+    if (err < 0 && err != -ENOENT)
+        return err;
+    auto_free char *text = nsswitch_add(now ? now : "");
+    return text ? c->host->write(c->host->arg, s->trace.name, text, s->mode) : -ENOMEM;
+}
+
 /** Others' files are not ours to replace. */
 static int write_file(const struct carrier *c, const struct setup_step *s)
 {
@@ -54,7 +67,8 @@ static int write_file(const struct carrier *c, const struct setup_step *s)
     if (s->trace.kind == TRACE_FILE && c->host->exists(c->host->arg, path) &&
         !trace_is_there(c->host, &s->trace))
         return fail(c, -EEXIST, path, "there is such a file already, and it is not ours");
-    int err = c->host->write(c->host->arg, path, s->text, s->mode);
+    int err = s->trace.kind == TRACE_FILE ? c->host->write(c->host->arg, path, s->text, s->mode)
+                                          : write_word(c, s);
     return err < 0 ? fail(c, err, path, strerror(-err)) : 0;
 }
 
@@ -94,8 +108,8 @@ static int carry_step(struct carrier *c, const struct setup_step *s)
     c->listener->doing(c->listener->arg, s, same);
     if (c->host->interrupted(c->host->arg))
         return fail(c, -EINTR, "", "interrupted");
-    if (same)
-        return 0;
+    if (same) /* a folder has to be its owner's, too: that is looked at by making it */
+        return s->trace.kind == TRACE_FOLDER && *s->owner ? do_step(c, s) : 0;
     int err = journal_add(&c->journal, &s->trace);
     if (err < 0)
         return fail(c, err, JOURNAL_PATH, strerror(-err));

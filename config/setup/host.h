@@ -24,7 +24,7 @@ struct setup_host {
     int (*write)(void *arg, const char *path, const char *text, unsigned mode);
     /** 0 also where there is none. */
     int (*unlink)(void *arg, const char *path);
-    /** Makes a folder, mode 0755, for a user (NULL: root). 0 where there is one. */
+    /** Makes a folder, mode 0755, for a user (NULL: root). 0 where there is one of his; -EEXIST. */
     int (*make_folder)(void *arg, const char *path, const char *owner);
     /** Only an empty one; 0 where there is none. */
     int (*remove_folder)(void *arg, const char *path);

@@ -4,18 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** A word of a command line in a unit, whatever is in it (systemd.syntax(7), systemd.unit(5)). */
-static void print_word(FILE *out, const char *word)
+/** A word in a unit, whatever is in it; `twice`: the characters that stand for themselves when they
+ *  come twice (systemd.syntax(7), systemd.unit(5)). */
+static void print_word(FILE *out, const char *word, const char *twice)
 {
     (void)fputc('"', out);
     for (const char *c = word; *c; c++) {
         if (*c == '"' || *c == '\\')
             (void)fputc('\\', out);
-        if (*c == '%' || *c == '$')
+        if (strchr(twice, *c))
             (void)fputc(*c, out);
         (void)fputc(*c, out);
     }
     (void)fputc('"', out);
+}
+
+static void print_path(FILE *out, const char *path)
+{
+    print_word(out, path, "%");
+}
+
+/** Of a command, behind the program: variables are put in there. */
+static void print_argument(FILE *out, const char *word)
+{
+    print_word(out, word, "%$");
 }
 
 static char *done(FILE *out, char **text)
@@ -69,9 +81,9 @@ char *unit_setup(const struct setup_plan *plan, const struct setup_facts *f)
 static void print_service(FILE *out, const struct setup_facts *f)
 {
     (void)fprintf(out, "\n[Service]\nType=notify\nExecStart=");
-    print_word(out, f->program);
+    print_path(out, f->program);
     (void)fprintf(out, " --home ");
-    print_word(out, f->home);
+    print_argument(out, f->home);
     (void)fprintf(out,
                   " daemon\n"
                   "ExecReload=/bin/kill -HUP $MAINPID\n"
@@ -80,7 +92,7 @@ static void print_service(FILE *out, const struct setup_facts *f)
                   "NoNewPrivileges=yes\nCapabilityBoundingSet=\nAmbientCapabilities=\n"
                   "ProtectSystem=strict\nReadWritePaths=",
                   f->user);
-    print_word(out, f->home);
+    print_path(out, f->home);
     /* No PrivateTmp and no PrivateUsers: services may be unix sockets in /tmp, and which user calls
      * must be told. */
     (void)fprintf(out, "\nProtectHome=read-only\nProtectProc=invisible\nProcSubset=pid\n"
@@ -110,7 +122,7 @@ char *unit_gateway(const struct setup_facts *f)
                              "After=network.target overlay-setup.service\n"
                              "RequiresMountsFor=",
                   f->user);
-    print_word(out, f->home);
+    print_path(out, f->home);
     (void)fputc('\n', out);
     print_service(out, f);
     (void)fprintf(out, "Sockets=overlay-dns.socket overlay-names.socket%s%s%s",

@@ -22,10 +22,16 @@ int system_unlink(const char *path)
     return unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
 }
 
+static bool is_folder_of(const char *path, uint32_t uid)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == uid;
+}
+
 int system_make_folder(const char *path, uint32_t uid)
 {
     if (mkdir(path, 0755) < 0)
-        return errno == EEXIST ? 0 : -errno;
+        return errno == EEXIST && is_folder_of(path, uid) ? 0 : -errno;
     /* Whatever the umask was. */
     if (chmod(path, 0755) < 0 || (uid != 0 && chown(path, uid, (gid_t)-1) < 0))
         return -errno;

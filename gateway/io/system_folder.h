@@ -12,7 +12,8 @@
 bool system_exists(const char *path);
 /** 0 also where there is none. */
 MUST_USE int system_unlink(const char *path);
-/** Makes a folder, mode 0755, of a user. 0 where there is one: it stays as it is. */
+/** Makes a folder, mode 0755, of a user. 0 where there is one of his: it stays as it is; -EEXIST
+ *  where there is something else. */
 MUST_USE int system_make_folder(const char *path, uint32_t uid);
 /** 0 also where there is none; -ENOTEMPTY. */
 MUST_USE int system_remove_folder(const char *path);

@@ -73,13 +73,15 @@ static void a_folder_is_made_once_and_removed_when_it_is_empty(void **state)
     (void)snprintf(path, sizeof(path), "%s/made", base);
     (void)snprintf(inside, sizeof(inside), "%s/inside", path);
     mode_t old = umask(0077);
-    assert_int_equal(system_make_folder(path, 0), 0);
+    assert_int_equal(system_make_folder(path, getuid()), 0);
     (void)umask(old);
-    assert_int_equal(system_make_folder(path, 0), 0);
+    assert_int_equal(system_make_folder(path, getuid()), 0);
+    assert_int_equal(system_make_folder(path, getuid() + 1), -EEXIST); /* somebody else's */
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0755);
     assert_int_equal(symlink("/does/not/exist", inside), 0);
     assert_true(system_exists(inside));
+    assert_int_equal(system_make_folder(inside, getuid()), -EEXIST);
     assert_int_equal(system_remove_folder(path), -ENOTEMPTY);
     assert_int_equal(system_unlink(inside), 0);
     assert_int_equal(system_unlink(inside), 0);

@@ -64,10 +64,8 @@ static void build(struct fake_machine *m, enum kind kind)
     }
 }
 
-static int set_up(struct fake_machine *m)
+static struct setup_facts facts_of_alice(void)
 {
-    char why[SETUP_WHY_MAX], hint[SETUP_WHY_MAX];
-    struct setup_plan plan;
     struct setup_facts f = {.user = "alice",
                             .home = "/home/alice/o",
                             .program = "/usr/bin/overlay",
@@ -76,6 +74,15 @@ static int set_up(struct fake_machine *m)
                             .dns = addr_loopback(false, 5354)};
 
     assert_int_equal(addr_prefix_parse(&f.pool, "198.19.0.0/16"), 0);
+    return f;
+}
+
+static int set_up(struct fake_machine *m)
+{
+    char why[SETUP_WHY_MAX], hint[SETUP_WHY_MAX];
+    struct setup_plan plan;
+    struct setup_facts f = facts_of_alice();
+
     facts_gather(&f, &m->host);
     int err = plan_make(&plan, &f, why, hint);
     if (err == 0)
@@ -289,6 +296,26 @@ static void edits_that_came_later_stay(void **state)
     fake_machine_deinit(&m);
 }
 
+static void edits_while_it_runs_stay(void **state)
+{
+    (void)state;
+    char why[SETUP_WHY_MAX], hint[SETUP_WHY_MAX];
+    struct fake_machine m;
+    struct setup_plan plan;
+    struct setup_facts f = facts_of_alice();
+
+    build(&m, NSS);
+    facts_gather(&f, &m.host);
+    assert_int_equal(plan_make(&plan, &f, why, hint), 0);
+    fake_machine_put(&m, NSSWITCH_PATH, "passwd: files ldap\nhosts: files nis dns\n");
+    assert_int_equal(carry_out(&plan, &f, &m.host, &LISTENER), 0);
+    assert_string_equal(fake_machine_file(&m, NSSWITCH_PATH),
+                        "passwd: files ldap\nhosts: files overlay [NOTFOUND=return] nis dns\n");
+    plan_deinit(&plan);
+    facts_deinit(&f);
+    fake_machine_deinit(&m);
+}
+
 static void a_dry_unsetup_only_tells(void **state)
 {
     (void)state;
@@ -318,6 +345,7 @@ int main(void)
         cmocka_unit_test(files_of_others_are_not_touched),
         cmocka_unit_test(what_a_package_wrote_into_nsswitch_stays),
         cmocka_unit_test(edits_that_came_later_stay),
+        cmocka_unit_test(edits_while_it_runs_stay),
         cmocka_unit_test(a_dry_unsetup_only_tells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

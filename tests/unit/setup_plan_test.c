@@ -211,12 +211,13 @@ static void with_systemd_the_gateway_is_its_users_service(void **state)
     struct setup_facts f = machine();
 
     f.systemd = f.resolved = true;
-    (void)snprintf(f.home, sizeof(f.home), "/home/a \"b\" 100%%/overlay");
+    (void)snprintf(f.home, sizeof(f.home), "/home/a \"b\" 100%%$/overlay");
     assert_int_equal(make(&f), 0);
     const char *text = step(TRACE_FILE, SETUP_UNITS "/overlay-gateway.service")->text;
     assert_non_null(strstr(text, "\nUser=alice\n"));
     assert_non_null(strstr(text, "ExecStart=\"/usr/bin/overlay\" --home "
-                                 "\"/home/a \\\"b\\\" 100%%/overlay\" daemon\n"));
+                                 "\"/home/a \\\"b\\\" 100%%$$/overlay\" daemon\n"));
+    assert_non_null(strstr(text, "ReadWritePaths=\"/home/a \\\"b\\\" 100%%$/overlay\"\n"));
     assert_non_null(strstr(text, "\nCapabilityBoundingSet=\n"));
     text = step(TRACE_FILE, SETUP_UNITS "/overlay-dns.socket")->text;
     assert_non_null(strstr(text, "ListenDatagram=127.0.0.1:5354\nListenStream=127.0.0.1:5354\n"));

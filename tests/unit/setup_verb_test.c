@@ -226,6 +226,15 @@ static void a_user_who_is_not_there_or_has_no_gateway_is_told_so(void **state)
     assert_int_equal(s.machine.changes, 0);
 }
 
+static void a_home_of_two_lines_is_refused(void **state)
+{
+    (void)state;
+    char option[] = "--home", home[] = "/home/alice\nExecStartPre=+/bin/x";
+    assert_int_equal(run(option, home, setup), 1);
+    assert_non_null(strstr(s.err, "not of one line"));
+    assert_int_equal(s.machine.changes, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, build, end)
@@ -235,6 +244,7 @@ int main(void)
         TEST(each_step_is_printed_and_all_of_it_taken_back),
         TEST(what_fails_is_shown_with_what_it_said),
         TEST(the_configuration_of_the_user_decides),
+        TEST(a_home_of_two_lines_is_refused),
         TEST(a_user_who_is_not_there_or_has_no_gateway_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
