@@ -96,7 +96,7 @@ static void print_service(FILE *out, const struct setup_facts *f)
     /* No PrivateTmp and no PrivateUsers: services may be unix sockets in /tmp, and which user calls
      * must be told. */
     (void)fprintf(out, "\nProtectHome=read-only\nProtectProc=invisible\nProcSubset=pid\n"
-                       "PrivateDevices=yes\nProtectClock=yes\nProtectControlGroups=yes\n"
+                       "PrivateDevices=yes\nPrivateMounts=yes\nProtectClock=yes\nProtectControlGroups=yes\n"
                        "ProtectHostname=yes\nProtectKernelLogs=yes\nProtectKernelModules=yes\n"
                        "ProtectKernelTunables=yes\nLockPersonality=yes\n"
                        "MemoryDenyWriteExecute=yes\n"
