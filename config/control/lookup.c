@@ -146,6 +146,14 @@ static json_t *not_let_in(struct command_context *c, const char *peer, const cha
     return protocol_error(CLI_DENIED, hint_denied(c, hint), "%s: %s", peer, why);
 }
 
+/* Whom a message waits for is reached a little later, or not: there is nothing to be set up. */
+static const char *hint_unreachable(const char *why)
+{
+    return strstr(why, "try again in ")
+               ? "the same command again; overlay log -f shows what comes of the call"
+               : "overlay peer add PEER_ID --address IP:PORT, or --relay PEER_ID@HOST:PORT";
+}
+
 json_t *connect_error(struct command_context *c, const char *peer, int err, const char *why)
 {
     const char *detail = why && *why ? why : strerror(-err);
@@ -155,10 +163,8 @@ json_t *connect_error(struct command_context *c, const char *peer, int err, cons
     if (err == -ECANCELED)
         return protocol_error(CLI_FAILED, NULL, "%s: the gateway is stopping", peer);
     if (err == -EHOSTUNREACH || err == -ETIMEDOUT || err == -ENOTCONN)
-        return protocol_error(
-            CLI_UNREACHABLE,
-            "overlay peer add PEER_ID --address IP:PORT, or --relay PEER_ID@HOST:PORT",
-            "%s cannot be reached: %s", peer, detail);
+        return protocol_error(CLI_UNREACHABLE, hint_unreachable(detail), "%s cannot be reached: %s",
+                              peer, detail);
     return protocol_error(CLI_FAILED, NULL, "%s: %s", peer, detail);
 }
 

@@ -26,6 +26,7 @@ static struct surroundings {
     char out[OUTPUT_MAX], err[OUTPUT_MAX];
     const char *config, *input;
     const char *variable, *value;
+    const char *why;       /* no peer is reached; NULL: nobody is there */
     struct fake_pipe *far; /* of the service that `pipe` asks for */
     struct sock *joined;
     int join_result;
@@ -224,7 +225,7 @@ static int host_daemon(void *arg, const struct cli_daemon *daemon, char *why, si
     for (int i = 0; i < 1000 && !s.stage.stopped; i++) {
         fake_env_settle(&s.stage.env);
         if (!bridge() && s.stage.node.wait)
-            fake_node_connected(&s.stage.node, -ETIMEDOUT, "nobody there");
+            fake_node_connected(&s.stage.node, -ETIMEDOUT, s.why ? s.why : "nobody there");
         else if (i == 500 && s.while_daemon_runs)
             s.while_daemon_runs();
         fake_env_advance(&s.stage.env, MSEC(1));
@@ -817,9 +818,19 @@ static void open_in_the_foreground_gives_its_failure_as_exit_code(void **state)
     (void)state;
 
     stage_alice_offers(&s.stage, OFFERS, 2);
-    gives("open alice -f", 5, "", "alice cannot be reached: nobody there");
+    gives("open alice -f", 5, "",
+          "alice cannot be reached: nobody there\n  next: overlay peer add ");
     assert_int_equal(s.daemons, 1);
     assert_true(s.stage.stopped);
+}
+
+static void who_was_called_is_to_be_tried_again(void **state)
+{
+    (void)state;
+
+    stage_alice_offers(&s.stage, OFFERS, 2);
+    s.why = "it is called through the DHT, too: try again in half a minute";
+    gives("open alice -f", 5, "", "half a minute\n  next: the same command again; overlay log -f ");
 }
 
 #define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -912,6 +923,7 @@ int main(void)
         WITH_STAGE(what_the_daemon_says_at_its_start_is_passed_on),
         WITH_STAGE(share_in_the_foreground_ends_with_the_program),
         WITH_STAGE(open_in_the_foreground_gives_its_failure_as_exit_code),
+        WITH_STAGE(who_was_called_is_to_be_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
