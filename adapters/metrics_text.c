@@ -33,7 +33,7 @@ static void put_label(FILE *out, const char *text)
 static void put(FILE *out, const char *name, const char *label, const char *value, double number)
 {
     (void)fprintf(out, "overlay_%s", name);
-    if (label) {
+    if (label && value) {
         (void)fprintf(out, "{%s=\"", label);
         put_label(out, value);
         (void)fputs("\"}", out);

@@ -10,6 +10,9 @@
     extern const uint8_t name[] __attribute__((visibility("hidden")));                             \
     extern const uint8_t name##_end[] __attribute__((visibility("hidden")))
 
+/* Two labels are no array to a compiler: their distance is one of addresses. */
+#define SIZE(name) ((size_t)((uintptr_t)name##_end - (uintptr_t)name))
+
 EMBED(web_file_html, "adapters/web/status.html");
 EMBED(web_file_css, "adapters/web/status.css");
 EMBED(web_file_js, "adapters/web/status.js");
@@ -18,13 +21,10 @@ EMBED(web_file_icon, "adapters/web/icon.svg");
 struct web_file web_file(struct http_text path)
 {
     const struct web_file files[] = {
-        {"/", "text/html; charset=utf-8", web_file_html,
-         (size_t)(web_file_html_end - web_file_html)},
-        {"/status.css", "text/css; charset=utf-8", web_file_css,
-         (size_t)(web_file_css_end - web_file_css)},
-        {"/status.js", "text/javascript; charset=utf-8", web_file_js,
-         (size_t)(web_file_js_end - web_file_js)},
-        {"/icon.svg", "image/svg+xml", web_file_icon, (size_t)(web_file_icon_end - web_file_icon)},
+        {"/", "text/html; charset=utf-8", web_file_html, SIZE(web_file_html)},
+        {"/status.css", "text/css; charset=utf-8", web_file_css, SIZE(web_file_css)},
+        {"/status.js", "text/javascript; charset=utf-8", web_file_js, SIZE(web_file_js)},
+        {"/icon.svg", "image/svg+xml", web_file_icon, SIZE(web_file_icon)},
     };
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (path.len == strlen(files[i].path) && memcmp(path.at, files[i].path, path.len) == 0)

@@ -95,15 +95,16 @@ static void print_service(FILE *out, const struct setup_facts *f)
     print_path(out, f->home);
     /* No PrivateTmp and no PrivateUsers: services may be unix sockets in /tmp, and which user calls
      * must be told. */
-    (void)fprintf(out, "\nProtectHome=read-only\nProtectProc=invisible\nProcSubset=pid\n"
-                       "PrivateDevices=yes\nPrivateMounts=yes\nProtectClock=yes\nProtectControlGroups=yes\n"
-                       "ProtectHostname=yes\nProtectKernelLogs=yes\nProtectKernelModules=yes\n"
-                       "ProtectKernelTunables=yes\nLockPersonality=yes\n"
-                       "MemoryDenyWriteExecute=yes\n"
-                       "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n"
-                       "RestrictNamespaces=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\n"
-                       "SystemCallArchitectures=native\nSystemCallFilter=@system-service\n"
-                       "SystemCallFilter=~@privileged @resources\nSystemCallErrorNumber=EPERM\n");
+    (void)fprintf(
+        out, "\nProtectHome=read-only\nProtectProc=invisible\nProcSubset=pid\n"
+             "PrivateDevices=yes\nPrivateMounts=yes\nProtectClock=yes\nProtectControlGroups=yes\n"
+             "ProtectHostname=yes\nProtectKernelLogs=yes\nProtectKernelModules=yes\n"
+             "ProtectKernelTunables=yes\nLockPersonality=yes\n"
+             "MemoryDenyWriteExecute=yes\n"
+             "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n"
+             "RestrictNamespaces=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\n"
+             "SystemCallArchitectures=native\nSystemCallFilter=@system-service\n"
+             "SystemCallFilter=~@privileged @resources\nSystemCallErrorNumber=EPERM\n");
 }
 
 char *unit_gateway(const struct setup_facts *f)

@@ -370,9 +370,8 @@ int dht_desk_get(struct dht_desk *d, struct dht_call *call, const uint8_t key[st
     return begun(d, call, dht_get_mutable(d->dht, now_of(d), key, salt, min_seq, call));
 }
 
-int dht_desk_peek(struct dht_desk *d, struct dht_call *call,
-                  const uint8_t key[static KRPC_KEY_LEN], struct krpc_bytes salt, int64_t min_seq,
-                  const struct dht_near *near)
+int dht_desk_peek(struct dht_desk *d, struct dht_call *call, const uint8_t key[static KRPC_KEY_LEN],
+                  struct krpc_bytes salt, int64_t min_seq, const struct dht_near *near)
 {
     if (!d->dht)
         return -EOPNOTSUPP;

@@ -110,7 +110,7 @@ static void choose_all(struct choice *c, const struct mailbox_desk *d)
 /* Who has become a contact just now, by an invite or by hand, is likely to call soon. */
 static void take_contacts(struct mailbox_desk *d, const struct choice *c)
 {
-    bool fresh[DHT_MAILBOX_CONTACTS];
+    bool fresh[DHT_MAILBOX_CONTACTS] = {false};
 
     for (size_t i = 0; i < c->count; i++)
         fresh[i] = d->known && !dht_mailbox_has(&d->slots, &c->id[i]);
