@@ -20,12 +20,17 @@ const char *trace_word(enum trace_kind kind)
     return WORDS[kind];
 }
 
+static bool has_path(enum trace_kind kind)
+{
+    return kind == TRACE_FOLDER || kind == TRACE_FILE || kind == TRACE_WORD || kind == TRACE_LINE;
+}
+
 int trace_read(struct trace *out, const char *line, size_t len)
 {
     for (size_t i = 0; i < KINDS; i++) {
         size_t n = strlen(WORDS[i]);
         if (len <= n + 1 || len - n > TRACE_NAME_MAX || memcmp(line, WORDS[i], n) != 0 ||
-            line[n] != ' ')
+            line[n] != ' ' || has_path((enum trace_kind)i) != (line[n + 1] == '/'))
             continue;
         out->kind = (enum trace_kind)i;
         memcpy(out->name, line + n + 1, len - n - 1);

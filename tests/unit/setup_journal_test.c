@@ -62,6 +62,8 @@ static void a_text_that_was_cut_off_is_no_journal_or_one_that_is_not_complete(vo
     }
     assert_int_equal(journal_parse(&again, "something else\n"), -EINVAL);
     assert_int_equal(journal_parse(&again, "overlay-setup 1\nbegun dance all night\n"), -EINVAL);
+    assert_int_equal(journal_parse(&again, "overlay-setup 1\nbegun file overlay.nft\n"), -EINVAL);
+    assert_int_equal(journal_parse(&again, "overlay-setup 1\nbegun link /etc\n"), -EINVAL);
 }
 
 static void it_is_bounded(void **state)
