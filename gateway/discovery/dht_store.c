@@ -122,6 +122,21 @@ static bool is_within_quota(const struct dht_store *s, const struct item *it,
                                            s->limits.bytes, ITEM_MAX);
 }
 
+/* Who puts what others put, too, neither takes from them nor gets rid of what is his. But whoever
+ * was the first to put somebody's item, and has all that he may, does not keep its owner from
+ * putting a longer one: that counts for the owner then. */
+static bool find_payer(const struct dht_store *s, struct item *it, const struct item *old,
+                       const struct addr *from)
+{
+    const struct dht_source source = dht_source_of(s->secret, from);
+
+    it->from = old ? old->from : source;
+    if (is_within_quota(s, it, old))
+        return true;
+    it->from = source;
+    return old && is_within_quota(s, it, NULL);
+}
+
 /* Of what came from the network that has most, what was used longest ago. */
 static struct item *whose_turn(struct dht_store *s)
 {
@@ -191,9 +206,7 @@ int dht_store_put(struct dht_store *s, instant now, const struct addr *from,
     struct item *it = make_item(item, target, now);
     if (!it)
         return KRPC_SERVER;
-    /* Who puts what others put, too, neither takes from them nor gets rid of what is his. */
-    it->from = old ? old->from : dht_source_of(s->secret, from);
-    if (!is_within_quota(s, it, old)) {
+    if (!find_payer(s, it, old, from)) {
         free(it);
         return KRPC_SERVER;
     }

@@ -4,7 +4,8 @@
  * (dht_quota.h): an address has at most a sixteenth, a network (/24, /48) an eighth of the items,
  * of their bytes, of the places of one infohash, and announces itself for at most so many
  * infohashes. Whoever has that much is refused what is new, and may keep up what is there; of one
- * infohash his own oldest places give way. An item counts for whoever put it first.
+ * infohash his own oldest places give way. An item counts for whoever put it first,
+ * and for who makes it longer where that one may not.
  *
  * When all is full, that gives way which was used longest ago of what came from the network that
  * has most: who spreads over few networks pushes out himself first.

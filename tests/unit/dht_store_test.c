@@ -378,6 +378,25 @@ static void who_puts_anothers_item_too_does_not_get_it_out(void **state)
     assert_int_equal(s.item_count, 11); /* it did not cost him a place, nor give him one */
 }
 
+/* A stranger was first with an old version, and has all the bytes that he may. */
+static void nobody_keeps_an_owner_from_putting_a_longer_value(void **state)
+{
+    (void)state;
+    char value[1001];
+
+    with_room_for(1000, 160000);
+    memset(value, 'x', 1000);
+    value[1000] = '\0';
+    assert_int_equal(put_from("20.1.1.1:1", 100, 1, "1:a", 0), 0);
+    for (unsigned n = 0; n < 60; n++)
+        (void)!put_from("20.1.1.1:1", n, 1, n < 20 ? value : "1:a", 0);
+    assert_int_equal(put_from("20.1.1.1:1", 100, 2, value, 0), KRPC_SERVER);
+    assert_int_equal(put_from("20.2.1.1:1", 100, 2, value, 0), 0);
+    assert_true(has(100, 2, 0));
+    /* From here on it is the owner's: it counts for the other one no more. */
+    assert_int_equal(put_from("20.1.1.1:1", 101, 1, "1:a", 0), 0);
+}
+
 static int announces(const char *from, unsigned topic)
 {
     const struct dht_id id = id_of(topic);
@@ -467,6 +486,7 @@ int main(void)
         TEST(local_addresses_have_no_bound_but_the_stores),
         TEST(when_all_is_full_whose_network_has_most_gives_way),
         TEST(who_puts_anothers_item_too_does_not_get_it_out),
+        TEST(nobody_keeps_an_owner_from_putting_a_longer_value),
         TEST(an_address_announces_a_sixteenth_and_a_network_an_eighth_of_the_infohashes),
         TEST(of_one_infohash_a_source_has_its_share_and_gives_way_to_itself),
         TEST(when_infohashes_are_too_many_those_of_the_largest_network_go),
