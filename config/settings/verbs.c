@@ -299,7 +299,8 @@ static const struct verb VERBS[] = {
      "Where systemd runs, the gateway becomes a service of the user who called sudo, with the same home, and "
      "everything is made again at each start.\n"
      "Prints each step before it is done. If one fails, or is interrupted, those before it are undone. "
-     "Run it again after a change to [setup] or [dns]. `overlay unsetup` takes all of it back.", SETUP_OPTIONS},
+     "Run it again after a change to [setup] or [dns]; where pool or suffix are others, after `overlay unsetup`, which "
+     "takes all of it back.", SETUP_OPTIONS},
     {"unsetup", VERB_UNSETUP, "", NULL, VALUE_NONE, 0, 0, false,
      "Take back what setup has done",
      "Removes what the journal of setup and a search of the machine find, also where setup was killed half-way, "

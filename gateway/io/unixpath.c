@@ -78,6 +78,19 @@ static bool is_stale(const struct unixpath *u)
     return stale;
 }
 
+/* Where others may write into the folder a chmod() afterwards could change another file, which they
+ * have put there meanwhile: so it is the umask that gives way, while no file of ours is made. */
+static int bind_as(int fd, const struct unixpath *u, mode_t mode)
+{
+    bool wide = mode & ~S_IRWXU;
+    mode_t before = wide ? umask(0777 & ~mode) : 0;
+    int err = bind(fd, (const struct sockaddr *)&u->sun, u->len);
+
+    if (wide)
+        (void)umask(before);
+    return err;
+}
+
 int unixpath_listen(int fd, const char *path, mode_t mode, int backlog)
 {
     struct unixpath u;
@@ -88,15 +101,13 @@ int unixpath_listen(int fd, const char *path, mode_t mode, int backlog)
      * could connect, whatever the umask. */
     err = fchmod(fd, mode);
     if (err == 0)
-        err = bind(fd, (struct sockaddr *)&u.sun, u.len);
+        err = bind_as(fd, &u, mode);
     if (err < 0 && errno == EADDRINUSE) {
         if (is_stale(&u) && unlink(u.sun.sun_path) == 0)
-            err = bind(fd, (struct sockaddr *)&u.sun, u.len);
+            err = bind_as(fd, &u, mode);
         else
             errno = EADDRINUSE;
     }
-    if (err == 0 && mode & ~S_IRWXU) /* of these the umask took some */
-        err = chmod(u.sun.sun_path, mode);
     if (err == 0)
         err = listen(fd, backlog);
     err = err < 0 ? -errno : 0;

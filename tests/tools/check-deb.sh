@@ -121,7 +121,9 @@ suite_story() {
   check "$suite: the NSS module says nothing where no gateway runs" in_root "$using" sh -c '
     sed -i "s/^hosts:.*/hosts: files overlay dns/" /etc/nsswitch.conf
     ! getent hosts web.alice.overlay && getent hosts localhost
-    sed -i "s/^hosts:.*/hosts:          files dns/" /etc/nsswitch.conf'
+    code=$?
+    sed -i "s/^hosts:.*/hosts:          files dns/" /etc/nsswitch.conf
+    exit $code'
   check "$suite: apt purges the packages" with_network "$using" sh -c '
     apt-get -q -y purge overlay libnss-overlay && apt-get -q -y autoremove --purge'
   files_of "$using" >"$ROOTS/after"
