@@ -231,6 +231,13 @@ static enum http_step fail_by_route(struct http_conn *c, enum route_result resul
     return http_conn_fail_by(c, &page);
 }
 
+static enum http_step refuse_asker(struct http_conn *c, const char *why)
+{
+    char text[SITE_WHY_MAX + SITE_REFUSAL_MAX];
+    const struct page page = site_refusal(why, text);
+    return http_conn_fail_by(c, &page);
+}
+
 /* The way is known: sends the request there. */
 static enum http_step dispatch(struct http_conn *c)
 {
@@ -238,11 +245,8 @@ static enum http_step dispatch(struct http_conn *c)
     char why[SITE_WHY_MAX];
     struct site site = proxy_site(c->base.proxy, &c->route.peer);
     read_again(c, &head);
-    if (!c->route.raw && site_check_asker(&site, &head, why) < 0) {
-        char text[SITE_WHY_MAX + SITE_REFUSAL_MAX];
-        const struct page page = site_refusal(why, text);
-        return http_conn_fail_by(c, &page);
-    }
+    if (!c->route.raw && site_check_asker(&site, &head, why) < 0)
+        return refuse_asker(c, why);
     enum route_result result = open_pipe(c);
     if (result != ROUTE_READY)
         return fail_by_route(c, result);
@@ -280,16 +284,36 @@ static bool is_allowed(const struct http_conn *c, const struct http_target *t)
     return peer_id_is_zero(&c->base.only) || (!c->is_connect && site_has_name(&site, &t->host));
 }
 
-static enum http_step find_way(struct http_conn *c, const struct http_target *t)
+/* Another site's page has no stranger called, whose key it names: he would learn who looks at it.
+ * For whom we know or are connected with dispatch() asks, when it is known whether the service
+ * wants that. */
+static bool may_call(const struct http_conn *c, const struct http_head *head, const char *host,
+                     char why[static SITE_WHY_MAX])
 {
     const struct proxy_options *o = &c->base.proxy->o;
-    char name[NAMES_HOST_MAX + 1];
+    struct name_target target;
+    struct peer_view view;
+    if (c->is_connect || names_resolve(o->node, o->suffix, host, &target) < 0 || target.by_alias)
+        return true;
+    if (node_peer(o->node, &target.peer, &view) && (view.known || view.path.present))
+        return true;
+    struct site site = proxy_site(c->base.proxy, &target.peer);
+    return site_check_asker(&site, head, why) == 0;
+}
+
+static enum http_step find_way(struct http_conn *c, const struct http_head *head,
+                               const struct http_target *t)
+{
+    const struct proxy_options *o = &c->base.proxy->o;
+    char name[NAMES_HOST_MAX + 1], why[SITE_WHY_MAX];
     const char *host = t->host.name;
     bool bound = !peer_id_is_zero(&c->base.only);
     if (bound && t->host.is_ip) {
         (void)names_write(o->node, o->suffix, &c->base.only, NULL, name, sizeof(name));
         host = name;
     }
+    if (!may_call(c, head, host, why))
+        return refuse_asker(c, why);
     c->absolute = t->absolute || c->is_proxied;
     c->state = HTTP_CONN_ROUTING;
     return routed(c, route_begin(&c->route, c->base.proxy, host, bound ? 80 : t->port, on_route));
@@ -325,7 +349,8 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
         return http_conn_fail(c, 400, "CONNECT has no body.");
     if (!is_allowed(c, &target))
         return http_conn_fail(c, 421, "This address is one peer's, and the host is not its own.");
-    return own_site_is(c, &target) ? own_site_serve(c, head, &target.host) : find_way(c, &target);
+    return own_site_is(c, &target) ? own_site_serve(c, head, &target.host)
+                                   : find_way(c, head, &target);
 }
 
 /* Takes the next head from `in`, as far as it is there. */

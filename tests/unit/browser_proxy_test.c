@@ -914,10 +914,51 @@ static void a_default_that_is_taken_gives_way_and_a_configured_one_does_not(void
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* A stranger who is called learns who looks at the page that names his key. */
+static void a_page_of_another_site_has_no_stranger_called(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *asker;
+        bool called;
+    } cases[] = {
+        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image\r\n",
+         false},
+        {"Origin: http://evil.example\r\n", false},
+        {"Sec-Fetch-Site: none\r\n", true},
+        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n",
+         true},
+        {"", true},
+    };
+    uint8_t seed[KEYS_SEED_LEN] = {77};
+    struct keys stranger;
+    char id[PEER_ID_TEXT_MAX], text[400];
+    keys_from_seed(&stranger, seed);
+    peer_id_print(&stranger.id, id);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t before = node.wait_count;
+        snprintf(text, sizeof(text),
+                 "GET / HTTP/1.1\r\nHost: web.%s.overlay.localhost:7777\r\n%s\r\n", id,
+                 cases[i].asker);
+        struct sock *s = client(text);
+        assert_int_equal(node.wait_count - before, cases[i].called);
+        if (!cases[i].called)
+            assert_status(s, 421);
+    }
+    /* Whom we know is called: what he shares may be for everybody's pages. */
+    alice->state = PEER_IDLE;
+    alice->services_known = false;
+    size_t before = node.wait_count;
+    client("GET / HTTP/1.1\r\nHost: web.alice.overlay.localhost:7777\r\nOrigin: "
+           "http://evil.example\r\n\r\n");
+    assert_int_equal(node.wait_count - before, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(routes_by_host_and_leaves_it_as_it_was),
+        TEST(a_page_of_another_site_has_no_stranger_called),
         TEST(sends_the_request_before_the_far_side_has_answered),
         TEST(keeps_stream_and_connection_for_the_next_request),
         TEST(routes_every_request_of_a_connection_on_its_own),
