@@ -78,7 +78,7 @@ check "and who comes, with the way" within 10 grep -q '"state":"direct"' "$T/eve
 check "the owner may close a service" shows '"ok":true' \
   page /act -H "X-Overlay-Key: $key" "${json[@]}" '{"cmd":"close","id":"late"}'
 check "of which the watchers are told" within 5 no_late
-full() { for _ in $(seq 12); do server a more curl -sN --resolve '*:7777:127.0.0.1' "$own/events"; done; }
-full
-check "there is an end to how many watch" within 10 prints 503 code ask /events -m 1
+for i in $(seq 12); do server a "more$i" curl -sN --resolve '*:7777:127.0.0.1' "$own/events"; done
+turned_away() { grep -l 'Too many windows' "$T"/more*.log | wc -l; }
+check "of thirteen who watch one is turned away" within 10 prints 1 turned_away
 finish
