@@ -2,7 +2,7 @@
  * What the proxy's port serves by itself: the status page at `http://overlay.localhost:7777/`, and
  * /proxy.pac.
  *
- *     GET  /              the page, with /status.css, /status.js and /icon.svg
+ *     GET  /              the page, with /status.css, /parts.js, /status.js and /icon.svg
  *     GET  /events        what goes on, as server-sent events (adapters/web_stream.h)
  *     POST /enter         a link's key in X-Overlay-Key, for one that lasts
  *     POST /act           what the owner asks for, as JSON, with that key

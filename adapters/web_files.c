@@ -15,6 +15,7 @@
 
 EMBED(web_file_html, "adapters/web/status.html");
 EMBED(web_file_css, "adapters/web/status.css");
+EMBED(web_file_parts, "adapters/web/parts.js");
 EMBED(web_file_js, "adapters/web/status.js");
 EMBED(web_file_icon, "adapters/web/icon.svg");
 
@@ -23,6 +24,7 @@ struct web_file web_file(struct http_text path)
     const struct web_file files[] = {
         {"/", "text/html; charset=utf-8", web_file_html, SIZE(web_file_html)},
         {"/status.css", "text/css; charset=utf-8", web_file_css, SIZE(web_file_css)},
+        {"/parts.js", "text/javascript; charset=utf-8", web_file_parts, SIZE(web_file_parts)},
         {"/status.js", "text/javascript; charset=utf-8", web_file_js, SIZE(web_file_js)},
         {"/icon.svg", "image/svg+xml", web_file_icon, SIZE(web_file_icon)},
     };

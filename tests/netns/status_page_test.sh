@@ -30,7 +30,7 @@ invites() { ov a --json ls | "$PYTHON" -c 'import json,sys; print(len(json.load(
 
 check "the page is served by its name" prints 200 code ask /
 check "nothing in it may come from elsewhere" shows "default-src 'none'; script-src 'self'" ask / -D - -o /dev/null
-check "its own files are all it names" prints "/icon.svg /status.css /status.js" page_links
+check "its own files are all it names" prints "/icon.svg /parts.js /status.css /status.js" page_links
 check "by an address one is sent there" shows "Location: $own/" ask / -H 'Host: 127.0.0.1:7777' -D - -o /dev/null
 check "a name of somebody else's DNS gets nothing" prints 403 code ask / -H 'Host: evil.example:7777'
 check "nor does a page of a peer" prints 403 code ask /events -H 'Sec-Fetch-Site: same-site'

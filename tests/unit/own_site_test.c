@@ -104,6 +104,7 @@ static void serves_the_page_with_everything_forbidden_that_it_does_not_need(void
         {"/", "text/html; charset=utf-8"},
         {"/?x=1", "text/html; charset=utf-8"},
         {"/status.css", "text/css; charset=utf-8"},
+        {"/parts.js", "text/javascript; charset=utf-8"},
         {"/status.js", "text/javascript; charset=utf-8"},
         {"/icon.svg", "image/svg+xml"},
     };
