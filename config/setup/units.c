@@ -124,7 +124,9 @@ char *unit_gateway(const struct setup_facts *f)
                              "RequiresMountsFor=",
                   f->user);
     print_path(out, f->home);
-    (void)fputc('\n', out);
+    /* systemd closes the sockets of a service that it gives up, and the rules lead on to that port:
+     * another user could take it. */
+    (void)fprintf(out, "\nStartLimitIntervalSec=0\n");
     print_service(out, f);
     (void)fprintf(out, "Sockets=overlay-dns.socket overlay-names.socket%s%s%s",
                   f->nft ? " overlay-pool.socket" : "",

@@ -133,6 +133,21 @@ in_machine systemctl stop overlay-gateway.service 2>/dev/null
 check "who looks a name up starts a gateway that had been stopped" \
   shows '198\.19\.' in_machine dig @127.0.0.1 -p 5354 +short +tries=1 +time=8 bob.overlay A
 
+# While somebody else has the proxy's port, which is to be this one.
+printf '[proxy]\nlisten = 127.0.0.1:7777\n' >>"$M/home/alice/.local/state/overlay/overlay.conf"
+in_machine systemctl stop overlay-gateway.service 2>/dev/null
+server first taker setpriv --reuid 1235 --regid 1235 --clear-groups \
+  "$PYTHON" -m http.server -b 127.0.0.1 -d "$T/www" 7777
+TAKER=$SERVER
+within 10 listening first 7777 || die "nobody takes the port"
+for _ in 1 2 3 4 5 6 7; do
+  in_machine systemctl start overlay-gateway.service 2>/dev/null
+done
+keeps_ports() { active overlay-pool.socket && active overlay-dns.socket && active overlay-names.socket; }
+check "a gateway that cannot start leaves none of its ports to others" keeps_ports
+kill "$TAKER"
+check "and starts as soon as it can" within 15 active overlay-gateway.service
+
 # ---- the machine starts again ----
 
 kill -9 "$INIT"

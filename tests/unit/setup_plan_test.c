@@ -215,6 +215,7 @@ static void with_systemd_the_gateway_is_its_users_service(void **state)
     assert_int_equal(make(&f), 0);
     const char *text = step(TRACE_FILE, SETUP_UNITS "/overlay-gateway.service")->text;
     assert_non_null(strstr(text, "\nUser=alice\n"));
+    assert_non_null(strstr(text, "\nStartLimitIntervalSec=0\n\n[Service]\n"));
     assert_non_null(strstr(text, "ExecStart=\"/usr/bin/overlay\" --home "
                                  "\"/home/a \\\"b\\\" 100%%$$/overlay\" daemon\n"));
     assert_non_null(strstr(text, "ReadWritePaths=\"/home/a \\\"b\\\" 100%%$/overlay\"\n"));
