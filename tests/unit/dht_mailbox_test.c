@@ -28,7 +28,7 @@ static int begin(void **state)
 {
     (void)state;
     memset(&stage, 0, sizeof(stage));
-    for (uint8_t i = 0; i < MANY; i++) {
+    for (unsigned i = 0; i < MANY; i++) {
         const uint8_t seed[KEYS_SEED_LEN] = {(uint8_t)(i + 1)};
         keys_from_seed(&stage.keys[i], seed);
     }
@@ -63,8 +63,8 @@ static struct dht_item item_at(int from, int to, int64_t wall_us)
 static struct dht_near some(unsigned count)
 {
     struct dht_near near = {.count = count};
-    for (uint8_t i = 0; i < count; i++) {
-        const uint8_t ip[4] = {20, i, 0, 1};
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t ip[4] = {20, (uint8_t)i, 0, 1};
         near.node[i] = addr_v4(ip, 6881);
     }
     return near;
@@ -173,11 +173,11 @@ static void a_contact_is_read_every_twenty_seconds(void **state)
 
 static void whose_answer_is_waited_for_is_read_more_often_for_a_while(void **state)
 {
-    instant now = NOW, began;
+    instant now = NOW;
     unsigned fast = 0;
     (void)state;
     (void)look(A, &now, WALL);
-    dht_mailbox_await(&stage.box[A], began = now, &stage.keys[B].id);
+    dht_mailbox_await(&stage.box[A], now, &stage.keys[B].id);
     for (instant before = now;; before = now) {
         (void)look(A, &now, WALL);
         if (now - before != DHT_MAILBOX_POLL_FAST)

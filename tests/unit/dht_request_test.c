@@ -19,17 +19,17 @@ enum { NODES = 5 };
 
 /* What a node of the test does. */
 struct other {
-    struct addr addr;
-    struct dht_id id;
     const struct dht_item *item; /* that it shows, or NULL */
-    int put_error;               /* that it says to a put, or 0 */
-    bool silent;
+    int64_t interval;
+    int put_error; /* that it says to a put, or 0 */
     unsigned puts;
     unsigned samples; /* infohashes that it has, numbered from `first` on */
-    uint8_t first;
-    int64_t interval;
-    bool old;         /* it does not know the question for samples */
     unsigned sampled; /* how often it was asked for these */
+    struct addr addr;
+    struct dht_id id;
+    uint8_t first;
+    bool silent;
+    bool old; /* it does not know the question for samples */
 };
 
 static struct dht_wire w;
