@@ -52,6 +52,6 @@ int daemon_start_metrics(struct daemon *d, char *why, size_t why_len)
         options.listen[i] = s->metrics_listen.at[i];
     if (s->metrics_listen.count == 0)
         return 0;
-    d->started_at = (double)(env_wall_us(d->env) / 1000) / 1e3;
+    d->started_at = (double)env_wall_us(d->env) / 1e6;
     return metrics_new(&d->metrics, &options, why, why_len);
 }

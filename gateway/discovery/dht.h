@@ -81,7 +81,8 @@ MUST_USE struct dht_request *dht_get_immutable(struct dht *d, instant now,
                                                const struct dht_id *target, void *arg);
 /** Stores an item, mutable (signed by anybody: see dht_item_sign()) or not, at the 20 or more nodes
  *  that are closest. `cas`: nodes that have another seq than this refuse; NULL: none do for that.
- *  A newer item met on the way ends it with -ESTALE, before anything is stored. */
+ *  A newer item met on the way ends it with -ESTALE, one that is newer than `cas` with -EEXIST,
+ *  before anything is stored. */
 MUST_USE struct dht_request *dht_put(struct dht *d, instant now, const struct dht_item *item,
                                      const int64_t *cas, void *arg);
 /** Says that we have `infohash` at `port`, 0: at the port that this socket is seen at

@@ -274,6 +274,8 @@ static void end_looking(struct dht *d, instant now, struct dht_request *r)
              dht_item_compare(&r->best, &r->item) != 0 && r->best.seq >= r->item.seq)
         /* Newer, or another value under our number: two of these would never come to rest. */
         dht_request_done(r, now, -ESTALE);
+    else if (r->what == DHT_PUT_ITEM && r->has_cas && r->has_best && r->best.seq > r->cas)
+        dht_request_done(r, now, -EEXIST); /* a node that has nothing would take ours */
     else
         r->storing = true;
 }

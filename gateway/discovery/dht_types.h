@@ -91,9 +91,9 @@ struct dht_event {
 };
 
 /* Results: -ENOENT nobody has it; -EHOSTUNREACH nobody answered (and nobody stored); -ETIMEDOUT a
- * ping without answer; -ESTALE a put met a newer item, in `item`; -EEXIST all nodes refused: `cas`
- * does not match; -EPERM all nodes refused, `refused` says why; -EAGAIN a ping to an address that
- * got enough already. */
+ * ping without answer; -ESTALE a put met a newer item, in `item`; -EEXIST `cas`
+ * does not match what is there; -EPERM all nodes refused, `refused` says why; -EAGAIN a ping to an
+ * address that got enough already. */
 
 struct dht_counters {
     uint64_t rx, tx, queries, replies, timeouts;

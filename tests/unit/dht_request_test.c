@@ -312,6 +312,23 @@ static void a_cas_that_no_node_accepts_is_told(void **state)
     assert_int_equal(event.refused, KRPC_BAD_SIGNATURE);
 }
 
+static void a_cas_is_held_against_what_is_met_on_the_way(void **state)
+{
+    (void)state;
+    int64_t cas = 9;
+    const struct dht_item next = make_item(1, 12, "next");
+
+    other[4].item = &new; /* with seq 11; the others have nothing, and would take ours */
+    finish(dht_put(w.d, w.now, &next, &cas, NULL));
+    assert_int_equal(event.result, -EEXIST);
+    for (unsigned i = 0; i < NODES; i++)
+        assert_int_equal(other[i].puts, 0);
+    cas = 11;
+    w.now += SEC(5);
+    finish(dht_put(w.d, w.now, &next, &cas, NULL));
+    assert_int_equal(event.result, 0);
+}
+
 static void nodes_of_the_other_family_are_asked_too(void **state)
 {
     (void)state;
@@ -588,6 +605,7 @@ int main(void)
         TEST(a_302_of_a_node_that_showed_our_seq_counts_as_stored),
         TEST(a_put_gives_way_to_a_newer_item_before_it_stores),
         TEST(a_cas_that_no_node_accepts_is_told),
+        TEST(a_cas_is_held_against_what_is_met_on_the_way),
         TEST(nodes_of_the_other_family_are_asked_too),
         TEST(a_stranger_does_not_send_us_into_our_own_network),
         TEST(nobody_sends_us_to_ourselves),
