@@ -106,22 +106,14 @@ static void begin_with_mail(const char *alice_home, const char *bob_home)
     knows(&stage.bob, &stage.alice, "alice", ALICES_MAIL);
 }
 
-static bool are_direct(void *arg)
-{
-    (void)arg;
-    return sim_gateway_view(&stage.alice, &stage.bob).state == PEER_DIRECT &&
-           sim_gateway_view(&stage.bob, &stage.alice).state == PEER_DIRECT;
-}
-
 static bool meet_within(instant span)
 {
-    return sim_world_run(&stage.world, span, are_direct, NULL);
+    return sim_gateways_meet(&stage.alice, &stage.bob, span);
 }
 
 static void bob_tries(void)
 {
-    sim_gateway_connect(&stage.bob, &stage.alice);
-    assert_true(sim_world_run(&stage.world, SEC(11), sim_gateway_connected, &stage.bob));
+    sim_gateway_tries(&stage.bob, &stage.alice);
 }
 
 static struct node_mail_view mail_of(const struct sim_gateway *g)

@@ -44,14 +44,11 @@ static void takes_part(struct sim_gateway *g, enum node_dht mode)
 static void place(struct sim_gateway *g, struct sim_access *home, const char *name, uint8_t number,
                   const char *preset, unsigned lan, const char *public)
 {
-    const struct sim_link line = {.delay = MSEC(10)};
     char address[ADDR_TEXT_MAX];
 
     sim_access_init(home, &stage.world, preset, lan, public);
-    sim_gateway_init(g, &stage.world, name, number, 0, NULL);
     (void)snprintf(address, sizeof(address), "192.168.%u.2/24", lan);
-    (void)sim_access_join(home, &g->host, address);
-    sim_host_links(&g->host, &line);
+    sim_gateway_init_at_home(g, &stage.world, name, number, home, address, MSEC(10));
     takes_part(g, NODE_DHT_CLIENT);
 }
 
@@ -103,22 +100,14 @@ static void leave(void)
     sim_world_deinit(&stage.world);
 }
 
-static bool are_direct(void *arg)
-{
-    (void)arg;
-    return sim_gateway_view(&stage.alice, &stage.bob).state == PEER_DIRECT &&
-           sim_gateway_view(&stage.bob, &stage.alice).state == PEER_DIRECT;
-}
-
 static bool meet_within(instant span)
 {
-    return sim_world_run(&stage.world, span, are_direct, NULL);
+    return sim_gateways_meet(&stage.alice, &stage.bob, span);
 }
 
 static void bob_tries(void)
 {
-    sim_gateway_connect(&stage.bob, &stage.alice);
-    assert_true(sim_world_run(&stage.world, SEC(11), sim_gateway_connected, &stage.bob));
+    sim_gateway_tries(&stage.bob, &stage.alice);
 }
 
 static struct node_mailbox_view mailbox_of(const struct sim_gateway *g)
@@ -146,7 +135,7 @@ static void two_behind_cone_nats_meet_with_nobodys_server(void **state)
                 fail_msg("%s, %s: %s", HOMES[a], HOMES[b],
                          sim_gateway_view(&stage.bob, &stage.alice).last_error);
             wait(SEC(30));
-            assert_true(are_direct(NULL));
+            assert_true(meet_within(0));
             assert_int_equal(mailbox_of(&stage.bob).sent, 1);
             assert_int_equal(mailbox_of(&stage.alice).sent, 1);
             assert_int_equal(mailbox_of(&stage.alice).dropped, 0);
@@ -226,7 +215,7 @@ static void what_is_switched_off_neither_calls_nor_looks(void **state)
     bob_tries();
     assert_null(strstr(stage.bob.wait_why, "through the DHT"));
     wait(SEC(120));
-    assert_false(are_direct(NULL));
+    assert_false(meet_within(0));
     assert_string_equal(mailbox_of(&stage.bob).state, "off");
     assert_int_equal(mailbox_of(&stage.bob).polled, 0);
     assert_true(mailbox_of(&stage.alice).polled > 0);
@@ -244,7 +233,7 @@ static void who_is_no_contact_is_neither_called_nor_heard(void **state)
     wait(SEC(120));
     assert_int_equal(mailbox_of(&stage.bob).sent, 1);
     assert_int_equal(mailbox_of(&stage.alice).polled, 0);
-    assert_false(are_direct(NULL));
+    assert_false(meet_within(0));
     leave();
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "gateway/node/members.h"
+#include "tests/sim/sim_asking.h"
 #include "tests/sim/sim_gateway.h"
 #include "tests/sim/sim_program.h"
 
@@ -85,41 +86,12 @@ static void all_meet(struct story *s)
     wait(s, SEC(10));
 }
 
-/* ---- asking ---- */
-
-struct asking {
-    struct record_wait wait;
-    bool answered;
-    int err;
-    struct record_found found;
-};
-
-static void on_done(struct record_wait *w, int err, const struct record_found *found)
+static struct sim_asking asks(struct sim_gateway *who, const struct sim_gateway *about)
 {
-    struct asking *a = container_of(w, struct asking, wait);
-
-    a->answered = true;
-    a->err = err;
-    if (found)
-        a->found = *found;
+    return sim_gateway_asks(who, about, SEC(10));
 }
 
-static bool is_answered(void *arg)
-{
-    const struct asking *a = arg;
-    return a->answered;
-}
-
-static struct asking asks(struct story *s, struct sim_gateway *who, const struct sim_gateway *about)
-{
-    struct asking a = {.wait.done = on_done};
-
-    record_desk_resolve(&who->node->record, &about->keys.id, &a.wait);
-    assert_true(sim_world_run(&s->world, SEC(10), is_answered, &a));
-    return a;
-}
-
-static void is_told_by(const struct asking *a, const struct sim_gateway *teller)
+static void is_told_by(const struct sim_asking *a, const struct sim_gateway *teller)
 {
     assert_int_equal(a->err, 0);
     assert_true(a->found.told);
@@ -132,7 +104,7 @@ static void a_friends_friend_is_found_and_reached_with_no_dht_and_no_relay(void 
 {
     struct story *s = *state;
     all_meet(s);
-    struct asking a = asks(s, &s->alice, &s->carol);
+    struct sim_asking a = asks(&s->alice, &s->carol);
     is_told_by(&a, &s->bob);
     assert_int_equal(a.found.record.relays, 0);
     assert_in_range(a.found.record.addrs, 1, PKARR_ADDRS_MAX);
@@ -148,7 +120,7 @@ static void dialling_is_enough_to_ask_friends_of_friends(void **state)
     all_meet(s);
     sim_gateway_shares(&s->dave, "web", SERVICE_TCP, 80, "127.0.0.1:80"); /* else he says no */
     sim_gateway_must_connect(&s->alice, &s->dave, SEC(8)); /* bob has not said a word of him */
-    struct asking a = asks(s, &s->alice, &s->dave);
+    struct sim_asking a = asks(&s->alice, &s->dave);
     is_told_by(&a, &s->bob);
 }
 
@@ -157,8 +129,8 @@ static void nobody_is_told_of_who_has_not_opted_in(void **state)
     struct story *s = *state;
     s->carol.options.peer_exchange = false;
     all_meet(s);
-    assert_int_equal(asks(s, &s->alice, &s->carol).err, -ENOENT);
-    assert_int_equal(asks(s, &s->alice, &s->dave).err, -ENOENT); /* nor does she pass him on */
+    assert_int_equal(asks(&s->alice, &s->carol).err, -ENOENT);
+    assert_int_equal(asks(&s->alice, &s->dave).err, -ENOENT); /* nor does she pass him on */
     assert_null(exchange_desk_find(&s->bob.node->exchange, &s->carol.keys.id));
     sim_gateway_connect(&s->alice, &s->carol);
     assert_true(sim_world_run(&s->world, SEC(10), sim_gateway_connected, &s->alice));
@@ -170,8 +142,8 @@ static void who_has_switched_it_off_neither_asks_nor_is_told(void **state)
     struct story *s = *state;
     s->alice.options.peer_exchange = false;
     all_meet(s);
-    assert_int_equal(asks(s, &s->alice, &s->carol).err, -EOPNOTSUPP);
-    assert_int_equal(asks(s, &s->carol, &s->alice).err, -ENOENT);
+    assert_int_equal(asks(&s->alice, &s->carol).err, -EOPNOTSUPP);
+    assert_int_equal(asks(&s->carol, &s->alice).err, -ENOENT);
 }
 
 static void strangers_with_a_session_are_told_nothing(void **state)
@@ -216,7 +188,7 @@ static void tells(const struct sim_gateway *liar, const struct sim_gateway *to,
 
 static int64_t seq_of_carol(struct story *s)
 {
-    struct asking a = asks(s, &s->alice, &s->carol);
+    struct sim_asking a = asks(&s->alice, &s->carol);
     assert_int_equal(a.err, 0);
     return a.found.seq;
 }

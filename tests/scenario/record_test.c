@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "gateway/node/members.h"
+#include "tests/sim/sim_asking.h"
 #include "tests/sim/sim_relay_story.h"
 
 #define DHT_PORT 6881
@@ -52,37 +53,9 @@ static int begin(void **state)
 
 #define STORY(test) cmocka_unit_test_setup_teardown(test, begin, sim_relay_story_end)
 
-/* ---- asking ---- */
-
-struct asking {
-    struct record_wait wait;
-    bool answered;
-    int err;
-    struct record_found found;
-};
-
-static void on_done(struct record_wait *w, int err, const struct record_found *found)
+static struct sim_asking asks(struct sim_gateway *who, const struct sim_gateway *about)
 {
-    struct asking *a = container_of(w, struct asking, wait);
-    a->answered = true;
-    a->err = err;
-    if (found)
-        a->found = *found;
-}
-
-static bool is_answered(void *arg)
-{
-    const struct asking *a = arg;
-    return a->answered;
-}
-
-static struct asking asks(struct sim_relay_story *s, struct sim_gateway *who,
-                          const struct sim_gateway *about)
-{
-    struct asking a = {.wait.done = on_done};
-    record_desk_resolve(&who->node->record, &about->keys.id, &a.wait);
-    assert_true(sim_world_run(&s->world, SEC(30), is_answered, &a));
-    return a;
+    return sim_gateway_asks(who, about, SEC(30));
 }
 
 /* ---- the sentences; what bob was told he believes for minutes: then mallory asks ---- */
@@ -111,8 +84,8 @@ static void records_of_one_network_are_not_found_in_another(void **state)
     names_network(&s->alice, "lab");
     names_network(&s->bob, "lab");
     sim_relay_story_wait(s, SEC(30));
-    struct asking inside = asks(s, &s->bob, &s->alice);
-    struct asking outside = asks(s, &s->mallory, &s->alice);
+    struct sim_asking inside = asks(&s->bob, &s->alice);
+    struct sim_asking outside = asks(&s->mallory, &s->alice);
     assert_int_equal(inside.err, 0);
     assert_int_equal(inside.found.record.relays, 2);
     assert_int_equal(outside.err, -ENOENT);
@@ -123,7 +96,7 @@ static void a_record_says_what_its_owner_wants_known(void **state)
 {
     struct sim_relay_story *s = *state;
     sim_relay_story_wait(s, SEC(20));
-    struct asking a = asks(s, &s->bob, &s->alice);
+    struct sim_asking a = asks(&s->bob, &s->alice);
     assert_int_equal(a.err, 0);
     assert_true(a.found.record.ours);
     assert_int_equal(a.found.record.relays, 2);
@@ -141,7 +114,7 @@ static void addresses_are_published_when_a_person_wants_it(void **state)
     memset(s->alice.options.relay_use, 0, sizeof(s->alice.options.relay_use));
     sim_relay_restart(&s->alice);
     sim_relay_story_wait(s, SEC(20));
-    struct asking a = asks(s, &s->bob, &s->alice);
+    struct sim_asking a = asks(&s->bob, &s->alice);
     assert_int_equal(a.err, 0);
     assert_int_equal(a.found.record.relays, 0);
     assert_in_range(a.found.record.addrs, 1, PKARR_ADDRS_MAX);
@@ -153,10 +126,10 @@ static void a_change_is_published_soon(void **state)
 {
     struct sim_relay_story *s = *state;
     sim_relay_story_wait(s, SEC(20));
-    struct asking before = asks(s, &s->bob, &s->alice);
+    struct sim_asking before = asks(&s->bob, &s->alice);
     sim_gateway_shares(&s->alice, "game", SERVICE_UDP, 7777, "127.0.0.1:7777");
     sim_relay_story_wait(s, SEC(15));
-    struct asking after = asks(s, &s->mallory, &s->alice);
+    struct sim_asking after = asks(&s->mallory, &s->alice);
     assert_int_equal(after.err, 0);
     assert_true(after.found.seq > before.found.seq);
     assert_int_equal(after.found.record.services, 2);
@@ -166,10 +139,10 @@ static void what_has_not_changed_keeps_its_number(void **state)
 {
     struct sim_relay_story *s = *state;
     sim_relay_story_wait(s, SEC(20));
-    struct asking before = asks(s, &s->bob, &s->alice);
+    struct sim_asking before = asks(&s->bob, &s->alice);
     assert_int_equal(before.err, 0);
     sim_relay_story_wait(s, SEC(2 * 3600));
-    struct asking after = asks(s, &s->bob, &s->alice);
+    struct sim_asking after = asks(&s->bob, &s->alice);
     assert_int_equal(after.err, 0);
     assert_int_equal(after.found.seq, before.found.seq);
 }
@@ -196,13 +169,13 @@ static void a_number_never_serves_twice_also_when_the_clock_goes_back(void **sta
 {
     struct sim_relay_story *s = *state;
     sim_relay_story_wait(s, SEC(20));
-    struct asking before = asks(s, &s->bob, &s->alice);
+    struct sim_asking before = asks(&s->bob, &s->alice);
     sim_gateway_crash(&s->alice);
     s->world.wall_us -= 3600 * INT64_C(1000000);
     sim_gateway_start(&s->alice);
     sim_gateway_shares(&s->alice, "game", SERVICE_UDP, 7777, "127.0.0.1:7777");
     sim_relay_story_wait(s, SEC(30));
-    struct asking after = asks(s, &s->mallory, &s->alice);
+    struct sim_asking after = asks(&s->mallory, &s->alice);
     assert_int_equal(after.err, 0);
     assert_true(after.found.seq > before.found.seq);
     assert_int_equal(after.found.record.services, 2);
@@ -213,7 +186,7 @@ static void the_highest_number_seen_is_kept_on_disk(void **state)
     struct sim_relay_story *s = *state;
     char why[256];
     sim_relay_story_wait(s, SEC(20));
-    struct asking a = asks(s, &s->bob, &s->alice);
+    struct sim_asking a = asks(&s->bob, &s->alice);
     sim_relay_story_wait(s, SEC(15)); /* the registry is written now and then */
     sim_gateway_crash(&s->bob);
     registry_free(s->bob.registry);
@@ -227,11 +200,11 @@ static void who_has_published_nothing_is_not_found(void **state)
     struct sim_relay_story *s = *state;
     sim_relay_story_wait(s, SEC(20));
     sim_gateway_stop(&s->bob);
-    struct asking a = asks(s, &s->alice, &s->mallory);
+    struct sim_asking a = asks(&s->alice, &s->mallory);
     assert_int_equal(a.err, 0); /* mallory does publish */
     struct sim_gateway nobody = {.keys = {.id = s->bob.keys.id}};
     nobody.keys.id.key[0] ^= 1;
-    a = asks(s, &s->alice, &nobody);
+    a = asks(&s->alice, &nobody);
     assert_int_equal(a.err, -ENOENT);
     sim_gateway_start(&s->bob);
 }
@@ -241,7 +214,7 @@ static void without_a_dht_the_answer_comes_too(void **state)
     struct sim_relay_story *s = *state;
     s->bob.options.dht = NODE_DHT_OFF;
     sim_relay_restart(&s->bob);
-    struct asking a = asks(s, &s->bob, &s->alice);
+    struct sim_asking a = asks(&s->bob, &s->alice);
     assert_int_equal(a.err, -EOPNOTSUPP);
     sim_relay_story_fails(s, "");
 }

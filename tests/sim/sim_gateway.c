@@ -191,6 +191,29 @@ bool sim_gateway_connected(void *gateway)
     return !((struct sim_gateway *)gateway)->waiting;
 }
 
+void sim_gateway_tries(struct sim_gateway *g, const struct sim_gateway *other)
+{
+    sim_gateway_connect(g, other);
+    assert_true(sim_world_run(g->host.world, SEC(11), sim_gateway_connected, g));
+}
+
+struct couple {
+    struct sim_gateway *a, *b;
+};
+
+static bool are_direct(void *arg)
+{
+    const struct couple *c = arg;
+    return sim_gateway_view(c->a, c->b).state == PEER_DIRECT &&
+           sim_gateway_view(c->b, c->a).state == PEER_DIRECT;
+}
+
+bool sim_gateways_meet(struct sim_gateway *a, struct sim_gateway *b, instant span)
+{
+    struct couple c = {a, b};
+    return sim_world_run(a->host.world, span, are_direct, &c);
+}
+
 void sim_gateway_must_connect(struct sim_gateway *g, const struct sim_gateway *other, instant span)
 {
     sim_gateway_connect(g, other);

@@ -64,6 +64,10 @@ void sim_gateway_call_ends_well(struct sim_gateway *from, struct sim_caller *cal
 void sim_gateway_connect(struct sim_gateway *g, const struct sim_gateway *other);
 /** True when the connecting has come to an end, in wait_err. */
 bool sim_gateway_connected(void *gateway);
+/** Connects, or does not: that is in wait_err. */
+void sim_gateway_tries(struct sim_gateway *g, const struct sim_gateway *other);
+/** Within `span` both sides of their session see a direct path. */
+bool sim_gateways_meet(struct sim_gateway *a, struct sim_gateway *b, instant span);
 /** Connects within `span` or fails the test. */
 void sim_gateway_must_connect(struct sim_gateway *g, const struct sim_gateway *other, instant span);
 /** How `g` sees `other`; all zero when it does not. */
