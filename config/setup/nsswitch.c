@@ -44,7 +44,10 @@ static struct part next(struct part in, const char *at)
         return (struct part){end, 0};
     const char *stop = at + 1;
     const char *closed = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
-    /* A bracket that nobody closes is a word like others. */
+    /* A bracket that nobody closes before the next one opens is a word like others: ours would
+     * close it. */
+    if (closed && memchr(stop, '[', (size_t)(closed - stop)))
+        closed = NULL;
     while (!closed && stop < end && !strchr(BLANKS "[", *stop))
         stop++;
     stop = closed ? closed + 1 : stop;

@@ -52,6 +52,8 @@ static void a_bracket_that_nobody_closes_swallows_nothing(void **state)
     assert_true(nsswitch_has(added, "overlay"));
     auto_free char *removed = nsswitch_remove(added);
     assert_false(nsswitch_has(removed, "overlay"));
+    expect_add("hosts: [NOTFOUND files dns\n",
+               "hosts: [NOTFOUND files overlay [NOTFOUND=return] dns\n");
 }
 
 static void without_files_it_is_the_first(void **state)
