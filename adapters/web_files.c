@@ -11,7 +11,7 @@
     extern const uint8_t name##_end[] __attribute__((visibility("hidden")))
 
 /* Two labels are no array to a compiler: their distance is one of addresses. */
-#define SIZE(name) ((size_t)((uintptr_t)name##_end - (uintptr_t)name))
+#define SIZE(name) ((size_t)((uintptr_t)name##_end - (uintptr_t)(name)))
 
 EMBED(web_file_html, "adapters/web/status.html");
 EMBED(web_file_css, "adapters/web/status.css");

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct dns_reply r;
-    uint16_t id = len >= 2 ? (uint16_t)(data[0] << 8 | data[1]) : 0;
+    const uint16_t id = (uint16_t)(len >= 2 ? data[0] << 8 | data[1] : 0);
 
     int err = dns_reply_read(&r, data, len, id);
     if (err == 0 && (len < 12 || (r.has_address && r.answers == 0) || r.rcode > 15))
