@@ -347,10 +347,11 @@ static enum http_step begin(struct http_conn *c, const struct http_head *head)
                                             : "The request does not say for which host it is.");
     if (c->is_connect && !c->request.done)
         return http_conn_fail(c, 400, "CONNECT has no body.");
+    if (own_site_is(c, &target))
+        return own_site_serve(c, head, &target);
     if (!is_allowed(c, &target))
         return http_conn_fail(c, 421, "This address is one peer's, and the host is not its own.");
-    return own_site_is(c, &target) ? own_site_serve(c, head, &target.host)
-                                   : find_way(c, head, &target);
+    return find_way(c, head, &target);
 }
 
 /* Takes the next head from `in`, as far as it is there. */

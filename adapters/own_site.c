@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/check_site.h"
 #include "adapters/pages.h"
 #include "adapters/web_files.h"
 
@@ -31,7 +32,9 @@ bool own_site_is(const struct http_conn *c, const struct http_target *t)
 {
     const char *suffix = c->base.proxy->o.suffix;
     size_t len = strlen(suffix);
-    if (t->absolute || c->is_connect)
+    if (check_site_is(c, t))
+        return true;
+    if (t->absolute || c->is_connect || !peer_id_is_zero(&c->base.only))
         return false;
     return http_host_is_loopback(&t->host) ||
            (strncmp(t->host.name, suffix, len) == 0 &&
@@ -240,8 +243,9 @@ static const struct page FOREIGN = {
 };
 
 enum http_step own_site_serve(struct http_conn *c, const struct http_head *head,
-                              const struct http_host *host)
+                              const struct http_target *target)
 {
+    const struct http_host *host = &target->host;
     const char *query = memchr(head->target.at, '?', head->target.len);
     struct visit v = {
         .c = c,
@@ -250,8 +254,12 @@ enum http_step own_site_serve(struct http_conn *c, const struct http_head *head,
         .path = {head->target.at, query ? (size_t)(query - head->target.at) : head->target.len},
         .guard = proxy_web_guard(c->base.proxy),
     };
+    if (check_site_is(c, target))
+        return check_site_serve(c, head, target);
     if (is_path(&v, "/proxy.pac"))
         return serve_pac(&v);
+    if (is_path(&v, CHECK_SITE_PATH) && http_host_is_loopback(host))
+        return check_site_answer(c, head);
     switch (web_guard_read(&v.guard, head, host)) {
     case WEB_FOREIGN:
         return http_conn_fail_by(c, &FOREIGN);
@@ -281,5 +289,5 @@ enum http_step own_site_go_on(struct http_conn *c)
                           HTTP_REQUEST_HEAD_MAX) != HTTP_OK ||
         http_target_read(&target, &head) != 0)
         return http_conn_abort(c);
-    return own_site_serve(c, &head, &target.host);
+    return own_site_serve(c, &head, &target);
 }

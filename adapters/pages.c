@@ -38,7 +38,7 @@
     "HTTP/1.1 %u %s\r\n"                                                                           \
     "Content-Type: %s\r\n"                                                                         \
     "%s%s%s"                                                                                       \
-    "%s"                                                                                           \
+    "%s%s"                                                                                         \
     "Cache-Control: no-store\r\n"                                                                  \
     "Content-Security-Policy: %s\r\n"                                                              \
     "X-Content-Type-Options: nosniff\r\n"                                                          \
@@ -99,10 +99,11 @@ size_t page_head_write(const struct page_head *h, char out[static PAGE_HEAD_MAX]
     char length[48] = "";
     if (!h->endless)
         snprintf(length, sizeof(length), "Content-Length: %zu\r\n", h->len);
-    int len =
-        snprintf(out, PAGE_HEAD_MAX, HEAD, h->status, status_text(h->status), h->type,
-                 h->location ? "Location: " : "", h->location ? h->location : "",
-                 h->location ? "\r\n" : "", length, h->policy, h->close ? "close" : "keep-alive");
+    int len = snprintf(out, PAGE_HEAD_MAX, HEAD, h->status, status_text(h->status), h->type,
+                       h->location ? "Location: " : "", h->location ? h->location : "",
+                       h->location ? "\r\n" : "", length,
+                       h->for_all ? "Access-Control-Allow-Origin: *\r\n" : "", h->policy,
+                       h->close ? "close" : "keep-alive");
     return len < 0 ? 0 : len < PAGE_HEAD_MAX ? (size_t)len : PAGE_HEAD_MAX - 1;
 }
 

@@ -43,6 +43,7 @@ struct page_head {
     const char *location; /* of a redirect, or NULL */
     size_t len;           /* of the body */
     bool endless;         /* the body ends with the connection instead */
+    bool for_all;         /* a page of any site may read it */
     bool close;
 };
 

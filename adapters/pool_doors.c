@@ -78,15 +78,25 @@ static void note(struct pool_doors *d, uint16_t port)
         timer_set(d->env, &d->timer, env_now(d->env));
 }
 
+/* While it is looked whether connections to our own port 80 come in, the first is our own. */
+static bool is_visit(const struct pool_doors *d, const struct addr *at)
+{
+    struct addr own = pool_gateway(d->o.pool);
+    return addr_same_ip(at, &own) && addr_port(at) == HTTP && (!d->looking || d->http.came);
+}
+
 static void on_accept(void *arg, struct sock *sock, const struct addr *from)
 {
     struct pool_doors *d = arg;
     struct addr at = sock_dialled(d->env, sock), own = pool_gateway(d->o.pool);
     struct peer_id peer;
+    bool visit = is_visit(d, &at);
 
     if (addr_same_ip(&at, &own))
         note(d, addr_port(&at));
-    if (addr_is_loopback(&at) && addr_port(&at) == HTTP)
+    if (visit)
+        proxy_take(d->o.proxy, sock, from, &at, node_id(d->o.node));
+    else if (addr_is_loopback(&at) && addr_port(&at) == HTTP)
         proxy_take(d->o.proxy, sock, from, &at, NULL);
     else if (!pool_peer(d->o.pool, &at, &peer))
         sock_reset(d->env, sock);

@@ -18,6 +18,17 @@ EMBED(web_file_css, "adapters/web/status.css");
 EMBED(web_file_parts, "adapters/web/parts.js");
 EMBED(web_file_js, "adapters/web/status.js");
 EMBED(web_file_icon, "adapters/web/icon.svg");
+EMBED(web_file_check, "adapters/web/check.html");
+EMBED(web_file_check_js, "adapters/web/check.js");
+
+static struct web_file find(const struct web_file *files, size_t count, struct http_text path)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (path.len == strlen(files[i].path) && memcmp(path.at, files[i].path, path.len) == 0)
+            return files[i];
+    }
+    return (struct web_file){NULL, NULL, NULL, 0};
+}
 
 struct web_file web_file(struct http_text path)
 {
@@ -28,9 +39,16 @@ struct web_file web_file(struct http_text path)
         {"/status.js", "text/javascript; charset=utf-8", web_file_js, SIZE(web_file_js)},
         {"/icon.svg", "image/svg+xml", web_file_icon, SIZE(web_file_icon)},
     };
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (path.len == strlen(files[i].path) && memcmp(path.at, files[i].path, path.len) == 0)
-            return files[i];
-    }
-    return (struct web_file){NULL, NULL, NULL, 0};
+    return find(files, sizeof(files) / sizeof(files[0]), path);
+}
+
+struct web_file web_file_of_check(struct http_text path)
+{
+    const struct web_file files[] = {
+        {"/", "text/html; charset=utf-8", web_file_check, SIZE(web_file_check)},
+        {"/status.css", "text/css; charset=utf-8", web_file_css, SIZE(web_file_css)},
+        {"/check.js", "text/javascript; charset=utf-8", web_file_check_js, SIZE(web_file_check_js)},
+        {"/icon.svg", "image/svg+xml", web_file_icon, SIZE(web_file_icon)},
+    };
+    return find(files, sizeof(files) / sizeof(files[0]), path);
 }

@@ -1,5 +1,6 @@
 /**
- * The files of the status page (adapters/web), as they are built into the program.
+ * The files of the status page, and of adapters/check_site (adapters/web), as they are built into
+ * the program.
  */
 #pragma once
 
@@ -17,3 +18,5 @@ struct web_file {
 
 /** The one of this path; `path` is NULL where there is none. */
 struct web_file web_file(struct http_text path);
+/** The same, of the page at the reserved name. */
+struct web_file web_file_of_check(struct http_text path);

@@ -44,12 +44,30 @@ static void set_addresses(const struct zone *z, const struct port_assignment *po
         memcpy(out->v6, ip ? ip : LOOPBACK_V6, sizeof(out->v6));
 }
 
+/* The gateway's own page is where a peer would be: that is what it is to find out about. */
+static void set_gateway_address(const struct zone *z, struct answer_host *out)
+{
+    size_t len;
+    *out = (struct answer_host){0};
+    if (pool_is_active(z->pool)) {
+        const struct addr at = pool_gateway(z->pool);
+        memcpy(out->v4, addr_ip(&at, &len), sizeof(out->v4));
+        out->has_v4 = true;
+        return;
+    }
+    set_addresses(z, NULL, out);
+}
+
 static int find_host(void *arg, const char *host, struct answer_host *out)
 {
     const struct zone *z = arg;
     struct name_target target;
     const struct port_assignment *port = NULL;
     int err = names_resolve(z->node, z->suffix, host, &target);
+    if (err < 0 && names_is_check(z->node, z->suffix, host)) {
+        set_gateway_address(z, out);
+        return 0;
+    }
     if (err < 0)
         return -ENOENT;
     if (target.kind != NAME_PEER)

@@ -30,6 +30,9 @@ json_t *alias_error(struct command_context *c, const char *alias, int err)
     char label[PEER_LABEL_MAX];
     const struct known_peer *other = registry_peer_by_alias(c->registry, alias);
 
+    if (err == -EINVAL && strcmp(alias, REGISTRY_RESERVED_ALIAS) == 0)
+        return protocol_error(CLI_USAGE, "overlay doctor tells what it is for",
+                              "'%s' is the name of a page of the gateway's own", alias);
     if (err == -EINVAL)
         return protocol_error(CLI_USAGE, NULL,
                               "'%s' is not an alias: a-z, 0-9 and '-', at most %d, no peer id",

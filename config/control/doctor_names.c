@@ -249,6 +249,25 @@ static void find_isolation(json_t *list, const json_t *report)
     }
 }
 
+/** What the ranges promise a page can try, in the user's own browser and by the way in use. */
+static void tell_check(json_t *list, const struct name_facts *f, const json_t *report)
+{
+    const char *port = strrchr(f->proxy, ':');
+
+    if (!f->has_proxy || !port)
+        return;
+    if (is_active(report) && field_flag(setup_of(report), "http"))
+        doctor_add(list, "ok", "browser",
+                   "what a peer's page may read on this machine, your browser shows at "
+                   "http://localhost-check.%s/",
+                   f->suffix);
+    else
+        doctor_add(list, "ok", "browser",
+                   "what a peer's page may read on this machine, your browser shows at "
+                   "http://localhost-check.%s.localhost%s/",
+                   f->suffix, port);
+}
+
 static void find_pac(json_t *list, const struct name_facts *f)
 {
     if (!f->has_proxy) {
@@ -279,5 +298,6 @@ void doctor_names(json_t *list, const struct name_facts *f, const json_t *report
     for (size_t i = 0; i < f->policy_count; i++)
         doctor_policy(list, &f->policies[i], f->suffix);
     find_isolation(list, report);
+    tell_check(list, f, report);
     find_pac(list, f);
 }

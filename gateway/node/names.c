@@ -127,6 +127,13 @@ int names_resolve(struct node *n, const char *suffix, const char *host, struct n
     return name_service(n, front, out);
 }
 
+bool names_is_check(struct node *n, const char *suffix, const char *host)
+{
+    char front[NAMES_HOST_MAX + 1];
+    return split(suffix, host, front) == 0 && strcmp(front, REGISTRY_RESERVED_ALIAS) == 0 &&
+           !registry_peer_by_alias(node_registry(n), front);
+}
+
 bool names_is_ours(const char *suffix, const char *host)
 {
     char front[NAMES_HOST_MAX + 1];

@@ -44,6 +44,10 @@ struct name_target {
 MUST_USE int names_resolve(struct node *n, const char *suffix, const char *host,
                            struct name_target *out);
 
+/** Is it `localhost-check.overlay`, where a page of the gateway's own is served as a peer's would
+ *  be? Not where a peer has had that alias from before. */
+bool names_is_check(struct node *n, const char *suffix, const char *host);
+
 /** True for a host name under the suffix (or under suffix.localhost), or the suffix itself. */
 bool names_is_ours(const char *suffix, const char *host);
 

@@ -118,8 +118,12 @@ struct known_peer *registry_peer_add(struct registry *r, const struct peer_id *i
  *  for stored ones; `blocked` and `last_good` are not looked at. -EINVAL and -EEXIST as
  *  registry_set_alias(), -ENOSPC, -ENOMEM. */
 MUST_USE int registry_peer_put_config(struct registry *r, const struct known_peer *peer);
-/** Gives an alias, adding the peer if need be. -EINVAL (not a label of a-z, 0-9 and '-'), -EEXIST
- *  (another peer's), -EPERM (named in the configuration file), -ENOSPC, -ENOMEM. */
+/** Nobody is called so: the gateway's own page at this name tells what a peer's page may do
+ *  (adapters/check_site.h). Whoever had the alias before keeps it, and the name. */
+#define REGISTRY_RESERVED_ALIAS "localhost-check"
+/** Gives an alias, adding the peer if need be. -EINVAL (not a label of a-z, 0-9 and '-', or the
+ *  reserved one), -EEXIST (another peer's), -EPERM (named in the configuration file), -ENOSPC,
+ *  -ENOMEM. */
 MUST_USE int registry_set_alias(struct registry *r, const struct peer_id *id, const char *alias);
 /** Takes the alias and, if nothing else is known of the peer, the entry away. -ENOENT, -EPERM. */
 MUST_USE int registry_unname(struct registry *r, const char *alias);

@@ -137,7 +137,7 @@ static void make_label(char out[static ALIAS_MAX + 1], const char *text, const c
     while (len > 0 && out[len - 1] == '-')
         len--;
     out[len] = '\0';
-    if (!registry_alias_ok(out))
+    if (!registry_alias_ok(out) || strcmp(out, REGISTRY_RESERVED_ALIAS) == 0)
         (void)snprintf(out, ALIAS_MAX + 1, "%s", nameless);
 }
 

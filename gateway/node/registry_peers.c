@@ -230,6 +230,14 @@ static void drop_hidden_alias(struct registry *r, const char *alias)
 
 int registry_set_alias(struct registry *r, const struct peer_id *id, const char *alias)
 {
+    const struct known_peer *known = registry_peer(r, id);
+    if (strcmp(alias, REGISTRY_RESERVED_ALIAS) == 0 && !(known && strcmp(known->alias, alias) == 0))
+        return -EINVAL;
+    return registry_put_alias(r, id, alias);
+}
+
+int registry_put_alias(struct registry *r, const struct peer_id *id, const char *alias)
+{
     struct peer_entry *e;
     int err = check_alias(r, id, alias);
     if (err == 0)

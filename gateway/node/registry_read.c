@@ -202,7 +202,7 @@ static void read_peer(struct registry *r, struct entry *e)
     struct known_peer *known = registry_peer_add(r, &p.id, &err);
     check(e, err, "peers");
     if (known && p.alias[0])
-        check(e, registry_set_alias(r, &p.id, p.alias), "alias");
+        check(e, registry_put_alias(r, &p.id, p.alias), "alias");
     if (known && e->err == 0)
         *known = p;
 }

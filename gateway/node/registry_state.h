@@ -94,6 +94,10 @@ MUST_USE int registry_ids_add(struct id_list *list, const struct peer_id *id);
 void registry_ids_drop(struct id_list *list, const struct peer_id *id);
 void registry_ids_free(struct id_list *list);
 
+/* registry_peers.c */
+/** registry_set_alias() of what was stored: the reserved alias too. */
+MUST_USE int registry_put_alias(struct registry *r, const struct peer_id *id, const char *alias);
+
 /* registry_guests.c */
 /** A service is put anew: who is still on its allow list stays a guest. */
 void registry_guests_move(struct service_entry *to, struct service_entry *from);

@@ -84,6 +84,15 @@ attack() {
     "$(sed -n 's/^localhost post: //p' "$T/attack.out")" >>"$T/table"
   cat "$T/attack.out"
 }
+# judged BROWSER WAY URL [PROXY]: the gateway's own page comes to what evil's has met
+verdict='document.getElementById("verdict")?.dataset.verdict'
+judged() {
+  local met
+  met=$(awk -v browser="$1" -v way="$2" '$1 == browser && $2 == way { print $3 }' "$T/table")
+  by "$1" ${4:+"$4"} "open=$3" "until=$verdict" "print=$verdict" >"$T/judged.out" 2>"$T/judged.err"
+  cat "$T/judged.out" "$T/judged.err"
+  [ -n "$met" ] && [ "$(head -n 1 "$T/judged.out")" = "$met" ]
+}
 not_read() { ! grep -q "^$1 get: read" "$T/attack.out"; }
 other_untouched() { ! grep -q 'marked' "$T/witness/alice"; }
 # Whether the browser has Local Network Access, as Chromium 142 and Firefox 153 do.
@@ -114,12 +123,16 @@ for browser in chromium firefox; do
     by $browser "open=http://web.${IDS[alice]}.overlay.localhost:7777/" "until=$ready"
   check "$browser: a hostile page by the proxy's names" attack $browser names http://web.evil.overlay.localhost:7777/
   guarded $browser names
+  check "$browser: the gateway's page finds the same by the proxy's names" \
+    judged $browser names http://localhost-check.overlay.localhost:7777/
   check "$browser by automatic configuration" \
     page $browser PAC http://web.alice.overlay/ pac=http://127.0.0.1:7777/proxy.pac
   check "$browser by SOCKS" page $browser SOCKS http://web.alice.overlay/ socks=127.0.0.1:7777
   check "$browser: a hostile page by automatic configuration" \
     attack $browser PAC http://web.evil.overlay/ pac=http://127.0.0.1:7777/proxy.pac
   guarded $browser PAC
+  check "$browser: the gateway's page finds the same by automatic configuration" \
+    judged $browser PAC http://localhost-check.overlay/ pac=http://127.0.0.1:7777/proxy.pac
 done
 check "Chromium keeps it from the user's own localhost by automatic configuration" \
   shows '^chromium +PAC +(refused|held)' cat "$T/table"
@@ -132,6 +145,8 @@ for browser in chromium firefox; do
   check "$browser at the peer's bare name" by $browser open=http://alice.overlay/ "until=$ready"
   check "$browser: a hostile page at its own address" attack $browser address http://web.evil.overlay/
   guarded $browser address
+  check "$browser: the gateway's page finds the same at the gateway's own address" \
+    judged $browser address http://localhost-check.overlay/
   if asks_first $browser; then
     check "$browser keeps it from the user's own localhost" localhost_is 'refused|held'
   else

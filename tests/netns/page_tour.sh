@@ -55,6 +55,8 @@ ov a block c
 sleep "${SETTLE:-25}" # a few samples of the round trip
 shot status a $own/ "$live"
 shot status-owner a "$(ov a status --web)" 'document.querySelector(".qr")'
+shot localhost-check a http://localhost-check.overlay.localhost:7777/ \
+  'document.querySelector("#verdict").dataset.verdict'
 page unreachable http://d.overlay.localhost:7777/
 page unknown http://web.bb.overlay.localhost:7777/
 page blocked http://c.overlay.localhost:7777/

@@ -33,11 +33,11 @@ static struct name_answer answering(const uint8_t address[static 4])
 
 static json_t *report_of(bool active)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:[s]}, s:{s:[s]}, s:{s:b, s:b, s:s, s:[], s:[]}, s:[]}",
-                     "id", "theid", "home", "/home/alice/o", "dns", "suffix", "overlay", "listen",
-                     "127.0.0.1:5354", "proxy", "listen", "127.0.0.1:7777", "setup", "active",
-                     active, "redirected", active, "pool", "198.19.0.0/16", "conflicts",
-                     "udp_conflicts", "peers");
+    return json_pack(
+        "{s:s, s:s, s:{s:s, s:[s]}, s:{s:[s]}, s:{s:b, s:b, s:b, s:s, s:[], s:[]}, s:[]}", "id",
+        "theid", "home", "/home/alice/o", "dns", "suffix", "overlay", "listen", "127.0.0.1:5354",
+        "proxy", "listen", "127.0.0.1:7777", "setup", "active", active, "http", active,
+        "redirected", active, "pool", "198.19.0.0/16", "conflicts", "udp_conflicts", "peers");
 }
 
 /** A machine that is set up, and where everything works. */
@@ -107,6 +107,9 @@ static void where_everything_works_it_says_so(void **state)
     expect("ok", "names in .overlay resolve in every program: alice.overlay is 198.19.1.2");
     expect("ok", "systemd-resolved at 127.0.0.53 asks the gateway");
     expect("ok", "198.19.0.0/16 counts as public");
+    expect("ok", "your browser shows at http://localhost-check.overlay/ |");
+    (void)json_object_set_new(json_object_get(s.report, "setup"), "http", json_false());
+    expect("ok", "your browser shows at http://localhost-check.overlay.localhost:7777/ |");
     expect("ok", "http://127.0.0.1:7777/proxy.pac");
 }
 
@@ -119,6 +122,7 @@ static void without_a_setup_it_tells_of_it_and_finds_nothing_wrong(void **state)
     s.facts.has_journal = s.facts.folder = s.facts.link = false;
     s.facts.stub = (struct name_answer){0};
     expect("ok", "sudo overlay setup, once, for http://alice.overlay/ everywhere");
+    expect("ok", "your browser shows at http://localhost-check.overlay.localhost:7777/ |");
 }
 
 static void why_names_do_not_resolve_decides_what_to_do(void **state)

@@ -200,6 +200,22 @@ static void writes_the_name_that_it_reads(void **state)
     assert_true(peer_id_equal(&t.peer, &node.bob));
 }
 
+static void one_name_is_the_gateways_own_unless_a_peer_has_it(void **state)
+{
+    (void)state;
+    struct known_peer p = {.id = node.bob, .alias = "localhost-check"};
+    assert_true(names_is_check(&node, "overlay", "LOCALHOST-check.overlay."));
+    assert_true(names_is_check(&node, "overlay", "localhost-check.overlay.localhost"));
+    assert_false(names_is_check(&node, "overlay", "localhost-check.example"));
+    assert_false(names_is_check(&node, "overlay", "web.localhost-check.overlay"));
+    assert_false(names_is_check(&node, "overlay", "alice.overlay"));
+    assert_false(names_is_check(&node, "overlay", "overlay"));
+    assert_int_equal(look_up("localhost-check.overlay"), -ENOENT);
+    assert_int_equal(registry_peer_put_config(node.registry, &p), 0);
+    assert_false(names_is_check(&node, "overlay", "localhost-check.overlay"));
+    assert_int_equal(look_up("localhost-check.overlay"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +229,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(odd_names_do_not_exist, build, end),
         cmocka_unit_test_setup_teardown(names_longer_than_dns_allows_are_not_ours, build, end),
         cmocka_unit_test_setup_teardown(the_suffix_is_configurable, build, end),
+        cmocka_unit_test_setup_teardown(one_name_is_the_gateways_own_unless_a_peer_has_it, build,
+                                        end),
         cmocka_unit_test_setup_teardown(writes_the_name_that_it_reads, build, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

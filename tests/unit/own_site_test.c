@@ -2,6 +2,7 @@
 #include "adapters/own_site.h"
 
 #include "adapters/browser_proxy.h"
+#include "tests/support/keys_numbered.h"
 #include "tests/support/local_node.h"
 
 #define OWN    "Host: overlay.localhost:7777\r\n"
@@ -173,6 +174,122 @@ static void shows_nothing_to_pages_of_others(void **state)
     /* A name that somebody else's DNS leads here. */
     assert_status(client("GET / HTTP/1.1\r\nHost: evil.com:7777\r\n\r\n"), 403);
     assert_status(client("GET / HTTP/1.1\r\nHost: x.overlay.localhost:7777\r\n\r\n"), 404);
+}
+
+/* ---- what a peer's page may read ---- */
+
+#define CHECK "Host: localhost-check.overlay.localhost:7777\r\n\r\n"
+
+static const char *body_of(struct sock *s)
+{
+    return strstr(world_heard(s), "\r\n\r\n") + 4;
+}
+
+static void assert_lacks(struct sock *s, const char *part)
+{
+    if (strstr(world_heard(s), part))
+        fail_msg("did not want %s, heard: %s", part, world_heard(s));
+}
+
+static void one_page_is_at_a_name_like_a_peers(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/",         "/?x=1",       "/check.js",
+                                        "/where.js", "/status.css", "/icon.svg"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char text[200];
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n" CHECK, paths[i]);
+        struct sock *s = client(text);
+        assert_status(s, 200);
+        assert_says(s, "\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; ");
+        assert_says(s, "; connect-src http://127.0.0.1:7777\r\n");
+        assert_lacks(s, "Access-Control-");
+        assert_true(strlen(body_of(s)) > 50);
+    }
+    struct sock *s = client("GET /where.js HTTP/1.1\r\n" CHECK);
+    assert_string_equal(body_of(s), "\"use strict\";\nconst WHERE = "
+                                    "\"http://127.0.0.1:7777/localhost-check\";\n");
+    s = client("HEAD / HTTP/1.1\r\n" CHECK);
+    assert_status(s, 200);
+    assert_string_equal(body_of(s), "");
+}
+
+static void as_a_proxy_it_is_marked_as_public_like_a_peers(void **state)
+{
+    (void)state;
+    struct sock *s = client("GET http://localhost-check.overlay/ HTTP/1.1\r\n"
+                            "Host: localhost-check.overlay\r\n\r\n");
+    assert_status(s, 200);
+    assert_says(s, "; connect-src http://127.0.0.1:7777; treat-as-public-address\r\n");
+    assert_says(s, "<script src=\"/check.js\" defer>");
+    s = client("GET http://localhost-check.overlay HTTP/1.1\r\n"
+               "Host: localhost-check.overlay\r\n\r\n");
+    assert_status(s, 200);
+}
+
+static void nothing_else_of_ours_is_at_that_name(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "/events",          "/status.js", "/parts.js",  "/proxy.pac",
+        "/localhost-check", "/metrics",   "/where.js/", "//"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        char text[200];
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n" CHECK, paths[i]);
+        assert_status(client(text), 404);
+        snprintf(text, sizeof(text),
+                 "GET http://localhost-check.overlay%s HTTP/1.1\r\n"
+                 "Host: localhost-check.overlay\r\n\r\n",
+                 paths[i]);
+        assert_status(client(text), 404);
+    }
+    assert_status(client("POST /act HTTP/1.1\r\nContent-Length: 0\r\n" CHECK), 404);
+    assert_status(client("POST / HTTP/1.1\r\nContent-Length: 0\r\n" CHECK), 405);
+    assert_status(client("OPTIONS / HTTP/1.1\r\n" CHECK), 405);
+    assert_status(client("GET / HTTP/1.1\r\nHost: x.localhost-check.overlay\r\n\r\n"), 404);
+    assert_int_equal(looks, 0);
+}
+
+static void one_text_of_ours_is_anybodys(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1:7777", "localhost:7777", "[::1]:7777"};
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        char text[200];
+        snprintf(text, sizeof(text),
+                 "GET /localhost-check HTTP/1.1\r\nHost: %s\r\nOrigin: http://evil.example\r\n"
+                 "Sec-Fetch-Site: cross-site\r\n\r\n",
+                 hosts[i]);
+        struct sock *s = client(text);
+        assert_status(s, 200);
+        assert_says(s, "\r\nAccess-Control-Allow-Origin: *\r\n");
+        assert_string_equal(body_of(s), "This is the Overlay gateway of this machine.\n");
+    }
+    /* By no other name, by no other method, and nothing else. */
+    assert_status(client("GET /localhost-check HTTP/1.1\r\n" OWN "\r\n"), 404);
+    static const char *const others[] = {
+        "POST /localhost-check HTTP/1.1\r\nContent-Length: 0\r\n",
+        "OPTIONS /localhost-check HTTP/1.1\r\nAccess-Control-Request-Method: GET\r\n",
+        "GET / HTTP/1.1\r\n",
+        "GET /events HTTP/1.1\r\n",
+        "GET /proxy.pac HTTP/1.1\r\n",
+        "GET /localhost-check/ HTTP/1.1\r\n",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char text[300];
+        snprintf(text, sizeof(text),
+                 "%sHost: 127.0.0.1:7777\r\nOrigin: http://evil.example\r\n\r\n", others[i]);
+        assert_lacks(client(text), "Access-Control-");
+    }
+}
+
+static void a_peer_that_has_the_name_already_keeps_it(void **state)
+{
+    (void)state;
+    struct known_peer p = {.id = keys_numbered(7).id, .alias = "localhost-check"};
+    assert_int_equal(registry_peer_put_config(node.registry, &p), 0);
+    assert_lacks(client("GET / HTTP/1.1\r\n" CHECK), "check.js");
+    assert_int_equal(node.wait_count, 1);
 }
 
 /* ---- events ---- */
@@ -424,6 +541,11 @@ int main(void)
         TEST(serves_the_page_with_everything_forbidden_that_it_does_not_need),
         TEST(other_names_of_the_gateway_lead_there),
         TEST(shows_nothing_to_pages_of_others),
+        TEST(one_page_is_at_a_name_like_a_peers),
+        TEST(as_a_proxy_it_is_marked_as_public_like_a_peers),
+        TEST(nothing_else_of_ours_is_at_that_name),
+        TEST(one_text_of_ours_is_anybodys),
+        TEST(a_peer_that_has_the_name_already_keeps_it),
         TEST(tells_what_changes_once_a_second),
         TEST(a_heartbeat_says_that_nothing_does),
         TEST(nobody_looks_while_nobody_watches),

@@ -237,6 +237,43 @@ static void port_80_of_one_peer_serves_no_other(void **state)
     assert_int_equal(node.wait_count, 0);
 }
 
+static void at_our_own_address_there_is_one_page_and_no_proxy(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "GET / HTTP/1.1\r\nHost: alice.overlay\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: overlay.localhost\r\n\r\n",
+        "GET /localhost-check HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        "GET http://alice.overlay/ HTTP/1.1\r\nHost: alice.overlay\r\n\r\n",
+        "CONNECT alice.overlay:22 HTTP/1.1\r\nHost: alice.overlay\r\n\r\n",
+    };
+    struct addr own = pool_gateway(pool);
+    redirect(true);
+    addr_set_port(&own, 80);
+    struct sock *s = redirected(own);
+    world_say(s, "GET / HTTP/1.1\r\nHost: localhost-check.overlay\r\n\r\n");
+    assert_true(has(world_heard(s), "HTTP/1.1 200 "));
+    assert_true(has(world_heard(s), "; connect-src http://127.0.0.1:7777\r\n"));
+    world_finish(s);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        s = redirected(own);
+        world_say(s, others[i]);
+        if (!has(world_heard(s), "HTTP/1.1 421 "))
+            fail_msg("%s: %s", others[i], world_heard(s));
+        world_finish(s);
+    }
+    s = redirected(own);
+    world_say(s, "\5\1");
+    assert_true(s->reset);
+    s = redirected(at(alice, 80)); /* nor is the page a peer's */
+    world_say(s, "GET / HTTP/1.1\r\nHost: localhost-check.overlay\r\n\r\n");
+    assert_true(has(world_heard(s), "HTTP/1.1 421 "));
+    world_finish(s);
+    addr_set_port(&own, 8080);
+    assert_true(redirected(own)->reset);
+    assert_int_equal(node.stream_count, 0);
+}
+
 static void the_next_request_is_judged_too(void **state)
 {
     (void)state;
@@ -498,6 +535,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_peer_with_several_services_has_a_page_that_lists_them,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(port_80_of_one_peer_serves_no_other, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(at_our_own_address_there_is_one_page_and_no_proxy, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_next_request_is_judged_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_raw_service_on_port_80_gets_the_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(port_443_is_https_only_with_an_authority, set_up,

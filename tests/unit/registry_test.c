@@ -221,6 +221,27 @@ static void gives_an_alias_to_one_peer_only(void **state)
     assert_null(registry_peer_by_alias(h->r, ""));
 }
 
+static void one_alias_is_reserved_but_whoever_had_it_keeps_it(void **state)
+{
+    struct home *h = *state;
+    char text[1 << 12];
+    assert_int_equal(registry_set_alias(h->r, &h->alice, "localhost-check"), -EINVAL);
+    assert_int_equal(registry_peer_count(h->r), 0);
+    /* A file of the time before it was. */
+    assert_int_equal(registry_set_alias(h->r, &h->alice, "localhost-cheek"), 0);
+    assert_int_equal(registry_save(h->r), 0);
+    (void)snprintf(text, sizeof(text), "%s", fake_env_file(&h->env, REGISTRY_FILE));
+    strstr(text, "-cheek")[4] = 'c';
+    fake_env_put_file(&h->env, REGISTRY_FILE, text);
+    registry_free(h->r);
+    assert_int_equal(registry_open(&h->r, &h->env.env, h->why, sizeof(h->why)), 0);
+    assert_non_null(registry_peer_by_alias(h->r, "localhost-check"));
+    assert_int_equal(registry_set_alias(h->r, &h->alice, "localhost-check"), 0);
+    assert_int_equal(registry_set_alias(h->r, &h->bob, "localhost-check"), -EINVAL);
+    restart(h);
+    assert_non_null(registry_peer_by_alias(h->r, "localhost-check"));
+}
+
 static void forgets_a_peer_with_its_last_property(void **state)
 {
     struct home *h = *state;
@@ -892,6 +913,7 @@ int main(void)
         IN_A_HOME(keeps_the_old_state_when_saving_fails),
         IN_A_HOME(keeps_counters_and_the_configuration_through_a_reload),
         IN_A_HOME(gives_an_alias_to_one_peer_only),
+        IN_A_HOME(one_alias_is_reserved_but_whoever_had_it_keeps_it),
         IN_A_HOME(forgets_a_peer_with_its_last_property),
         IN_A_HOME(lists_peers_by_alias_and_those_without_last),
         IN_A_HOME(finds_a_peer_as_people_write_it),

@@ -239,6 +239,21 @@ static void ports_at_a_peers_own_address_are_its_own(void **state)
     assert_int_equal(find_port("alice.overlay", "imap", false), -ENOENT);
 }
 
+static void the_gateways_own_page_is_where_a_peers_would_be(void **state)
+{
+    (void)state;
+    assert_int_equal(find_host("localhost-check.overlay"), 0);
+    assert_true(host.has_v4 && !host.has_v6 && !host.https);
+    assert_memory_equal(host.v4, "\177\0\0\1", 4);
+    assert_string_equal(text.string[0], "");
+    assert_int_equal(find_host("web.localhost-check.overlay"), -ENOENT);
+    give_addresses();
+    assert_int_equal(find_host("Localhost-Check.overlay."), 0);
+    assert_true(host.has_v4 && !host.has_v6 && !host.https);
+    assert_memory_equal(host.v4, "\306\23\0\1", 4);
+    assert_int_equal(find_port("localhost-check.overlay", "http", false), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +266,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(connected_and_blocked_peers_are_left_alone, build, end),
         cmocka_unit_test_setup_teardown(only_so_many_are_dialled_at_a_time, build, end),
         cmocka_unit_test_setup_teardown(a_peer_is_at_its_own_address_with_all_its_names, build,
+                                        end),
+        cmocka_unit_test_setup_teardown(the_gateways_own_page_is_where_a_peers_would_be, build,
                                         end),
         cmocka_unit_test_setup_teardown(ports_at_a_peers_own_address_are_its_own, build, end),
     };
