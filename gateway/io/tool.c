@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#define LOOK_AGAIN_MS 10
 
 /* Files in memory for its streams: nothing to pump, and who holds them open later holds nobody up.
  */
@@ -71,23 +74,46 @@ _Noreturn static void become(const char *path, const char *const argv[], const s
     _exit(126);
 }
 
-/** Waits until it has ended, or kills it. */
-static int await(pid_t pid, instant limit, int *status)
+static instant now(void)
 {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0), n, err = 0;
-    struct pollfd p = {.fd = fd, .events = POLLIN};
+    struct timespec t;
 
-    do
-        n = fd < 0 ? 1 : poll(&p, 1, (int)(limit / MSEC(1)));
-    while (n < 0 && errno == EINTR);
-    if (n == 0) {
-        (void)kill(pid, SIGKILL);
-        err = -ETIMEDOUT;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return SEC(t.tv_sec) + (instant)t.tv_nsec;
+}
+
+/** Waits until it has ended, for `limit` at most. Returns 0, or -ETIMEDOUT. */
+static int await_end(pid_t pid, instant limit, int *status)
+{
+    const instant end = now() + limit;
+    /* Without pidfd_open(), which Linux has since 5.3, we look again and again. */
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0), err = 0;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    pid_t ended;
+
+    while ((ended = waitpid(pid, status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR)) {
+        const instant at = now();
+        if (at >= end) {
+            err = -ETIMEDOUT;
+            break;
+        }
+        (void)poll(&p, 1, fd < 0 ? LOOK_AGAIN_MS : (int)((end - at) / MSEC(1)) + 1);
     }
-    while (waitpid(pid, status, 0) < 0 && errno == EINTR)
-        ;
     if (fd >= 0)
         (void)close(fd);
+    return err;
+}
+
+/** The same; then it is killed. */
+static int await(pid_t pid, instant limit, int *status)
+{
+    int err = await_end(pid, limit, status);
+
+    if (err == 0)
+        return 0;
+    (void)kill(pid, SIGKILL);
+    while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+        ;
     return err;
 }
 
