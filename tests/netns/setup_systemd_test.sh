@@ -85,8 +85,10 @@ active() { in_machine systemctl is-active --quiet "$@"; }
 snapshot() {
   find "$M/etc" "$M/lib" -not -name ld.so.cache -printf '%p %y %m %u %l\n' | sort
   sha256sum "$M/etc/nsswitch.conf" "$M/etc/resolv.conf"
-  in_machine ip -o link show | sed 's/^[0-9]*: //'
-  in_machine ip -4 route show table all
+  # A cable that was made a moment ago has its carrier a moment later.
+  in_machine ip -o link show |
+    sed -E 's/^[0-9]*: //; s/NO-CARRIER,//; s/,LOWER_UP//; s/ (state|qdisc) [A-Za-z]+//g'
+  in_machine ip -4 route show table all | sed "s/ linkdown//"
   in_machine nft list ruleset
   in_machine find /run/overlay /run/systemd/transient -printf '%p\n' 2>/dev/null
 }

@@ -58,8 +58,10 @@ setup() { in_room timeout 60 "$OVERLAY" --home "$T/b" "$@"; }
 # Everything of the machine that setup may change. The number of a device's index is the kernel's.
 snapshot() {
   in_room ip -o -4 address show
-  in_room ip -o link show | sed 's/^[0-9]*: //'
-  in_room ip -4 route show table all
+  # A cable that was made a moment ago has its carrier a moment later.
+  in_room ip -o link show |
+    sed -E 's/^[0-9]*: //; s/NO-CARRIER,//; s/,LOWER_UP//; s/ (state|qdisc) [A-Za-z]+//g'
+  in_room ip -4 route show table all | sed "s/ linkdown//"
   in_room ip -4 rule show
   in_room nft list ruleset
   # The loader's cache and what runs in /run is not ours.
@@ -232,7 +234,7 @@ snapshot >"$T/before"
 names_resolve() { query web.alice.overlay | grep -Eo '198\.19\.[0-9]+\.[0-9]+'; }
 
 doctor() { setup doctor; }
-check "doctor says that names are not everywhere yet, and how" \
+check "doctor says that names are not everywhere yet, and how" within 20 \
   shows 'sudo overlay setup, once, for http://alice.overlay/' doctor
 in_room resolvectl flush-caches
 : >"$T/upstream.log"
